@@ -1,0 +1,88 @@
+"""What a node can carry beside its operation: scope, name, source line, checksums; and what a recorder is told.
+
+Notes are written only while a switch is thrown, so they cost nothing otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from typing import Any
+
+import numpy as np
+
+from .state import State
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NUMPY = os.path.dirname(os.path.abspath(np.__file__))
+
+
+class Note:
+    """Metadata of a node for later walks."""
+
+    __slots__ = ("line", "name", "scope", "sums")
+
+    def __init__(self) -> None:
+        self.scope: tuple[str, ...] = ()
+        self.name: str | None = None
+        self.line: str | None = None
+        self.sums: tuple[tuple[Any, int], ...] = ()
+
+
+def annotate(state: State, t: Any, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None = None) -> None:
+    """Write down what the switches ask for about a result that has just been recorded."""
+    results = t if isinstance(t, tuple) else (t,)
+    for result in results:
+        node = getattr(result, "_node", None)
+        if node is not None and (state.scope or state.debug or name is not None):
+            note = getattr(node, "note", None)
+            if note is None:
+                note = node.note = Note()
+                note.scope = state.scope
+                if state.debug:
+                    note.line = source_line()
+                    note.sums = checksums(node)
+            if name is not None:
+                note.name = name
+    if state.recorder is not None and op is not None:
+        state.recorder.record(op.fn, args, kwargs, t)
+
+
+def source_line() -> str:
+    """Return ``file:line`` of the innermost frame that belongs neither to this package nor to NumPy."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if not path.startswith((HERE, NUMPY)):
+            return f"{path}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "?"
+
+
+def kept_arrays(node: Any) -> list[np.ndarray[Any, Any]]:
+    """Return the arrays that a node keeps for its pullbacks."""
+    kept = (*(node.args or ()), node.ans) if node.op.wide else (node.a, node.b, node.ans)
+    flat = [v for k in kept for v in (k if isinstance(k, tuple | list) else (k,))]
+    return [v for v in flat if isinstance(v, np.ndarray)]
+
+
+def checksums(node: Any) -> tuple[tuple[Any, int], ...]:
+    """Return a checksum of every array that a node keeps."""
+    return tuple((a, checksum(a)) for a in kept_arrays(node))
+
+
+def checksum(a: Any) -> int:
+    """Return a number that changes when an array does."""
+    return zlib.crc32(np.ascontiguousarray(a).data.cast("B")) if a.size else 0
+
+
+def refuse_changed(node: Any) -> None:
+    """Raise if an array that the tape keeps has been written into since it was recorded."""
+    note = getattr(node, "note", None)
+    for a, before in note.sums if note is not None else ():
+        if checksum(a) != before:
+            raise RuntimeError(
+                f"an array of shape {a.shape} was changed after {node.op.name} had used it (at {note.line}), so its gradient would be "
+                f"wrong; pass a copy, or call backward() before changing it"
+            )

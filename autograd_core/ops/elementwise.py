@@ -1,0 +1,187 @@
+"""Element-wise functions: one line each. Broadcasting is not mentioned; the sweep undoes it once, for everyone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, constant, present, primitive, rule
+
+LOG2 = float(np.log(2.0))
+LOG10 = float(np.log(10.0))
+
+
+def _conj(x: Any) -> Any:
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+def _safe(x: Any, hole: Any) -> Any:
+    """Return x with 1 where `hole` holds: a denominator whose zeros are dealt with elsewhere."""
+    return np.where(hole, x.dtype.type(1), x)
+
+
+# Where g stands for an upstream cotangent and complex arguments are allowed, a rule is the plain derivative of a
+# holomorphic function; abs, real, imag and angle follow the convention df/dx - i df/dy.
+
+# fmt: off
+rule(np.positive,   lambda g: g)
+rule(np.negative,   lambda g: -g)
+rule(np.absolute,   lambda g, x: g * _unit(x))
+rule(np.fabs,       lambda g, x: g * np.sign(x))
+rule(np.sqrt,       lambda g, ans: g / (2 * ans))
+rule(np.cbrt,       lambda g, ans: g / (3 * ans * ans))
+rule(np.square,     lambda g, x: g * (2 * x))
+rule(np.reciprocal, lambda g, ans: -g * ans * ans)
+rule(np.exp,        lambda g, ans: g * ans)
+rule(np.exp2,       lambda g, ans: g * ans * LOG2)
+rule(np.expm1,      lambda g, ans: g * (ans + 1))
+rule(np.log,        lambda g, x: g / x)
+rule(np.log2,       lambda g, x: g / (x * LOG2))
+rule(np.log10,      lambda g, x: g / (x * LOG10))
+rule(np.log1p,      lambda g, x: g / (x + 1))
+rule(np.sin,        lambda g, x: g * np.cos(x))
+rule(np.cos,        lambda g, x: -g * np.sin(x))
+rule(np.tan,        lambda g, ans: g * (1 + ans * ans))
+rule(np.arcsin,     lambda g, x: g / np.sqrt((1 - x) * (1 + x)))
+rule(np.arccos,     lambda g, x: -g / np.sqrt((1 - x) * (1 + x)))
+rule(np.arctan,     lambda g, x: g / (1 + x * x))
+rule(np.sinh,       lambda g, x: g * np.cosh(x))
+rule(np.cosh,       lambda g, x: g * np.sinh(x))
+rule(np.tanh,       lambda g, ans: g * (1 - ans * ans))
+rule(np.arcsinh,    lambda g, x: g / np.sqrt(x * x + 1))
+rule(np.arccosh,    lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+rule(np.arctanh,    lambda g, x: g / ((1 - x) * (1 + x)))
+rule(np.degrees,    lambda g: g * (180 / np.pi))
+rule(np.rad2deg,    lambda g: g * (180 / np.pi))
+rule(np.radians,    lambda g: g * (np.pi / 180))
+rule(np.deg2rad,    lambda g: g * (np.pi / 180))
+rule(np.conjugate,  lambda g: np.conjugate(g))
+rule(np.real,       lambda g: g,       elementwise=True)
+rule(np.imag,       lambda g, x_space: g * -1j if np.dtype(x_space.dtype).kind == "c" else g * 0, elementwise=True)
+
+rule(np.add,        lambda g: g,                     lambda g: g)
+rule(np.subtract,   lambda g: g,                     lambda g: -g)
+rule(np.multiply,   lambda g, b: g * b,              lambda g, a: g * a)
+rule(np.divide,     lambda g, b: g / b,              lambda g, ans, b: -g * ans / b)
+rule(np.power,      lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
+rule(np.float_power, lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
+rule(np.remainder,  lambda g: g,                     lambda g, a, b: -g * np.floor(a / b))
+rule(np.fmod,       lambda g: g,                     lambda g, a, b: -g * np.trunc(a / b))
+rule(np.maximum,    lambda g, a, b, ans: present(g * _share(a, b, ans), a == ans), lambda g, a, b, ans: present(g * _share(b, a, ans), b == ans), selects=True)
+rule(np.minimum,    lambda g, a, b, ans: present(g * _share(a, b, ans), a == ans), lambda g, a, b, ans: present(g * _share(b, a, ans), b == ans), selects=True)
+rule(np.fmax,       lambda g, a, b, ans: present(g * _share(a, b, ans), a == ans), lambda g, a, b, ans: present(g * _share(b, a, ans), b == ans), selects=True)
+rule(np.fmin,       lambda g, a, b, ans: present(g * _share(a, b, ans), a == ans), lambda g, a, b, ans: present(g * _share(b, a, ans), b == ans), selects=True)
+rule(np.logaddexp,  lambda g, a, b: g * _sigmoid_of_difference(a, b), lambda g, a, b: g * _sigmoid_of_difference(b, a))
+rule(np.logaddexp2, lambda g, a, b: g * _sigmoid_of_difference(a * LOG2, b * LOG2), lambda g, a, b: g * _sigmoid_of_difference(b * LOG2, a * LOG2))
+rule(np.hypot,      lambda g, a, ans: g * a / _safe(ans, ans == 0), lambda g, b, ans: g * b / _safe(ans, ans == 0))
+rule(np.arctan2,    lambda g, a, b: g * b / _safe_square(a, b), lambda g, a, b: -g * a / _safe_square(a, b))
+rule(np.copysign,   lambda g, a, b: g * np.sign(a) * np.copysign(a.dtype.type(1), b), None)
+# fmt: on
+
+
+def _unit(x: Any) -> Any:
+    """Return the slope of abs: the sign, or conj(x)/|x| for complex x, and 0 at 0."""
+    if x.dtype.kind != "c":
+        return np.sign(x)
+    size = np.absolute(x)
+    return np.conjugate(x) / _safe(size, size == 0)
+
+
+def _slope(a: Any, b: Any) -> Any:
+    """Return the derivative of a**b by a, which is 0 where b is 0, also at a = 0."""
+    if isinstance(b, float | int) and not isinstance(b, np.generic):
+        return b * a ** (b - 1) if b else a * 0
+    return np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
+
+
+def _log_base(a: Any, b: Any) -> Any:
+    """Return log(a), but 0 where a is 0: there a**b is 0 for every b > 0."""
+    return np.log(_safe(a, a == 0))
+
+
+def _share(a: Any, b: Any, ans: Any) -> Any:
+    """Return what of a cotangent goes to `a`: all where it is the answer alone, half where it ties."""
+    half = ans.dtype.type(0.5)
+    return np.where(a == ans, np.where(b == ans, half, ans.dtype.type(1)), ans.dtype.type(0))
+
+
+def _sigmoid_of_difference(a: Any, b: Any) -> Any:
+    """Return exp(a) / (exp(a) + exp(b)): 1/2 where both are the same infinity."""
+    same = a == b
+    return 0.5 + 0.5 * np.tanh(0.5 * np.where(same, 0, np.where(same, 0, a) - np.where(same, 0, b)))
+
+
+def _safe_square(a: Any, b: Any) -> Any:
+    square = a * a + b * b
+    return _safe(square, square == 0)
+
+
+# --- selections ---------------------------------------------------------------------------------------------------------
+
+rule(
+    np.where,
+    None,
+    lambda g, c: present(g, c),
+    lambda g, c: present(g, np.logical_not(c)),
+    args="c a b",
+    elementwise=True,
+    selects=True,
+)
+
+
+@primitive
+def relu(x: Any) -> Any:
+    """Return max(x, 0) with the lectures' derivative: 0 at 0."""
+    return np.maximum(x, x.dtype.type(0))
+
+
+rule(relu, lambda g, ans: present(g, ans > 0), elementwise=True, selects=True)
+
+
+
+
+@composite(np.clip)
+def _clip(a: Any, a_min: Any = np._NoValue, a_max: Any = np._NoValue, out: Any = None, *, min: Any = np._NoValue, max: Any = np._NoValue, **kwargs: Any) -> Any:  # noqa: A002
+    low = min if a_min is np._NoValue else a_min
+    high = max if a_max is np._NoValue else a_max
+    low = None if low is np._NoValue else low
+    high = None if high is np._NoValue else high
+    if low is not None:
+        a = np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
+
+
+@composite(np.sinc)
+def _sinc(x: Any) -> Any:
+    return sinc(x)
+
+
+@primitive
+def sinc(x: Any) -> Any:
+    """Return sin(pi x) / (pi x)."""
+    return np.sinc(x)
+
+
+def _sinc_slope(x: Any) -> Any:
+    """Return the derivative of sinc; near 0 by its series, since the closed form cancels there."""
+    y = np.pi * x
+    near = np.absolute(y) < 1e-3
+    z = _safe(y, near)
+    return np.pi * np.where(near, y * (y * y / 30 - 1.0 / 3), (np.cos(z) - np.sin(z) / z) / z)
+
+
+rule(sinc, lambda g, x: g * _sinc_slope(x), elementwise=True)
+
+constant(
+    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.heaviside, np.signbit, np.isnan, np.isinf,
+    np.isfinite, np.isnat, np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.less, np.less_equal,
+    np.greater, np.greater_equal, np.equal, np.not_equal, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert,
+    np.left_shift, np.right_shift, np.gcd, np.lcm, np.nextafter, np.spacing, np.bitwise_count,
+    np.round, np.around, np.fix, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.iscomplex, np.isreal,
+    np.iscomplexobj, np.isrealobj, np.isposinf, np.isneginf, np.shape, np.ndim, np.size, np.result_type, np.can_cast,
+    np.common_type, np.min_scalar_type, np.array2string, np.array_repr, np.array_str, np.may_share_memory,
+    np.shares_memory, np.zeros_like, np.ones_like, np.empty_like, np.nonzero, np.flatnonzero, np.count_nonzero,
+    np.argwhere, np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
+    np.searchsorted, np.digitize, np.any, np.all, np.isin, np.bincount, np.histogram_bin_edges,
+)  # fmt: skip

@@ -1,0 +1,244 @@
+"""Indexing: three primitives, each other's pullbacks, and what is composed of them.
+
+`scatter` is where repeated indices add up. NumPy's ``add.at`` does that an entry at a time; counting with ``bincount``
+on flattened positions, or sorting rows and summing runs, is several times faster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, present, primitive, rule
+from ..spaces import from_end
+
+
+@primitive
+def getitem(x: Any, index: Any) -> Any:
+    """Return ``x[index]``."""
+    return x[index]
+
+
+@primitive
+def scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """Return zeros of `shape` with `g` added at `index`; repeated indices accumulate."""
+    out = np.zeros(shape, g.dtype)
+    add_at(out, index, g)
+    return out
+
+
+@primitive
+def setitem(a: Any, b: Any, index: Any) -> Any:
+    """Return a copy of `a` with ``[index]`` set to `b`."""
+    out = np.array(a)
+    out[index] = b
+    return out
+
+
+def is_basic(index: Any) -> bool:
+    """Say whether an index takes every entry at most once without a look at values: integers, slices, new axes.
+
+    Examples
+    --------
+    >>> is_basic((0, slice(None), None)), is_basic([0, 0]), is_basic(np.array([True]))
+    (True, False, False)
+    """
+    parts = index if type(index) is tuple else (index,)
+    return all(
+        i is None or i is Ellipsis or isinstance(i, slice) or (isinstance(i, int | np.integer) and not isinstance(i, bool | np.bool_))
+        for i in parts
+    )
+
+
+def add_at(out: Any, index: Any, g: Any) -> None:
+    """Do ``out[index] += g`` with repeated indices accumulating, in place, faster than ``np.add.at``."""
+    if out.dtype == bool:
+        np.logical_or.at(out, index, g)
+    elif is_basic(index) or is_mask(index):
+        out[index] += g
+    elif (rows := _row_numbers(index, out)) is not None:
+        _add_rows(out, rows, np.reshape(np.broadcast_to(g, (*np.shape(rows), *out.shape[1:])), (-1, *out.shape[1:])))
+    else:
+        np.add.at(out, index, g)
+
+
+def is_mask(index: Any) -> bool:
+    """Say whether an index is one boolean array."""
+    return getattr(index, "dtype", None) == bool
+
+
+def _row_numbers(index: Any, out: Any) -> Any:
+    """Return the integers of an index that picks along the first axis only, else None."""
+    if type(index) is tuple:
+        if len(index) != 1:
+            return None
+        index = index[0]
+    rows = np.asarray(index)
+    return rows if rows.dtype.kind in "iu" and out.ndim else None
+
+
+def _add_rows(out: Any, rows: Any, g: Any) -> None:
+    """Add rows to rows: by counting for vectors, else by sorting the row numbers and summing each run."""
+    rows = np.where(rows < 0, rows + len(out), rows).reshape(-1)
+    if not rows.size:
+        return
+    if out.ndim == 1 and out.dtype == np.float64:
+        out += np.bincount(rows, weights=g, minlength=len(out))
+        return
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    if len(starts) == len(rows):
+        out[rows] += g
+    else:
+        out[ordered[starts]] += np.add.reduceat(g[order], starts, axis=0)
+
+
+def _getitem_pull(g: Any, x_space: Any, index: Any = None) -> Any:
+    shape = tuple(x_space.shape)
+    return present(scatter(g, index=index, shape=shape), lambda: _touched(g, index, shape))
+
+
+def _touched(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    mask = np.zeros(shape, bool)
+    mask[index] = True
+    return mask
+
+
+def _into(sweep_buffer: Any, g: Any, node: Any) -> None:
+    add_at(sweep_buffer, node.kwargs["index"], g)
+
+
+GETITEM = rule(getitem, _getitem_pull, params="x index", linear=True, selects=True, carries=True, into=_into)
+rule(scatter, lambda g, index=None, shape=None: getitem(g, index=index), args="x", params="g index shape", linear=True, carries=True)
+
+
+def _setitem_pull_a(g: Any, index: Any = None) -> Any:
+    hole = np.ones(g.shape, bool)
+    hole[index] = False
+    return present(g, hole)
+
+
+def _setitem_pull_b(g: Any, b_space: Any, index: Any = None) -> Any:
+    return getitem(g, index=index)
+
+
+def _setitem_refill(sweep: Any, node: Any, g: Any) -> None:
+    """Walk back over an assignment in the sweep's own buffer, so that a loop of assignments is not quadratic."""
+    a, b = node.sources
+    index = node.kwargs["index"]
+    if b is not None:
+        part = g[index]
+        sweep.send(b, part.copy() if isinstance(part, np.ndarray) and part.base is not None else part)
+    if a is not None:
+        sweep.hand_over(node, a, g, index)
+
+
+SETITEM = rule(
+    setitem, _setitem_pull_a, _setitem_pull_b, params="a b index", selects=True, refill=_setitem_refill,
+)  # fmt: skip
+
+
+# --- picking ------------------------------------------------------------------------------------------------------------
+
+
+@composite(np.take)
+def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
+    if axis is None:
+        a, axis = np.reshape(a, -1), 0
+    n = a.shape[axis]
+    indices = np.asarray(indices)
+    if mode != "raise":
+        indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
+    axis %= a.ndim
+    if indices.ndim == 0:
+        return a[(slice(None),) * axis + (int(indices),)]
+    return a[(slice(None),) * axis + (indices,)] if axis else a[indices]
+
+
+@composite(np.take_along_axis)
+def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    if axis is None:
+        return np.reshape(arr, -1)[indices]
+    return arr[_along(np.asarray(indices), arr.shape, axis)]
+
+
+def _along(indices: Any, shape: tuple[int, ...], axis: int) -> tuple[Any, ...]:
+    """Return the full index that `take_along_axis` stands for."""
+    ndim = len(shape)
+    axis %= ndim
+    parts = [np.reshape(np.arange(n if n else 0), [n if j == i else 1 for j in range(ndim)]) for i, n in enumerate(indices.shape)]
+    parts[axis] = indices
+    return tuple(parts)
+
+
+@composite(np.compress)
+def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
+    return np.take(a, np.flatnonzero(condition), axis=axis)
+
+
+@composite(np.extract)
+def _extract(condition: Any, arr: Any) -> Any:
+    return np.reshape(arr, -1)[np.flatnonzero(condition)]
+
+
+@composite(np.diagonal)
+def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    a = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    rows, columns = a.shape[-2:]
+    n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    i = np.arange(n)
+    return a[(..., i - min(offset, 0), i + max(offset, 0))]
+
+
+@composite(np.trace)
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+
+
+@composite(np.diag)
+def _diag(v: Any, k: int = 0) -> Any:
+    if v.ndim == 2:
+        return np.diagonal(v, k)
+    n = v.shape[0] + abs(k)
+    i = np.arange(v.shape[0])
+    return scatter(v, index=(i - min(k, 0), i + max(k, 0)), shape=(n, n))
+
+
+@composite(np.diagflat)
+def _diagflat(v: Any, k: int = 0) -> Any:
+    return np.diag(np.reshape(v, -1), k)
+
+
+# --- ordering -----------------------------------------------------------------------------------------------------------
+
+
+@composite(np.sort)
+def _sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None) -> Any:
+    if axis is None:
+        a, axis = np.reshape(a, -1), -1
+    if not a.ndim:
+        return a
+    return np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind or "stable"), axis)
+
+
+@composite(np.partition)
+def _partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    if axis is None:
+        a, axis = np.reshape(a, -1), -1
+    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis, kind=kind), axis)
+
+
+@composite(np.diff)
+def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
+    axis = from_end(axis, a.ndim)[0]
+    ends = [np.broadcast_to(e, (*a.shape[:axis], 1, *a.shape[axis + 1 or a.ndim :])) if e is not np._NoValue and np.ndim(e) == 0 else e for e in (prepend, append)]
+    parts = [p for p in (ends[0], a, ends[1]) if p is not np._NoValue]
+    a = np.concatenate(parts, axis=axis) if len(parts) > 1 else a
+    after = (slice(None),) * (a.ndim + axis)
+    for _ in range(n):
+        a = a[(*after, slice(1, None))] - a[(*after, slice(None, -1))]
+    return a
+
+

@@ -1,0 +1,341 @@
+"""Reductions and running reductions. Axes are counted from the end, so every pullback also takes a batch of cotangents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, present, primitive, rule
+from ..spaces import from_end, unreduce
+
+_NoValue = np._NoValue
+
+
+def count(space: Any, axis: Any) -> int:
+    """Return how many entries a reduction over `axis` puts together.
+
+    Examples
+    --------
+    >>> count(np.ones((2, 3)), None), count(np.ones((2, 3)), -1)
+    (6, 3)
+    """
+    n = 1
+    for a in from_end(axis, len(space.shape)):
+        n *= space.shape[a]
+    return n
+
+
+# --- sums and means -----------------------------------------------------------------------------------------------------
+
+@primitive
+def total(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the sum; the same bits as `numpy.sum`, without its wrappers."""
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+
+
+rule(total, lambda g, x_space, axis=None, keepdims=False: unreduce(g, x_space, axis, keepdims), linear=True, batched=True, carries=True)
+
+
+@primitive
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the mean; the same bits as `numpy.mean` in half of its time."""
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    n = count(x, axis)
+    if not n:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    total = np.add.reduce(x, axis=axis, keepdims=keepdims)
+    if type(total) is np.ndarray:
+        return np.true_divide(total, n, out=total, casting="unsafe", subok=False)
+    return total.dtype.type(total / n)
+
+
+rule(
+    mean,
+    lambda g, x_space, axis=None, keepdims=False: unreduce(g * (1.0 / count(x_space, axis)), x_space, axis, keepdims),
+    linear=True,
+    batched=True,
+    carries=True,
+)
+
+
+def _masked(a: Any, where: Any, filler: float) -> Any:
+    """Return the array with the entries that ``where=`` leaves out replaced."""
+    return a if where is True or where is _NoValue else np.where(where, a, filler)
+
+
+def _count_where(a: Any, axis: Any, where: Any, keepdims: bool) -> Any:
+    """Return how many entries ``where=`` takes, as an array beside the reduced one."""
+    return np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
+
+
+@composite(np.mean)
+def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = _NoValue) -> Any:
+    a = a if dtype is None else np.astype(a, dtype)
+    keepdims = keepdims is not _NoValue and keepdims
+    if where is _NoValue or where is True:
+        return _to(out, mean(a, axis=axis, keepdims=keepdims))
+    return _to(out, np.sum(_masked(a, where, 0), axis=axis, keepdims=keepdims) / _count_where(a, axis, where, keepdims))
+
+
+def _to(out: Any, result: Any) -> Any:
+    """Deliver a result into ``out=``, a Tensor."""
+    if out is None:
+        return result
+    if isinstance(out, np.ndarray):
+        raise TypeError("out= must be a Tensor: a plain array would lose the gradient; write y[...] = ... instead")
+    out[...] = result
+    return out
+
+
+@composite(np.var)
+def _var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, *,
+    where: Any = _NoValue, mean: Any = _NoValue, correction: Any = _NoValue,
+) -> Any:  # fmt: skip
+    ddof = ddof if correction is _NoValue else correction
+    a = a if dtype is None else np.astype(a, dtype)
+    keepdims = keepdims is not _NoValue and keepdims
+    if where is _NoValue and mean is _NoValue:
+        return _to(out, variance(a, axis=axis, ddof=ddof, keepdims=keepdims))
+    where = True if where is _NoValue else where
+    center = np.mean(a, axis=axis, keepdims=True, where=where) if mean is _NoValue else mean
+    deviation = _masked(a - center, where, 0)
+    n = _count_where(a, axis, where, keepdims) - ddof
+    return _to(out, np.sum(np.absolute(deviation) ** 2, axis=axis, keepdims=keepdims) / n)
+
+
+@primitive
+def variance(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """Return the variance, as `numpy.var` has it."""
+    return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+def _variance_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    deviation = x - mean(x, axis=axis, keepdims=True)
+    if deviation.dtype.kind == "c":
+        deviation = np.conjugate(deviation)
+    return unreduce(g * (2.0 / (count(x, axis) - ddof)), x, axis, keepdims) * deviation
+
+
+rule(variance, _variance_pull, batched=True)
+
+
+@composite(np.std)
+def _std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, *,
+    where: Any = _NoValue, mean: Any = _NoValue, correction: Any = _NoValue,
+) -> Any:  # fmt: skip
+    ddof = ddof if correction is _NoValue else correction
+    if where is not _NoValue or mean is not _NoValue:
+        return _to(out, root(np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean)))
+    a = a if dtype is None else np.astype(a, dtype)
+    return _to(out, deviation(a, axis=axis, ddof=ddof, keepdims=keepdims is not _NoValue and keepdims))
+
+
+@primitive
+def deviation(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """Return the standard deviation, as `numpy.std` has it; its derivative at constant data is 0."""
+    return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+def _deviation_pull(g: Any, ans: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    return _variance_pull(g * _half_over(ans), x, axis, ddof, keepdims)
+
+
+def _half_over(x: Any) -> Any:
+    """Return 1 / (2 x), but 0 where x is 0."""
+    flat = x == 0
+    return np.where(flat, x.dtype.type(0), 0.5 / np.where(flat, x.dtype.type(1), x))
+
+
+rule(deviation, _deviation_pull, batched=True)
+
+
+@primitive
+def root(x: Any) -> Any:
+    """Return the square root with derivative 0 at 0: the convention for norms and deviations."""
+    return np.sqrt(x)
+
+
+rule(root, lambda g, ans: g * _half_over(ans), elementwise=True)
+
+
+# --- products -----------------------------------------------------------------------------------------------------------
+
+
+def _prod_pull(g: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return g times the product of all the other entries: exact where some are zero, and never quadratic."""
+    return unreduce(g, x, axis, keepdims) * product_of_others(x, axis)
+
+
+def product_of_others(x: Any, axis: Any) -> Any:
+    """Return, for every entry, the product of the others along `axis`: of those before times of those after."""
+    axes = from_end(axis, len(x.shape))
+    rest = tuple(a for a in range(-len(x.shape), 0) if a not in axes)
+    order = tuple(a % len(x.shape) for a in rest + axes)
+    kept = tuple(x.shape[a] for a in rest)
+    flat = np.reshape(np.transpose(x, order), (*kept, -1)) if len(x.shape) else np.reshape(x, (1,))
+    ones = np.ones((*flat.shape[:-1], 1), flat.dtype)
+    before = np.cumprod(np.concatenate([ones, flat[..., :-1]], axis=-1), axis=-1)
+    after = np.flip(np.cumprod(np.concatenate([ones, np.flip(flat, -1)[..., :-1]], axis=-1), axis=-1), -1)
+    others = np.reshape(before * after, tuple(x.shape[a] for a in order))
+    inverse = tuple(int(i) for i in np.argsort(order))
+    return np.transpose(others, inverse) if len(x.shape) else np.reshape(others, ())
+
+
+@primitive
+def product(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the product, as `numpy.prod` has it."""
+    return np.prod(x, axis=axis, keepdims=keepdims)
+
+
+rule(product, _prod_pull, batched=True)
+
+
+@composite(np.prod)
+def _prod(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NoValue, where: Any = True
+) -> Any:
+    a = a if dtype is None else np.astype(a, dtype)
+    result = product(_masked(a, where, 1), axis=axis, keepdims=keepdims is not _NoValue and keepdims)
+    return _to(out, result if initial is _NoValue else result * initial)
+
+
+@composite(np.sum)
+def _sum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NoValue, where: Any = True
+) -> Any:
+    a = a if dtype is None else np.astype(a, dtype)
+    result = total(_masked(a, where, 0), axis=axis, keepdims=keepdims is not _NoValue and keepdims)
+    return _to(out, result if initial is _NoValue else result + initial)
+
+
+# --- extremes -----------------------------------------------------------------------------------------------------------
+
+
+def _extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Share the cotangent equally among ties."""
+    winners = x == unreduce(ans, x, axis, keepdims)
+    share = winners / np.sum(winners, axis=axis, keepdims=True).astype(x.dtype)
+    return present(unreduce(g, x, axis, keepdims) * share, winners)
+
+
+@primitive
+def largest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the maximum, as `numpy.max` has it."""
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def smallest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the minimum, as `numpy.min` has it."""
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+rule(largest, _extreme_pull, selects=True, batched=True)
+rule(smallest, _extreme_pull, selects=True, batched=True)
+
+
+def _extreme(primitive_fn: Any, pairwise: Any, bound: float) -> Any:
+    def body(
+        a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NoValue, where: Any = True
+    ) -> Any:
+        if where is not True and where is not _NoValue and initial is _NoValue:
+            raise ValueError("a maximum or minimum with where= needs initial=, as in NumPy")
+        keepdims = keepdims is not _NoValue and keepdims
+        result = primitive_fn(_masked(a, where, bound), axis=axis, keepdims=keepdims)
+        return _to(out, result if initial is _NoValue else pairwise(result, initial))
+
+    return body
+
+
+composite(np.max)(_extreme(largest, np.maximum, -np.inf))
+composite(np.min)(_extreme(smallest, np.minimum, np.inf))
+
+
+@composite(np.ptp)
+def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    return _to(out, np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims))
+
+
+@composite(np.average)
+def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
+    keepdims = keepdims is not _NoValue and keepdims
+    if weights is None:
+        result = np.mean(a, axis=axis, keepdims=keepdims)
+        return (result, np.ones_like(result) * count(a, axis)) if returned else result
+    if np.shape(weights) != np.shape(a):
+        axes = sorted(from_end(axis, np.ndim(a)))
+        weights = np.reshape(weights, tuple(n if i - np.ndim(a) in axes else 1 for i, n in enumerate(a.shape)))
+    weights = weights * np.ones(a.shape)
+    size = np.sum(weights, axis=axis, keepdims=keepdims)
+    result = np.sum(a * weights, axis=axis, keepdims=keepdims) / size
+    return (result, size) if returned else result
+
+
+# --- running reductions -------------------------------------------------------------------------------------------------
+
+
+def _reverse_running_sum(g: Any, axis: int) -> Any:
+    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+
+
+def _cumsum_pull(g: Any, x_space: Any, axis: Any = None) -> Any:
+    if axis is None:
+        return np.reshape(_reverse_running_sum(g, -1), g.shape[:-1] + tuple(x_space.shape))
+    return _reverse_running_sum(g, from_end(axis, len(x_space.shape))[0])
+
+
+rule(np.cumsum, _cumsum_pull, linear=True, batched=True, carries=True)
+
+
+def _cumprod_pull(g: Any, ans: Any, x: Any, axis: Any = None) -> Any:
+    """Return sum_j>=i g_j ans_j / x_i; at the zeros of x without the division."""
+    if axis is None:
+        return np.reshape(_cumprod_pull(g, ans, np.reshape(x, -1), -1), tuple(x.shape))
+    axis = from_end(axis, len(x.shape))[0]
+    zero = x == 0
+    if not np.any(zero):
+        return _reverse_running_sum(g * ans, axis) / x
+    return _cumprod_pull_with_zeros(g, x, axis)
+
+
+def _cumprod_pull_with_zeros(g: Any, x: Any, axis: int) -> Any:
+    """Pull through a running product with zeros: h_i = g_i + x_{i+1} h_{i+1}, times the product of those before."""
+    n = x.shape[axis]
+    x, g = np.moveaxis(x, axis, -1), np.moveaxis(g, axis, -1)
+    ones = np.ones((*x.shape[:-1], 1), x.dtype)
+    before = np.cumprod(np.concatenate([ones, x[..., :-1]], axis=-1), axis=-1)
+    h = g[..., -1]
+    parts = [h]
+    for i in range(n - 2, -1, -1):
+        h = g[..., i] + x[..., i + 1] * h
+        parts.append(h)
+    return np.moveaxis(before * np.stack(parts[::-1], axis=-1), -1, axis)
+
+
+rule(np.cumprod, _cumprod_pull)
+
+# --- log-sum-exp --------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return log(sum(exp(x))) without overflow; of all -inf it is -inf."""
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, x.dtype.type(0))
+    with np.errstate(divide="ignore"):
+        ans = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return ans if keepdims else np.squeeze(ans, axis=axis if axis is None else from_end(axis, x.ndim))
+
+
+def _logsumexp_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    ans = unreduce(ans, x, axis, keepdims)
+    same = x == ans  # exp(inf - inf), exp(-inf + inf): all of the weight, or none at all
+    weight = np.exp(np.where(same, x.dtype.type(0), x) - np.where(same, x.dtype.type(0), ans))
+    return unreduce(g, x, axis, keepdims) * np.where(ans == -np.inf, x.dtype.type(0), weight)
+
+
+rule(logsumexp, _logsumexp_pull, batched=True)

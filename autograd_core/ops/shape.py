@@ -1,0 +1,224 @@
+"""Functions that move entries about without changing them. All are linear, and carry masks as they carry cotangents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, rule
+from ..spaces import from_end
+
+MOVES: dict[str, Any] = {"linear": True, "batched": True, "carries": True}
+
+
+def lead(g: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes that number a batch of cotangents: those in front of the result's own."""
+    return tuple(g.shape[: len(g.shape) - ndim])
+
+
+# --- shapes -------------------------------------------------------------------------------------------------------------
+
+
+def _reshape_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None, order: str = "C") -> Any:
+    if order in ("C", "A", "K") or len(g.shape) > len(ans_space.shape):
+        if order == "F":
+            return np.stack([np.reshape(row, x_space.shape, order="F") for row in g])
+        return np.reshape(g, lead(g, len(ans_space.shape)) + tuple(x_space.shape))
+    return np.reshape(g, tuple(x_space.shape), order=order)
+
+
+def _reshape(x: Any, shape: Any = None, order: str = "C", copy: bool | None = None) -> Any:
+    return np.reshape(x, shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
+
+
+rule(np.reshape, _reshape_pull, compute=_reshape, params="a shape order copy", **MOVES)
+
+
+@composite(np.ravel)
+def _ravel(a: Any, order: str = "C") -> Any:
+    return np.reshape(a, -1, order="C" if order == "K" else order)
+
+
+@composite(np.squeeze)
+def _squeeze(a: Any, axis: Any = None) -> Any:
+    axes = range(-a.ndim, 0) if axis is None else from_end(axis, a.ndim)
+    if any(a.shape[i] != 1 for i in axes) and axis is not None:
+        raise ValueError(f"cannot squeeze axis {axis} of shape {a.shape}: its length is not 1")
+    return np.reshape(a, tuple(n for i, n in zip(range(-a.ndim, 0), a.shape, strict=True) if i not in axes or n != 1))
+
+
+@composite(np.expand_dims)
+def _expand_dims(a: Any, axis: Any) -> Any:
+    shape = np.expand_dims(np.broadcast_to(np.float64(0), a.shape), axis).shape
+    return np.reshape(a, shape)
+
+
+def _at_least(n: int, fn: Any) -> Any:
+    def one(a: Any) -> Any:
+        shape = fn(np.broadcast_to(np.float64(0), np.shape(a))).shape
+        return a if np.shape(a) == shape else np.reshape(a, shape)
+
+    def body(*arrays: Any) -> Any:
+        return one(arrays[0]) if len(arrays) == 1 else tuple(one(a) for a in arrays)
+
+    body.__name__ = f"atleast_{n}d"
+    return body
+
+
+composite(np.atleast_1d)(_at_least(1, np.atleast_1d))
+composite(np.atleast_2d)(_at_least(2, np.atleast_2d))
+composite(np.atleast_3d)(_at_least(3, np.atleast_3d))
+
+
+# --- axes ---------------------------------------------------------------------------------------------------------------
+
+
+def _transpose_pull(g: Any, x_space: Any, axes: Any = None) -> Any:
+    ndim = len(x_space.shape)
+    axes = range(ndim)[::-1] if axes is None else [a % ndim for a in axes]
+    head = len(g.shape) - ndim
+    inverse = [0] * ndim
+    for i, a in enumerate(axes):
+        inverse[a] = head + i
+    return np.transpose(g, (*range(head), *inverse))
+
+
+rule(np.transpose, _transpose_pull, params="a axes", **MOVES)
+
+
+@composite(np.swapaxes)
+def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    order = list(range(a.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return np.transpose(a, order)
+
+
+@composite(np.moveaxis)
+def _moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    positions = np.moveaxis(np.broadcast_to(np.float64(0), range(1, a.ndim + 1)), source, destination).shape
+    return np.transpose(a, [n - 1 for n in positions])
+
+
+@composite(np.rollaxis)
+def _rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    positions = np.rollaxis(np.broadcast_to(np.float64(0), range(1, a.ndim + 1)), axis, start).shape
+    return np.transpose(a, [n - 1 for n in positions])
+
+
+@composite(np.matrix_transpose)
+def _matrix_transpose(x: Any, /) -> Any:
+    if x.ndim < 2:
+        raise ValueError(f"matrix_transpose needs two axes or more, the shape is {x.shape}")
+    return np.swapaxes(x, -1, -2)
+
+
+# --- stretching ---------------------------------------------------------------------------------------------------------
+
+
+def _broadcast_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None) -> Any:
+    head = len(g.shape) - len(ans_space.shape)
+    extra = len(ans_space.shape) - len(x_space.shape)
+    if extra:
+        g = np.add.reduce(g, axis=tuple(range(head, head + extra)))
+    stretched = tuple(head + i for i, n in enumerate(x_space.shape) if n == 1)
+    return np.add.reduce(g, axis=stretched, keepdims=True) if stretched else g
+
+
+rule(np.broadcast_to, _broadcast_pull, params="array shape subok", linear=True, batched=True, carries=False)
+
+
+@composite(np.broadcast_arrays)
+def _broadcast_arrays(*arrays: Any, subok: bool = False) -> Any:
+    shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+    return tuple(np.broadcast_to(a, shape) for a in arrays)
+
+
+def _repeat_pull(g: Any, x_space: Any, repeats: Any = None, axis: int | None = None) -> Any:
+    shape = tuple(x_space.shape)
+    if axis is None:
+        n = int(np.prod(shape))
+        return np.reshape(_sum_runs(g, repeats, n, 0), shape)
+    return _sum_runs(g, repeats, shape[axis], axis % len(shape))
+
+
+def _sum_runs(g: Any, repeats: Any, n: int, axis: int) -> Any:
+    """Add up the copies that `repeat` has made of each of `n` entries along `axis`."""
+    if np.ndim(repeats) == 0 or np.size(repeats) == 1:
+        each = int(np.ravel(repeats)[0])
+        return np.sum(np.reshape(g, (*g.shape[:axis], n, each, *g.shape[axis + 1 :])), axis=axis + 1)
+    ends = np.cumsum(repeats)
+    zero = np.zeros_like(g[(slice(None),) * axis + (slice(0, 1),)]) if g.shape[axis] else np.zeros((*g.shape[:axis], 1, *g.shape[axis + 1 :]))
+    running = np.concatenate([zero, np.cumsum(g, axis=axis)], axis=axis)
+    return np.take(running, ends, axis=axis) - np.take(running, ends - np.asarray(repeats), axis=axis)
+
+
+rule(np.repeat, _repeat_pull, params="a repeats axis", linear=True)
+
+
+@composite(np.tile)
+def _tile(A: Any, reps: Any) -> Any:  # noqa: N803  (NumPy's name)
+    reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
+    ndim = max(len(reps), A.ndim)
+    reps = (1,) * (ndim - len(reps)) + reps
+    shape = (1,) * (ndim - A.ndim) + A.shape
+    split = tuple(n for pair in zip(reps, shape, strict=True) for n in pair)
+    once = np.reshape(A, tuple(n for s in shape for n in (1, s)))
+    return np.reshape(np.broadcast_to(once, split), tuple(r * s for r, s in zip(reps, shape, strict=True)))
+
+
+# --- order along axes ---------------------------------------------------------------------------------------------------
+
+
+def _flip_pull(g: Any, x_space: Any, axis: Any = None) -> Any:
+    return np.flip(g, from_end(axis, len(x_space.shape)))
+
+
+rule(np.flip, _flip_pull, params="m axis", **MOVES)
+
+
+@composite(np.fliplr)
+def _fliplr(m: Any) -> Any:
+    return np.flip(m, 1)
+
+
+@composite(np.flipud)
+def _flipud(m: Any) -> Any:
+    return np.flip(m, 0)
+
+
+@composite(np.rot90)
+def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    first, second = axes
+    k %= 4
+    if k == 2:
+        return np.flip(m, (first, second))
+    if k == 1:
+        return np.swapaxes(np.flip(m, second), first, second)
+    return np.flip(np.swapaxes(m, first, second), second) if k else np.copy(m)
+
+
+def _roll_pull(g: Any, x_space: Any, shift: Any = None, axis: Any = None) -> Any:
+    back = tuple(-s for s in shift) if isinstance(shift, tuple | list) else -shift
+    if axis is None and len(g.shape) > len(x_space.shape):
+        return np.stack([np.roll(row, back) for row in g])
+    return np.roll(g, back, axis=None if axis is None else from_end(axis, len(x_space.shape)))
+
+
+rule(np.roll, _roll_pull, params="a shift axis", **MOVES)
+
+
+# --- triangles, copies, casts -------------------------------------------------------------------------------------------
+
+rule(np.tril, lambda g, k=0: np.tril(g, k), params="m k", **MOVES)
+rule(np.triu, lambda g, k=0: np.triu(g, k), params="m k", **MOVES)
+rule(np.copy, lambda g: g, compute=lambda x, order="K", subok=False: np.array(x, order=order, copy=True), params="a order subok", metadata="order", **MOVES)
+rule(np.astype, lambda g: g, compute=lambda x, dtype, copy=True: x.astype(dtype), params="x dtype copy", metadata="dtype", **MOVES)
+
+
+@composite(np.asarray)
+@composite(np.asanyarray)
+def _asarray(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+    return a if dtype is None else np.astype(a, dtype)
+
+

@@ -1,0 +1,292 @@
+"""The table: for every operation the pullback of each of its array arguments, in plain NumPy.
+
+    rule(np.exp, lambda g, ans: g * ans)
+
+The names of a pullback's parameters say what the tape must keep for it, and nothing else is kept:
+
+    g            the cotangent of the result (a tuple of them for an operation with several results)
+    ans          the result
+    x, a, b ...  the value of an argument, under the name the rule gives it (``args=``)
+    x_space      an argument's shape and dtype, without its value
+    ans_space    the result's
+    anything     else is metadata: a keyword of the operation, under NumPy's name
+
+A pullback fed ndarrays is raw NumPy; fed Tensors it is recorded, so gradients have gradients; read the other way it
+pushes tangents. It never mentions broadcasting or dtypes (the sweep undoes them once), never writes in place and never
+branches on values of `g`. This module knows neither nodes nor Tensors; it only reads names, once, at registration.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Pull = Callable[..., Any]
+
+NAMES = {1: ("x",), 2: ("a", "b"), 3: ("a", "b", "c")}
+SILENT = frozenset({"out", "casting", "order", "subok", "dtype", "signature", "like", "copy", "device"})
+
+
+class Op:
+    """One row of the table.
+
+    A *narrow* operation has one or two array arguments and no metadata, and its node holds their values in slots; every
+    other one is *wide*. `pulls[i]` takes a cotangent and a node, and hands the pullback what it names.
+    """
+
+    __slots__ = (
+        "args",
+        "batched",
+        "carries",
+        "compute",
+        "elementwise",
+        "fn",
+        "freed",
+        "into",
+        "joint",
+        "keeps",
+        "linear",
+        "metadata",
+        "name",
+        "needs",
+        "outputs",
+        "params",
+        "plans",
+        "pulls",
+        "push",
+        "refill",
+        "selects",
+        "singular",
+        "special",
+        "trusted",
+        "variadic",
+        "wide",
+    )
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        pulls: tuple[Pull | None, ...],
+        *,
+        args: str | None = None,
+        name: str | None = None,
+        compute: Callable[..., Any] | None = None,
+        elementwise: bool | None = None,
+        linear: bool = False,
+        selects: bool = False,
+        batched: bool | None = None,
+        carries: bool = False,
+        outputs: int = 0,
+        variadic: bool = False,
+        joint: bool = False,
+        push: Pull | None = None,
+        into: Callable[..., Any] | None = None,
+        refill: Callable[..., Any] | None = None,
+        metadata: str = "",
+        params: str = "",
+        trusted: bool = True,
+    ) -> None:
+        self.fn = fn
+        self.name: str = name or getattr(fn, "__name__", repr(fn))
+        self.compute = compute or getattr(fn, "__wrapped__", fn)
+        self.args = tuple(args.replace(",", " ").split()) if args else NAMES.get(len(pulls), ())
+        self.variadic = variadic
+        self.joint = joint
+        if not (variadic or joint) and len(self.args) != len(pulls):
+            raise TypeError(
+                f"the rule for {self.name} names the arguments {self.args} but has {len(pulls)} pullbacks; "
+                f"write one pullback for each array argument (None where there is no gradient)"
+            )
+        self.outputs = outputs
+        self.linear = linear
+        self.selects = selects
+        self.elementwise = (isinstance(fn, np.ufunc) and fn.signature is None) if elementwise is None else elementwise
+        self.batched = self.elementwise if batched is None else batched
+        self.carries = carries or self.elementwise
+        self.push, self.into, self.refill = push, into, refill
+        self.trusted = trusted
+        self.params: tuple[str, ...] | None = tuple(params.split()) or None
+        self.needs = tuple(_names(p) if p else frozenset() for p in pulls)
+        known = {"g", "ans", "ans_space", "i", "spaces", "values", *self.args, *(a + "_space" for a in self.args)}
+        self.metadata = frozenset().union(*self.needs) - known | frozenset(metadata.split())
+        self.wide = bool(self.metadata) or variadic or joint or outputs > 0 or not 1 <= len(self.args) <= 2
+        self.special = selects or joint or outputs > 0 or into is not None or refill is not None or not trusted
+        self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
+        self.pulls = tuple(p and _adapt(self, p, i) for i, p in enumerate(pulls))
+        self.plans: dict[int, tuple[Any, ...]] = {}
+        self.keeps = () if self.wide else tuple(self._narrow_plan(mask) for mask in range(4))
+        self.freed: Op | None = None  # made by the graph when a sweep has freed a node
+
+    def _narrow_plan(self, mask: int) -> tuple[bool, ...]:
+        """Return which of (a, b, ans) are kept when the arguments in `mask` (bits) are tracked."""
+        wanted = frozenset[str]().union(*(n for i, n in enumerate(self.needs) if mask >> i & 1))
+        return (*(name in wanted for name in (*self.args, "")[:2]), "ans" in wanted)
+
+    def plan(self, mask: int, n: int) -> tuple[Any, ...]:
+        """Return, for `n` arguments of which those in `mask` are tracked, what to keep of each: "", "space" or "value".
+
+        The last entry says whether the result is kept.
+        """
+        key = mask * 64 + n if n < 64 else -1
+        if (found := self.plans.get(key)) is not None:
+            return found
+        if self.variadic or self.joint:
+            wanted = frozenset[str]().union(*self.needs)
+            each = "value" if "values" in wanted or self.joint else "space" if "spaces" in wanted else ""
+            plan = ((each,) * n, "ans" in wanted)
+        else:
+            wanted = frozenset[str]().union(*(w for i, w in enumerate(self.needs) if mask >> i & 1))
+            plan = (
+                tuple("value" if a in wanted else "space" if a + "_space" in wanted else "" for a in self.args),
+                "ans" in wanted,
+            )
+        if key >= 0:
+            self.plans[key] = plan
+        return plan
+
+    def parameters(self) -> tuple[str, ...]:
+        """Return the names of NumPy's own parameters, in order; read when first needed, since reading them is slow."""
+        if self.params is None:
+            try:
+                self.params = tuple(inspect.signature(self.fn).parameters)
+            except (TypeError, ValueError):  # a C function without a signature
+                self.params = self.args
+        return self.params
+
+    def __repr__(self) -> str:
+        return f"<rule for {self.name}>"
+
+
+def _names(pull: Pull) -> frozenset[str]:
+    return frozenset(inspect.signature(pull).parameters)
+
+
+def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
+    """Compile ``lambda g, n: pull(g, n.ans, ...)``: one call hands a pullback what it names, from a node or a live view."""
+    where = {"ans": "n.ans", "ans_space": "n", "i": "i", "spaces": "n.spaces", "values": "n.args", "g": "g"}
+    for k, a in enumerate(op.args):
+        where[a] = f"n.args[{k}]" if op.wide else f"n.{'ab'[k]}"
+        where[a + "_space"] = f"n.space({k})" if op.wide else f"n.{'pq'[k]}"
+    own = frozenset(inspect.signature(pull).parameters)
+    handed = [f"{name}={where[name]}" for name in own if name in where and name != "g"]
+    if own - where.keys():
+        handed.append("**n.kwargs" if own - where.keys() == op.metadata else "**chosen(n.kwargs)")
+    head = "lambda g, n, i" if op.variadic else "lambda g, n"
+    scope = {"pull": pull, "chosen": lambda kwargs: {k: v for k, v in kwargs.items() if k in own}}
+    return eval(f"{head}: pull(g, {', '.join(sorted(handed))})", scope)  # type: ignore[no-any-return]  # noqa: S307
+
+
+RULES: dict[Any, Op] = {}
+COMPOSITES: dict[Any, Callable[..., Any]] = {}
+CONSTANTS: set[Any] = set()
+REFUSED: dict[Any, str] = {}
+
+
+def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
+    """Register the pullbacks of `fn`, one for each array argument (None: no gradient flows there).
+
+    Parameters
+    ----------
+    fn : callable
+        A NumPy function or ufunc, or a function made by `primitive`.
+    *pulls : callable or None
+        Pullbacks; the names of their parameters say what they need (see the top of this module).
+    args : str, optional
+        Names of the array arguments, ``"x"`` for one, ``"a b"`` for two, ``"a b c"`` for three unless given.
+    linear : bool
+        Linear in each array argument by itself: a tangent is pushed by calling the operation on it.
+    elementwise : bool, optional
+        Entry by entry with broadcasting: a tangent is pushed by the pullback itself. Known for ufuncs.
+    selects : bool
+        The operation takes some entries and leaves others; its pullbacks return `present(g, mask)`.
+    batched : bool
+        The pullbacks also accept a stack of cotangents (more axes in front). Known for element-wise operations.
+    carries : bool
+        The pullback, applied to a mask, says where its result is present: shape functions, sums, indexing.
+    outputs : int
+        Number of results, if the operation returns a tuple.
+    variadic : bool
+        Any number of array arguments, one pullback for all, told which one by its parameter ``i``.
+    joint : bool
+        One pullback returns the cotangents of all arguments as a list.
+
+    Examples
+    --------
+    >>> import autograd_core as ag
+    >>> @ag.primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> ag.rule(cube, lambda g, x: g * 3 * x**2)
+    <rule for cube>
+    >>> float(ag.grad(cube)(2.0))
+    12.0
+    """
+    op = Op(fn, pulls, **properties)
+    RULES[fn] = op
+    return op
+
+
+def composite(fn: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Say how a NumPy function is made of others: a decorator over a function with NumPy's signature."""
+
+    def register(body: Callable[..., Any]) -> Callable[..., Any]:
+        COMPOSITES[fn] = body
+        return body
+
+    return register
+
+
+def constant(*fns: Any) -> None:
+    """Say that functions have no gradient by nature: for Tensors they return plain arrays."""
+    CONSTANTS.update(fns)
+
+
+def refuse(fn: Any, why: str) -> None:
+    """Say why a function cannot take Tensors, and what to write instead."""
+    REFUSED[fn] = why
+
+
+def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function of our own, or a user's, one operation on the tape, exactly as NumPy's are (NEP 18).
+
+    Called with Tensors it is recorded whole, and needs a `rule`; its body sees plain arrays only.
+    """
+
+    @functools.wraps(fn)
+    def public(*args: Any, **kwargs: Any) -> Any:
+        for a in args:
+            if type(a) is not np.ndarray and hasattr(type(a), "__array_function__"):
+                return a.__array_function__(public, (type(a),), args, kwargs)
+            if type(a) is list or type(a) is tuple:
+                for b in a:
+                    if type(b) is not np.ndarray and hasattr(type(b), "__array_function__"):
+                        return b.__array_function__(public, (type(b),), args, kwargs)
+        return fn(*args, **kwargs)
+
+    return public
+
+
+class Present:
+    """A cotangent that is absent where `mask` is False; absent is not the same as zero.
+
+    ``np.where(x > 0, np.sqrt(x), 0.0)`` at 0 sends nothing into the square root, whose derivative there is infinite.
+    A zero would become 0 * inf = NaN on the way to `x`.
+    """
+
+    __slots__ = ("g", "mask")
+
+    def __init__(self, g: Any, mask: Any) -> None:
+        self.g = g
+        self.mask = mask
+
+
+def present(g: Any, mask: Any) -> Present:
+    """Return the cotangent of a selection: `g` where `mask` holds, nothing elsewhere.
+
+    A mask that is dear to make may be given as a function without arguments.
+    """
+    return Present(np.where(mask, g, g.dtype.type(0)), mask)

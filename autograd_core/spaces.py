@@ -1,0 +1,106 @@
+"""Shapes and dtypes of values, and the one place where broadcasting and promotion are undone.
+
+Everything here works on anything that speaks NumPy's protocols, so it may itself stand on a tape. Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Space:
+    """Shape and dtype of an array, without its values."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        """Return the number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Return the number of entries."""
+        return int(np.prod(self.shape))
+
+    def __repr__(self) -> str:
+        return f"{np.dtype(self.dtype).name}{list(self.shape)}"
+
+
+def space_of(x: Any) -> Space:
+    """Return the space in which an array lives."""
+    return Space(np.shape(x), x.dtype if hasattr(x, "dtype") else np.result_type(x))
+
+
+def project(g: Any, space: Any, lead: int = 0) -> Any:
+    """Put a gradient back into the space of its variable: its shape, its realness, its dtype.
+
+    The forward pass broadcasts and promotes implicitly; this undoes both, once, for every rule. The first `lead` axes
+    are not touched: they number the rows of a batch of cotangents.
+
+    Examples
+    --------
+    >>> project(np.ones((3, 2)), Space((2,), np.float64))
+    array([3., 3.])
+    >>> project(np.ones((3, 2)), Space((3, 1), np.float32))
+    array([[2.],
+           [2.],
+           [2.]], dtype=float32)
+    """
+    if g.shape[lead:] != space.shape:
+        extra = g.ndim - lead - len(space.shape)
+        if extra > 0:
+            g = np.add.reduce(g, axis=tuple(range(lead, lead + extra)))
+        stretched = tuple(lead + i for i, n in enumerate(space.shape) if n == 1 and g.shape[lead + i : lead + i + 1] != (1,))
+        if stretched and extra >= 0:
+            g = np.add.reduce(g, axis=stretched, keepdims=True)
+        if g.shape[lead:] != space.shape:
+            raise ValueError(f"a gradient of shape {g.shape[lead:]} for a variable of shape {space.shape}")
+    if g.dtype != space.dtype:
+        if g.dtype.kind == "c" and np.dtype(space.dtype).kind != "c":
+            g = np.real(g)
+        g = g.astype(space.dtype)
+    return g
+
+
+def unreduce(g: Any, space: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Stretch the result of a reduction back over the axes it removed.
+
+    Axes are counted from the end, so a batch of cotangents (one more axis in front) is stretched row by row.
+
+    Examples
+    --------
+    >>> unreduce(np.array([1.0, 2.0]), Space((2, 3), np.float64), axis=1)
+    array([[1., 1., 1.],
+           [2., 2., 2.]])
+    """
+    ndim = len(space.shape)
+    if not keepdims:
+        g = np.expand_dims(g, from_end(axis, ndim))
+    lead = g.shape[: g.ndim - ndim]
+    return np.broadcast_to(g, lead + space.shape)
+
+
+def from_end(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return axes as negative numbers, all of them for None.
+
+    Examples
+    --------
+    >>> from_end(None, 2), from_end(0, 2), from_end((-1, 0), 3)
+    ((-2, -1), (-2,), (-1, -3))
+    """
+    if axis is None:
+        return tuple(range(-ndim, 0))
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    return tuple(a if a < 0 else a - ndim for a in axes)
+
+
+def mT(x: Any) -> Any:
+    """Swap the last two axes."""
+    return np.swapaxes(x, -1, -2)

@@ -1,0 +1,104 @@
+"""The switches a program can throw: recording on or off, a scope's name, debugging, a recorder.
+
+They live in one context variable, so they are local to a thread and to an asyncio task. While nothing is switched the
+variable holds `PLAIN` itself, and the hot path asks one question: ``STATE.get() is PLAIN``. Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+
+class Recorder(Protocol):
+    """What a recorder must offer; it is told of every operation, tracked or not, in the order of execution."""
+
+    def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
+        """Note that ``ans = fn(*args, **kwargs)`` has been computed; operands and results are Tensors where recorded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """One setting of all switches; entering a context makes a changed copy."""
+
+    grad: bool = True  # are tracked operations recorded?
+    depth: int = 0  # how many transforms are running whose result is itself to be differentiated
+    scope: tuple[str, ...] = ()  # names of the scopes entered, outermost first
+    debug: bool = False  # note the user's source line and a checksum of captured arrays at every node
+    recorder: Recorder | None = None
+
+    @property
+    def special(self) -> bool:
+        """Must recording take the long way?"""
+        return not self.grad or self.debug or self.recorder is not None
+
+
+PLAIN = State()
+STATE: ContextVar[State] = ContextVar("autograd_core_state", default=PLAIN)
+
+
+@contextlib.contextmanager
+def switched(**changes: Any) -> Iterator[State]:
+    """Run a block with some switches changed."""
+    state = replace(STATE.get(), **changes)
+    token = STATE.set(state)
+    try:
+        yield state
+    finally:
+        STATE.reset(token)
+
+
+def no_grad() -> contextlib.AbstractContextManager[State]:
+    """Record nothing inside the block: results are untracked. Also a decorator.
+
+    Examples
+    --------
+    >>> import autograd_core as ag
+    >>> x = ag.Tensor([1.0, 2.0])
+    >>> with ag.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+    return switched(grad=False)
+
+
+def debug() -> contextlib.AbstractContextManager[State]:
+    """Note the source line of every operation, and catch arrays that change between recording and backward."""
+    return switched(debug=True)
+
+
+def recording(recorder: Recorder) -> contextlib.AbstractContextManager[State]:
+    """Tell `recorder` of every operation on Tensors: comparisons, constants and the backward sweep included."""
+    return switched(recorder=recorder)
+
+
+class scope:
+    """Name a part of the program; every operation recorded inside carries the path of names.
+
+    A class of its own rather than `switched`: `nn` modules enter one at every call (0.4 us against 1.3 us).
+
+    Examples
+    --------
+    >>> import autograd_core as ag
+    >>> x = ag.Tensor(2.0)
+    >>> with ag.scope("layer 1"):
+    ...     y = x * x
+    >>> y.scope
+    ('layer 1',)
+    """
+
+    __slots__ = ("name", "token")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        s = STATE.get()
+        self.token = STATE.set(State(s.grad, s.depth, (*s.scope, self.name), s.debug, s.recorder))
+
+    def __exit__(self, *exc: object) -> None:
+        STATE.reset(self.token)

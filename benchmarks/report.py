@@ -1,0 +1,186 @@
+"""What was measured, as tables: text for a terminal, Markdown for the README, JSON for programs."""
+
+import datetime
+import os
+import platform
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchmarks.libraries import LIBRARIES
+from benchmarks.measure import minima, paired
+
+STATS = {"median": [paired], "min": [minima], "both": [paired, minima]}
+MARKERS = "<!-- table -->", "<!-- /table -->"
+NOTHING = "–"
+
+
+@dataclass
+class Table:
+    """A title, a row of headings, rows of strings, and a line or two below."""
+
+    title: str
+    headings: list
+    rows: list = field(default_factory=list)
+    note: str = ""
+
+    def text(self):
+        """Columns of equal width, numbers to the right."""
+        lines = [self.headings, *self.rows]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(self.headings))]
+        named = [k for k in range(len(widths)) if self.headings[k] in ("row", "what")]
+        padded = [
+            [cell.ljust(w) if k in named else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True))]
+            for line in lines
+        ]
+        return "\n".join([self.title, "", *("  ".join(line).rstrip() for line in padded), *self.below()])
+
+    def markdown(self):
+        """A table as GitHub draws it."""
+        rule = ["---" if heading in ("row", "what") else "---:" for heading in self.headings]
+        lines = ["| " + " | ".join(line) + " |" for line in (self.headings, rule, *self.rows)]
+        return "\n".join([f"**{self.title}**", "", *lines, *self.below()])
+
+    def below(self):
+        """Lines to stand under the table."""
+        return ["", self.note] if self.note else []
+
+
+def environment(workers):
+    """Return where and with what this was measured; nothing that names the machine."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    settings = {k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")}
+    return {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}, {usable} cores, {vector_units()}",
+        "threads": ", ".join(f"{k}={v}" for k, v in settings.items()) or "as each library chooses",
+        "versions": {name: worker.info["version"] for name, worker in workers.items()},
+        "torch threads": workers["torch"].info["threads"] if "torch" in workers else None,
+    }
+
+
+def vector_units():
+    """Return the widest vector unit that NumPy sees."""
+    try:
+        from numpy._core._multiarray_umath import __cpu_features__ as features
+    except ImportError:
+        return "vector units unknown"
+    known = [("AVX512F", "AVX-512"), ("AVX2", "AVX2"), ("ASIMD", "NEON")]
+    return next((name for feature, name in known if features.get(feature)), "no wide vectors")
+
+
+def environment_lines(env):
+    """Say the environment in words."""
+    versions = ", ".join(f"{LIBRARIES[name].heading} {v}" for name, v in env["versions"].items() if name != "jit")
+    torch = f" (PyTorch: {env['torch threads']})" if env["torch threads"] else ""
+    return [f"{env['date']}; Python {env['python']}; {env['system']}; threads {env['threads']}{torch}.", f"{versions}."]
+
+
+def main_table(rows, cells, libraries, stat):
+    """Ratios to hand-written NumPy."""
+    others = [name for name in libraries if name != "numpy"]
+    table = Table(
+        "Time of a step, relative to NumPy written by hand (lower is better)",
+        ["row", "what", "dtype", "NumPy, us", *(LIBRARIES[name].heading for name in others)],
+    )
+    for row in rows:
+        base = cells[row.name]["numpy"]
+        absolute = "FAIL" if base.failure else f"{1e6 * min(base.times.values()):,.0f}"
+        ratios = [ratio(cells[row.name].get(name), base, stat) for name in others]
+        table.rows.append([row.name, row.title, f"f{8 * np.dtype(row.dtype).itemsize}", absolute, *ratios])
+    words = {
+        "median": "median over the rounds of the ratio within a round",
+        "min": "ratio of the best times of all rounds",
+        "both": "median over the rounds of the ratio within a round / ratio of the best times of all rounds",
+    }
+    table.note = f"Ratio: {words[stat]}. NumPy: best of all rounds. {NOTHING}: cannot, takes minutes, or left out by --quick."
+    return table
+
+
+def ratio(cell, base, stat):
+    """One entry of the main table."""
+    if cell is None:
+        return NOTHING
+    if cell.failure or base.failure:
+        return "FAIL"
+    return " / ".join(number(statistic(cell, base)) for statistic in STATS[stat])
+
+
+def number(x):
+    """Three digits, as far as they go."""
+    if x is None:
+        return NOTHING
+    return f"{x:.2f}" if x < 10 else f"{x:.1f}" if x < 100 else f"{x:,.0f}"
+
+
+def operations_table(rows, cells, libraries):
+    """Microseconds an operation of the scalar chains, and how they grow with its length."""
+    chains = [row for row in rows if row.operations]
+    table = Table(
+        "Scalar chain: microseconds an operation, forward and backward (best of all rounds)",
+        ["row", *(LIBRARIES[name].heading for name in libraries)],
+    )
+    for row in chains:
+        found = [cells[row.name].get(name) for name in libraries]
+        times = [min(c.times.values()) if c and c.times and not c.failure else None for c in found]
+        table.rows.append([row.name, *(NOTHING if t is None else f"{1e6 * t / row.operations:.3f}" for t in times)])
+    if len(chains) > 1:
+        short, long = chains[0], chains[-1]
+        growth = []
+        for name in libraries:
+            few, many = cells[short.name].get(name), cells[long.name].get(name)
+            known = few and many and not few.failure and not many.failure
+            r = paired(many, few) if known else None
+            growth.append(NOTHING if r is None else number(r * short.operations / long.operations))
+        table.rows.append([f"{long.name} / {short.name}", *growth])
+    return table
+
+
+def kept_table(answers):
+    """Bytes kept for the backward pass."""
+    table = Table(
+        "Kept for the backward pass, 784-512-256-10, batch 128, float32 (parameters and input not counted)",
+        ["row", *(LIBRARIES[name].heading for name in answers)],
+    )
+    table.rows.append(["KiB", *(amount(answer, 1024) for answer in answers.values())])
+    return table
+
+
+def nodes_table(answers):
+    """Bytes a node of the long chain."""
+    table = Table(
+        "Bytes a node of a scalar chain of 10^5 pairs (peak growth of a step / 2 x 10^5)",
+        ["row", *(LIBRARIES[name].heading for name in answers)],
+    )
+    for key, title in [("tracemalloc", "Python and NumPy allocations"), ("resident", "resident memory")]:
+        entries = [answer if isinstance(answer, str) else answer.get(key) for answer in answers.values()]
+        table.rows.append([title, *(amount(entry, 1) for entry in entries)])
+    return table
+
+
+def amount(answer, unit):
+    """A number of bytes, FAIL or nothing."""
+    if isinstance(answer, str):
+        return "FAIL"
+    return NOTHING if answer is None else f"{answer / unit:,.0f}"
+
+
+def imports_table(seconds):
+    """Import times relative to NumPy's."""
+    table = Table(
+        "Import time relative to `import numpy` (fresh processes, bare Python subtracted)",
+        ["row", *(LIBRARIES[name].heading for name in seconds)],
+    )
+    table.rows.append(["ratio", *(number(s / seconds["numpy"]) for s in seconds.values())])
+    table.note = f"`import numpy`: {1e3 * seconds['numpy']:.0f} ms."
+    return table
+
+
+def write_readme(path, lines, tables):
+    """Put the tables between the README's markers."""
+    text = path.read_text(encoding="utf-8")
+    start, end = MARKERS
+    before, after = text[: text.index(start) + len(start)], text[text.index(end) :]
+    body = "\n\n".join(["\n".join(lines), *(table.markdown() for table in tables)])
+    path.write_text(f"{before}\n\n{body}\n\n{after}", encoding="utf-8", newline="\n")

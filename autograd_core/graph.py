@@ -10,6 +10,7 @@ This module knows no Tensor. A walk that is itself to be recorded gets `wrap(val
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
@@ -59,7 +60,7 @@ class Node:
     @property
     def size(self) -> int:
         """Return the number of entries of the result."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def parents(self) -> tuple[Node | None, ...]:
@@ -68,11 +69,8 @@ class Node:
 
     def release(self) -> None:
         """Let go of the values kept for the pullbacks; a scalar's stay."""
-        if self.shape:
+        if self.dtype is not float64:
             self.a = self.b = self.ans = None
-        else:  # a scalar made from arrays: `np.dot` of vectors
-            self.a = None if isinstance(self.a, np.ndarray) else self.a
-            self.b = None if isinstance(self.b, np.ndarray) else self.b
 
     def __repr__(self) -> str:
         return f"<{self.op.name if self.op else 'leaf'} {Space(self.shape, self.dtype)!r}>"
@@ -304,16 +302,23 @@ class _Sweep:
 
     def run(self, free: bool) -> None:
         """Walk the whole path; the narrow operations, which are most of any graph, right here."""
-        grads, masks, visit = self.grads, self.masks, self.visit
+        grads, masks = self.grads, self.masks
         for node in reversed(self.path):
             op = node.op
-            self.at = node
-            if op is None or op.wide or op.special or masks:
-                visit(node)
+            if op is None or op.special or masks:
+                self.visit(node)
+            elif (g := grads.pop(node, None)) is None:
+                continue
+            elif op.wide:
+                self.at = node
+                for i, p in enumerate(node.sources):  # type: ignore[attr-defined]
+                    if p is not None:
+                        gp = op.pulls[0](g, node, i) if op.variadic else op.pulls[i](g, node)
+                        if gp.shape != p.shape or gp.dtype is not p.dtype:
+                            gp = project(gp, p)
+                        self.add(p, gp)
             else:
-                g = grads.pop(node, None)
-                if g is None:
-                    continue
+                self.at = node
                 p = node.p
                 if p is not None:
                     gp = op.pulls[0](g, node)
@@ -336,6 +341,11 @@ class _Sweep:
                         grads[p] = old + gp
                     else:
                         self.add(p, gp)
+                if free:
+                    node.op = op.freed or _freed(op)
+                    if node.dtype is not float64:
+                        node.a = node.b = node.ans = None
+                    continue
             if free and op is not None:
                 _free(node)
 
@@ -373,7 +383,8 @@ class _Sweep:
             else:
                 gp, taken = self._masked(op, i, g, view, p, mask)
             if gp is not None:
-                self._check(op, gp, p)
+                if not op.trusted:
+                    gp = self._checked(gp, p)
                 self.add(p, project(gp, p, self.lead), taken)
 
     def _pull(self, op: Op, i: int, g: Any, view: Any) -> Any:
@@ -476,12 +487,15 @@ class _Sweep:
             slots = self.grads.setdefault(main, [None] * main.op.outputs)
             slots[node.a] = g if slots[node.a] is None else slots[node.a] + g
 
-    def _check(self, op: Op, gp: Any, p: Node) -> None:
-        """Refuse what a user's rule must not return."""
+    def _checked(self, gp: Any, p: Node) -> Any:
+        """Refuse what a user's rule must not return; copy the rest, since it may be an array that the user still holds."""
+        if isinstance(gp, int | float | complex):
+            gp = np.asarray(gp)[()]
         if not hasattr(gp, "dtype") or not hasattr(gp, "shape"):
             raise TypeError(f"the pullback returned {type(gp).__name__}, not an array of shape {p.shape}")
-        if not op.trusted and gp.dtype.kind not in "fc":
+        if gp.dtype.kind not in "fc":
             raise TypeError(f"the pullback returned an array of dtype {gp.dtype} for an argument of dtype {np.dtype(p.dtype)}")
+        return gp.copy() if isinstance(gp, np.ndarray) else gp
 
 
 def _free(node: Node) -> None:

@@ -171,13 +171,14 @@ def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
     for k, a in enumerate(op.args):
         where[a] = f"n.args[{k}]" if op.wide else f"n.{'ab'[k]}"
         where[a + "_space"] = f"n.space({k})" if op.wide else f"n.{'pq'[k]}"
-    own = frozenset(inspect.signature(pull).parameters)
-    handed = [f"{name}={where[name]}" for name in own if name in where and name != "g"]
-    if own - where.keys():
-        handed.append("**n.kwargs" if own - where.keys() == op.metadata else "**chosen(n.kwargs)")
+    own = [name for name in inspect.signature(pull).parameters if name != "g"]
+    rest = [name for name in own if name not in where]
+    handed = [f"{name}={where[name]}" if rest else where[name] for name in own if name in where]
+    if rest:
+        handed.append("**n.kwargs" if op.metadata.issubset(rest) else "**chosen(n.kwargs)")
     head = "lambda g, n, i" if op.variadic else "lambda g, n"
-    scope = {"pull": pull, "chosen": lambda kwargs: {k: v for k, v in kwargs.items() if k in own}}
-    return eval(f"{head}: pull(g, {', '.join(sorted(handed))})", scope)  # type: ignore[no-any-return]  # noqa: S307
+    scope = {"pull": pull, "chosen": lambda kwargs: {k: v for k, v in kwargs.items() if k in rest}}
+    return eval(f"{head}: pull({', '.join(['g', *handed])})", scope)  # type: ignore[no-any-return]
 
 
 RULES: dict[Any, Op] = {}
@@ -259,15 +260,26 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(fn)
     def public(*args: Any, **kwargs: Any) -> Any:
         for a in args:
-            if type(a) is not np.ndarray and hasattr(type(a), "__array_function__"):
-                return a.__array_function__(public, (type(a),), args, kwargs)
-            if type(a) is list or type(a) is tuple:
+            kind = type(a)
+            if kind is Door.kind:
+                op = RULES.get(public)
+                if op is not None and op.wide and len(args) == len(op.args):
+                    return Door.record(op, args, kwargs)
+                return a.__array_function__(public, (kind,), args, kwargs)
+            if kind is list or kind is tuple:
                 for b in a:
-                    if type(b) is not np.ndarray and hasattr(type(b), "__array_function__"):
-                        return b.__array_function__(public, (type(b),), args, kwargs)
+                    if type(b) is Door.kind:
+                        return b.__array_function__(public, (Door.kind,), args, kwargs)
         return fn(*args, **kwargs)
 
     return public
+
+
+class Door:
+    """Where recording enters from above: the Tensor's type and its way in, set when that module is loaded."""
+
+    kind: Any = None
+    record: Callable[..., Any]
 
 
 class Present:

@@ -5,6 +5,8 @@ Everything here works on anything that speaks NumPy's protocols, so it may itsel
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ class Space:
     @property
     def size(self) -> int:
         """Return the number of entries."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     def __repr__(self) -> str:
         return f"{np.dtype(self.dtype).name}{list(self.shape)}"
@@ -55,7 +57,9 @@ def project(g: Any, space: Any, lead: int = 0) -> Any:
     """
     if g.shape[lead:] != space.shape:
         extra = g.ndim - lead - len(space.shape)
-        if extra > 0:
+        if extra == 1 and type(g) is np.ndarray and g.ndim == 2 and g.flags.c_contiguous and g.dtype.kind == "f":
+            g = ones(g.shape[0], g.dtype).dot(g)  # a bias: 0.5 us where the sum takes 1.3
+        elif extra > 0:
             g = np.add.reduce(g, axis=tuple(range(lead, lead + extra)))
         stretched = tuple(lead + i for i, n in enumerate(space.shape) if n == 1 and g.shape[lead + i : lead + i + 1] != (1,))
         if stretched and extra >= 0:
@@ -81,10 +85,25 @@ def unreduce(g: Any, space: Any, axis: Any = None, keepdims: bool = False) -> An
            [2., 2., 2.]])
     """
     ndim = len(space.shape)
-    if not keepdims:
-        g = np.expand_dims(g, from_end(axis, ndim))
-    lead = g.shape[: g.ndim - ndim]
-    return np.broadcast_to(g, lead + space.shape)
+    if type(g) is np.float64:  # np.broadcast_to takes 3.3 us, this 0.4
+        return np.ndarray(space.shape, np.float64, g, 0, (0,) * ndim)
+    axes = from_end(axis, ndim)
+    lead = g.ndim - (ndim if keepdims else ndim - len(axes))
+    reduced = tuple([1 if i - ndim in axes else n for i, n in enumerate(space.shape)])
+    g = np.reshape(g, g.shape[:lead] + reduced)
+    shape = g.shape[:lead] + tuple(space.shape)
+    if type(g) is np.ndarray and g.flags.c_contiguous:
+        strides = tuple([0 if m == 1 and m != n else s for m, n, s in zip(g.shape, shape, g.strides, strict=True)])
+        return np.ndarray(shape, g.dtype, g, 0, strides)
+    return np.broadcast_to(g, shape)
+
+
+@functools.lru_cache(maxsize=256)
+def ones(n: int, dtype: Any) -> Any:
+    """Return a read-only vector of ones, made once."""
+    found = np.ones(n, dtype)
+    found.flags.writeable = False
+    return found
 
 
 def from_end(axis: Any, ndim: int) -> tuple[int, ...]:

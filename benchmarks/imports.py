@@ -16,7 +16,7 @@ def import_times(modules, rounds):
         for module in random.sample(list(programs), len(programs)):
             best[module] = min(best[module], start(programs[module]))
     bare = best.pop(None)
-    return {module: seconds - bare for module, seconds in best.items()}
+    return {module: max(seconds - bare, 0.0) for module, seconds in best.items()}
 
 
 def start(program):

@@ -61,7 +61,7 @@ def take_turn(worker, row, cell, number, plan):
     """Time one cell once."""
     if cell.failure:
         return
-    time.sleep(0.01)  # threads of the last turn may still spin
+    time.sleep(0.05)  # threads of the last turn still spin for tens of milliseconds (OpenBLAS: 2**26 cycles)
     try:
         cell.times[number] = worker.ask("time", row.name, plan.turn)
     except RuntimeError as error:

@@ -103,7 +103,8 @@ def kept_jax(row):
     given = {a.unsafe_buffer_pointer() for a in params + data[:1]}
     _, pull = jax.vjp(lambda params: row.jax_words(jax.numpy)(*params, *data), params)
     residuals = [leaf for leaf in jax.tree_util.tree_leaves(pull) if isinstance(leaf, jax.Array)]
-    return sum({a.unsafe_buffer_pointer(): a.nbytes for a in residuals if a.unsafe_buffer_pointer() not in given}.values())
+    sizes = {a.unsafe_buffer_pointer(): a.nbytes for a in residuals}
+    return sum(size for address, size in sizes.items() if address not in given)
 
 
 KEPT = {
@@ -125,7 +126,7 @@ def nodes(library):
     adapter(with_data(Chain("warm", "a short one", 1_000)))()
     step = adapter(with_data(Chain("long", "a long one", PAIRS)))
     answer = {"resident": peak_growth(step)}
-    if library != "torch":  # its nodes are not Python's
+    if library not in ("torch", "micrograd"):  # nodes that are not Python's; recursion, whose frames it would walk
         gc.collect()
         tracemalloc.start()
         step()

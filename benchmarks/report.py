@@ -28,12 +28,9 @@ class Table:
         """Columns of equal width, numbers to the right."""
         lines = [self.headings, *self.rows]
         widths = [max(len(line[k]) for line in lines) for k in range(len(self.headings))]
-        named = [k for k in range(len(widths)) if self.headings[k] in ("row", "what")]
-        padded = [
-            [cell.ljust(w) if k in named else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True))]
-            for line in lines
-        ]
-        return "\n".join([self.title, "", *("  ".join(line).rstrip() for line in padded), *self.below()])
+        place = [str.ljust if heading in ("row", "what") else str.rjust for heading in self.headings]
+        padded = ["  ".join(put(*pair) for put, *pair in zip(place, line, widths, strict=True)) for line in lines]
+        return "\n".join([self.title, "", *(line.rstrip() for line in padded), *self.below()])
 
     def markdown(self):
         """A table as GitHub draws it."""
@@ -66,7 +63,7 @@ def vector_units():
         from numpy._core._multiarray_umath import __cpu_features__ as features
     except ImportError:
         return "vector units unknown"
-    known = [("AVX512F", "AVX-512"), ("AVX2", "AVX2"), ("ASIMD", "NEON")]
+    known = [("X86_V4", "AVX-512"), ("AVX512F", "AVX-512"), ("AVX2", "AVX2"), ("ASIMD", "NEON")]
     return next((name for feature, name in known if features.get(feature)), "no wide vectors")
 
 
@@ -86,7 +83,7 @@ def main_table(rows, cells, libraries, stat):
     )
     for row in rows:
         base = cells[row.name]["numpy"]
-        absolute = "FAIL" if base.failure else f"{1e6 * min(base.times.values()):,.0f}"
+        absolute = "FAIL" if base.failure else microseconds(base)
         ratios = [ratio(cells[row.name].get(name), base, stat) for name in others]
         table.rows.append([row.name, row.title, f"f{8 * np.dtype(row.dtype).itemsize}", absolute, *ratios])
     words = {
@@ -94,7 +91,7 @@ def main_table(rows, cells, libraries, stat):
         "min": "ratio of the best times of all rounds",
         "both": "median over the rounds of the ratio within a round / ratio of the best times of all rounds",
     }
-    table.note = f"Ratio: {words[stat]}. NumPy: best of all rounds. {NOTHING}: cannot, takes minutes, or left out by --quick."
+    table.note = f"Ratio: {words[stat]}. NumPy: best of all rounds. {NOTHING}: cannot, takes minutes, or is left out."
     return table
 
 
@@ -105,6 +102,12 @@ def ratio(cell, base, stat):
     if cell.failure or base.failure:
         return "FAIL"
     return " / ".join(number(statistic(cell, base)) for statistic in STATS[stat])
+
+
+def microseconds(cell):
+    """The best of all rounds."""
+    us = 1e6 * min(cell.times.values())
+    return f"{us:.1f}" if us < 100 else f"{us:,.0f}"
 
 
 def number(x):

@@ -120,8 +120,20 @@ def _setitem_pull_a(g: Any, index: Any = None) -> Any:
     return present(g, hole)
 
 
-def _setitem_pull_b(g: Any, b_space: Any, index: Any = None) -> Any:
-    return getitem(g, index=index)
+def _setitem_pull_b(g: Any, index: Any = None) -> Any:
+    part = getitem(g, index=index)
+    last = _assigned_last(index, tuple(g.shape))
+    return part if last is None else part * last
+
+
+def _assigned_last(index: Any, shape: tuple[int, ...]) -> Any:
+    """Return which of the values of an assignment remain: with repeated indices, the last. None: all of them."""
+    if is_basic(index) or is_mask(index):
+        return None
+    slots = np.empty(shape, np.intp)
+    numbers = np.arange(slots[index].size).reshape(slots[index].shape)
+    slots[index] = numbers
+    return slots[index] == numbers
 
 
 def _setitem_refill(sweep: Any, node: Any, g: Any) -> None:
@@ -129,7 +141,7 @@ def _setitem_refill(sweep: Any, node: Any, g: Any) -> None:
     a, b = node.sources
     index = node.kwargs["index"]
     if b is not None:
-        part = g[index]
+        part = _setitem_pull_b(g, index)
         sweep.send(b, part.copy() if isinstance(part, np.ndarray) and part.base is not None else part)
     if a is not None:
         sweep.hand_over(node, a, g, index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ def count(space: Any, axis: Any) -> int:
     >>> count(np.ones((2, 3)), None), count(np.ones((2, 3)), -1)
     (6, 3)
     """
+    if axis is None:
+        return math.prod(space.shape)
     n = 1
     for a in from_end(axis, len(space.shape)):
         n *= space.shape[a]

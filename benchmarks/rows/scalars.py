@@ -29,7 +29,7 @@ class Chain(Gradients):
             g = g * 1.0001
         return y, g
 
-    def words(self, np=None):
+    def words(self, _np=None):
         """The same words for everyone."""
 
         def loss(x):
@@ -42,7 +42,7 @@ class Chain(Gradients):
 
     torch_words = micrograd_words = words
 
-    def jit_words(self, np):
+    def jit_words(self, _np):
         """A compiled loop."""
         from jax import lax
 
@@ -55,7 +55,7 @@ class Chain(Gradients):
 class Readme(Gradients):
     """The expression in micrograd's README."""
 
-    def make(self, rng):
+    def make(self, _rng):
         """Its two inputs."""
         self.params = [np.float64(-4.0), np.float64(2.0)]
 

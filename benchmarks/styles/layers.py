@@ -21,7 +21,8 @@ def ours(row):
     optimizer = nn.SGD(lr=row.rate)
 
     def step():
-        model.zero_grad()
+        for p in params:
+            p.grad = None
         loss = nn.mse(model(X), y)
         loss.backward()
         optimizer.step(model)

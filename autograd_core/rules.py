@@ -19,7 +19,6 @@ branches on values of `g`. This module knows neither nodes nor Tensors; it only 
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +39,7 @@ class Op:
 
     __slots__ = (
         "args",
+        "aux",
         "batched",
         "carries",
         "compute",
@@ -87,8 +87,9 @@ class Op:
         into: Callable[..., Any] | None = None,
         refill: Callable[..., Any] | None = None,
         metadata: str = "",
+        aux: bool = False,
         params: str = "",
-        trusted: bool = True,
+        trusted: bool | None = None,
     ) -> None:
         self.fn = fn
         self.name: str = name or getattr(fn, "__name__", repr(fn))
@@ -108,13 +109,15 @@ class Op:
         self.batched = self.elementwise if batched is None else batched
         self.carries = carries or self.elementwise
         self.push, self.into, self.refill = push, into, refill
-        self.trusted = trusted
+        ours = all(p is None or (getattr(p, "__module__", "") or "").partition(".")[0] in ("autograd_core", "nn") for p in pulls)
+        self.aux = aux
+        self.trusted = ours if trusted is None else trusted
         self.params: tuple[str, ...] | None = tuple(params.split()) or None
         self.needs = tuple(_names(p) if p else frozenset() for p in pulls)
         known = {"g", "ans", "ans_space", "i", "spaces", "values", *self.args, *(a + "_space" for a in self.args)}
         self.metadata = frozenset().union(*self.needs) - known | frozenset(metadata.split())
         self.wide = bool(self.metadata) or variadic or joint or outputs > 0 or not 1 <= len(self.args) <= 2
-        self.special = selects or joint or outputs > 0 or into is not None or refill is not None or not trusted
+        self.special = selects or joint or outputs > 0 or into is not None or refill is not None or not self.trusted
         self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
         self.pulls = tuple(p and _adapt(self, p, i) for i, p in enumerate(pulls))
         self.plans: dict[int, tuple[Any, ...]] = {}
@@ -151,6 +154,8 @@ class Op:
     def parameters(self) -> tuple[str, ...]:
         """Return the names of NumPy's own parameters, in order; read when first needed, since reading them is slow."""
         if self.params is None:
+            import inspect
+
             try:
                 self.params = tuple(inspect.signature(self.fn).parameters)
             except (TypeError, ValueError):  # a C function without a signature
@@ -161,8 +166,23 @@ class Op:
         return f"<rule for {self.name}>"
 
 
+def _ordered_names(pull: Pull) -> tuple[str, ...]:
+    """Return the names of a pullback's parameters; from its code, since `inspect` takes a fifth of NumPy's import time."""
+    code = getattr(pull, "__code__", None)
+    if code is None:
+        import inspect
+
+        return tuple(inspect.signature(pull).parameters)
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]  # type: ignore[no-any-return]
+
+
 def _names(pull: Pull) -> frozenset[str]:
-    return frozenset(inspect.signature(pull).parameters)
+    return frozenset(_ordered_names(pull))
+
+
+@functools.lru_cache(maxsize=None)
+def _compiled(source: str) -> Callable[..., Any]:
+    return eval(source)  # type: ignore[no-any-return]
 
 
 def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
@@ -171,14 +191,14 @@ def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
     for k, a in enumerate(op.args):
         where[a] = f"n.args[{k}]" if op.wide else f"n.{'ab'[k]}"
         where[a + "_space"] = f"n.space({k})" if op.wide else f"n.{'pq'[k]}"
-    own = [name for name in inspect.signature(pull).parameters if name != "g"]
-    rest = [name for name in own if name not in where]
+    own = [name for name in _ordered_names(pull) if name != "g"]
+    rest = tuple(name for name in own if name not in where)
     handed = [f"{name}={where[name]}" if rest else where[name] for name in own if name in where]
     if rest:
-        handed.append("**n.kwargs" if op.metadata.issubset(rest) else "**chosen(n.kwargs)")
+        handed.append("**n.kwargs" if op.metadata.issubset(rest) else f"**{{k: v for k, v in n.kwargs.items() if k in {rest}}}")
     head = "lambda g, n, i" if op.variadic else "lambda g, n"
-    scope = {"pull": pull, "chosen": lambda kwargs: {k: v for k, v in kwargs.items() if k in rest}}
-    return eval(f"{head}: pull({', '.join(['g', *handed])})", scope)  # type: ignore[no-any-return]
+    make = _compiled(f"lambda pull: {head}: pull({', '.join(['g', *handed])})")
+    return make(pull)  # type: ignore[no-any-return]
 
 
 RULES: dict[Any, Op] = {}
@@ -212,6 +232,8 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
         Number of results, if the operation returns a tuple.
     variadic : bool
         Any number of array arguments, one pullback for all, told which one by its parameter ``i``.
+    aux : bool
+        The operation is computed by ``compute(...) -> (result, by-product)``, and a pullback may name ``aux``.
     joint : bool
         One pullback returns the cotangents of all arguments as a list.
 
@@ -297,8 +319,13 @@ class Present:
 
 
 def present(g: Any, mask: Any) -> Present:
-    """Return the cotangent of a selection: `g` where `mask` holds, nothing elsewhere.
+    """Return the cotangent of a selection: `g`, already zero where `mask` is False, and `mask` itself.
 
     A mask that is dear to make may be given as a function without arguments.
     """
-    return Present(np.where(mask, g, g.dtype.type(0)), mask)
+    return Present(g, mask)
+
+
+def where(mask: Any, g: Any) -> Any:
+    """Return `g` where `mask` holds, else 0, in the dtype of `g`."""
+    return np.where(mask, g, g.dtype.type(0))

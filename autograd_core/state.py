@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 
@@ -20,20 +19,26 @@ class Recorder(Protocol):
         """Note that ``ans = fn(*args, **kwargs)`` has been computed; operands and results are Tensors where recorded."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """One setting of all switches; entering a context makes a changed copy."""
+    """One setting of all switches, never changed; entering a context makes another.
 
-    grad: bool = True  # are tracked operations recorded?
-    depth: int = 0  # how many transforms are running whose result is itself to be differentiated
-    scope: tuple[str, ...] = ()  # names of the scopes entered, outermost first
-    debug: bool = False  # note the user's source line and a checksum of captured arrays at every node
-    recorder: Recorder | None = None
+    A class by hand: `dataclasses` alone would cost a tenth of NumPy's import time.
+    """
 
-    @property
-    def special(self) -> bool:
-        """Must recording take the long way?"""
-        return not self.grad or self.debug or self.recorder is not None
+    __slots__ = ("debug", "depth", "grad", "recorder", "scope")
+
+    def __init__(
+        self, grad: bool = True, depth: int = 0, scope: tuple[str, ...] = (), debug: bool = False, recorder: Recorder | None = None
+    ) -> None:
+        self.grad = grad  # are tracked operations recorded?
+        self.depth = depth  # how many transforms are running whose result is itself to be differentiated
+        self.scope = scope  # names of the scopes entered, outermost first
+        self.debug = debug  # note the user's source line and a checksum of captured arrays at every node
+        self.recorder = recorder
+
+    def changed(self, **changes: Any) -> State:
+        """Return another state with some switches changed."""
+        return State(**({k: getattr(self, k) for k in self.__slots__} | changes))
 
 
 PLAIN = State()
@@ -43,7 +48,7 @@ STATE: ContextVar[State] = ContextVar("autograd_core_state", default=PLAIN)
 @contextlib.contextmanager
 def switched(**changes: Any) -> Iterator[State]:
     """Run a block with some switches changed."""
-    state = replace(STATE.get(), **changes)
+    state = STATE.get().changed(**changes)
     token = STATE.set(state)
     try:
         yield state

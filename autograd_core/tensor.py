@@ -7,7 +7,6 @@ operators, ndarray's methods and NumPy's two protocols lead there and nowhere el
 
 from __future__ import annotations
 
-import difflib
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -107,6 +106,9 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
     x = a._data
     p = a._node
     ans = op.compute(x, **kwargs)
+    if op.aux:
+        ans, aux = ans
+        kwargs = {**kwargs, "aux": aux}
     if type(ans) is ndarray and not ans.shape:
         ans = ans[()]
     state = state_now()
@@ -128,6 +130,9 @@ def record(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     values = tuple([a._data if type(a) is Tensor else plain(a) for a in args])
     kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
     ans = op.compute(*values, **kwargs)
+    aux = {}
+    if op.aux:
+        ans, aux["aux"] = ans
     state = state_now()
     sources = tuple([a._node if type(a) is Tensor else None for a in args])
     mask = 0
@@ -149,7 +154,7 @@ def record(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         )
         if mask != (1 << len(args)) - 1:
             sources = tuple([s if mask >> i & 1 else None for i, s in enumerate(sources)])
-        node = Wide(op, tick(), None, None, sources, kept, None, {k: v for k, v in kwargs.items() if k in op.metadata})
+        node = Wide(op, tick(), None, None, sources, kept, None, {k: v for k, v in kwargs.items() if k in op.metadata} | aux)
     t = _wrap_all(ans, node) if op.outputs else _wrap_one(ans, node)
     if node is not None and kans:
         node.ans = t._data if type(t) is Tensor else tuple(ans)
@@ -177,6 +182,11 @@ def _wrap_all(ans: Any, node: Any) -> Any:
         node.dtype = tuple(y.dtype for y in ans)
     results = [wrap(y, None if node is None or y.dtype.kind not in "fc" else Pick(node, k)) for k, y in enumerate(ans)]
     return type(ans)(*results) if hasattr(ans, "_fields") else tuple(results)
+
+
+def wrap_results(op: Op, values: list[Any], sources: tuple[Node, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the results of an operation that has been computed by other means, standing on the tape as one node."""
+    return _wrap_all(values, Wide(op, tick(), None, None, sources, (None,) * len(sources), None, kwargs))
 
 
 def wrap(value: Any, node: Any) -> Any:
@@ -265,8 +275,19 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def narrow(op: Op, args: tuple[Any, ...]) -> Any:
     """Record a narrow operation called by its function."""
     if len(args) == 2:
+        if op.fn in ops.elementwise.WITH_NUMBER:
+            return extreme(op, *args)
         return record2(op, op.compute, *args) if any(type(a) is Tensor for a in args) else op.compute(*args)
     return record1(op, op.compute, args[0])
+
+
+def extreme(op: Op, a: Any, b: Any) -> Any:
+    """Record the larger or the smaller of two; beside a constant number only the result has to be kept."""
+    if type(b) is not Tensor:
+        a, b = b, a
+    if type(a) is not Tensor and np.ndim(a) == 0 and type(b._data) is ndarray and state_now().recorder is None:
+        return record_wide1(ops.elementwise.WITH_NUMBER[op.fn], b, {"bound": operand(a, b._data)})
+    return record2(op, op.fn, a, b)
 
 
 def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -326,6 +347,8 @@ def title(fn: Any) -> str:
 
 def no_rule(fn: Any) -> str:
     """Return the sentence for a function that has no rule."""
+    import difflib
+
     known = {title(f): f for table in (RULES, COMPOSITES) for f in table if (getattr(f, "__module__", "") or "numpy").startswith("numpy")}
     near = difflib.get_close_matches(title(fn), known, 1, 0.5)
     hint = f"; the nearest function with a rule is {near[0]}" if near else ""
@@ -855,7 +878,11 @@ class Tensor:
         if method == "__call__" and not kwargs:
             op = RULES.get(ufunc)
             if op is not None and not op.wide:
-                return record1(op, op.compute, inputs[0]) if len(inputs) == 1 else record2(op, op.compute, inputs[0], inputs[1])
+                if len(inputs) == 1:
+                    return record1(op, op.compute, inputs[0])
+                if not op.selects:
+                    return record2(op, op.compute, inputs[0], inputs[1])
+                return narrow(op, inputs)
         return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, fn: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, constant, present, primitive, rule
+from ..rules import composite, constant, present, primitive, rule, where
 
 LOG2 = float(np.log(2.0))
 LOG10 = float(np.log(10.0))
@@ -68,10 +68,10 @@ rule(np.power,      lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * a
 rule(np.float_power, lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
 rule(np.remainder,  lambda g: g,                     lambda g, a, b: -g * np.floor(a / b))
 rule(np.fmod,       lambda g: g,                     lambda g, a, b: -g * np.trunc(a / b))
-rule(np.maximum,    lambda g, a, b, ans: present(g * _share(a, b, ans), a == ans), lambda g, a, b, ans: present(g * _share(b, a, ans), b == ans), selects=True)
-rule(np.minimum,    lambda g, a, b, ans: present(g * _share(a, b, ans), a == ans), lambda g, a, b, ans: present(g * _share(b, a, ans), b == ans), selects=True)
-rule(np.fmax,       lambda g, a, b, ans: present(g * _share(a, b, ans), a == ans), lambda g, a, b, ans: present(g * _share(b, a, ans), b == ans), selects=True)
-rule(np.fmin,       lambda g, a, b, ans: present(g * _share(a, b, ans), a == ans), lambda g, a, b, ans: present(g * _share(b, a, ans), b == ans), selects=True)
+rule(np.maximum,    lambda g, a, b: present(_larger(g, a, b), a >= b), lambda g, a, b: present(_larger(g, b, a), b >= a), selects=True)
+rule(np.minimum,    lambda g, a, b: present(_larger(g, b, a), a <= b), lambda g, a, b: present(_larger(g, a, b), b <= a), selects=True)
+rule(np.fmax,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans), lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
+rule(np.fmin,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans), lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
 rule(np.logaddexp,  lambda g, a, b: g * _sigmoid_of_difference(a, b), lambda g, a, b: g * _sigmoid_of_difference(b, a))
 rule(np.logaddexp2, lambda g, a, b: g * _sigmoid_of_difference(a * LOG2, b * LOG2), lambda g, a, b: g * _sigmoid_of_difference(b * LOG2, a * LOG2))
 rule(np.hypot,      lambda g, a, ans: g * a / _safe(ans, ans == 0), lambda g, b, ans: g * b / _safe(ans, ans == 0))
@@ -100,10 +100,14 @@ def _log_base(a: Any, b: Any) -> Any:
     return np.log(_safe(a, a == 0))
 
 
-def _share(a: Any, b: Any, ans: Any) -> Any:
+def _larger(g: Any, a: Any, b: Any) -> Any:
+    """Return what of a cotangent goes to `a` as the larger of two: all of it, half at a tie; all of it beside a NaN."""
+    return where(np.logical_not(a < b), np.where(a == b, 0.5 * g, g))
+
+
+def _winner(g: Any, a: Any, b: Any, ans: Any) -> Any:
     """Return what of a cotangent goes to `a`: all where it is the answer alone, half where it ties."""
-    half = ans.dtype.type(0.5)
-    return np.where(a == ans, np.where(b == ans, half, ans.dtype.type(1)), ans.dtype.type(0))
+    return where(a == ans, np.where(b == ans, 0.5 * g, g))
 
 
 def _sigmoid_of_difference(a: Any, b: Any) -> Any:
@@ -122,8 +126,8 @@ def _safe_square(a: Any, b: Any) -> Any:
 rule(
     np.where,
     None,
-    lambda g, c: present(g, c),
-    lambda g, c: present(g, np.logical_not(c)),
+    lambda g, c: present(where(c, g), c),
+    lambda g, c: present(where(np.logical_not(c), g), np.logical_not(c)),
     args="c a b",
     elementwise=True,
     selects=True,
@@ -136,9 +140,50 @@ def relu(x: Any) -> Any:
     return np.maximum(x, x.dtype.type(0))
 
 
-rule(relu, lambda g, ans: present(g, ans > 0), elementwise=True, selects=True)
+rule(relu, lambda g, ans: present(where(ans > 0, g), ans > 0), elementwise=True, selects=True)
 
 
+
+
+def _floor(x: Any, bound: Any) -> tuple[Any, Any]:
+    ties = x == bound
+    return np.maximum(x, bound), ties if np.any(ties) else None
+
+
+def _ceiling(x: Any, bound: Any) -> tuple[Any, Any]:
+    ties = x == bound
+    return np.minimum(x, bound), ties if np.any(ties) else None
+
+
+def _above(g: Any, ans: Any, bound: Any = None, aux: Any = None) -> Any:
+    """Pull through max(x, constant): the result tells where x won, and ties, which it does not, are rare enough to keep."""
+    taken = np.logical_not(ans <= bound)
+    return _with_ties(g, taken, aux)
+
+
+def _below(g: Any, ans: Any, bound: Any = None, aux: Any = None) -> Any:
+    return _with_ties(g, np.logical_not(ans >= bound), aux)
+
+
+def _with_ties(g: Any, taken: Any, ties: Any) -> Any:
+    if ties is None:
+        return present(where(taken, g), taken)
+    return present(where(taken, g) + where(ties, 0.5 * g), np.logical_or(taken, ties))
+
+
+def at_least(x: Any, bound: Any) -> Any:
+    """Return max(x, bound) for a constant: keeps the result, which the next operation keeps anyway, not the operand."""
+    return np.maximum(x, bound)
+
+
+def at_most(x: Any, bound: Any) -> Any:
+    """Return min(x, bound) for a constant."""
+    return np.minimum(x, bound)
+
+
+AT_LEAST = rule(at_least, _above, compute=_floor, name="maximum", params="x bound", elementwise=True, selects=True, aux=True)
+AT_MOST = rule(at_most, _below, compute=_ceiling, name="minimum", params="x bound", elementwise=True, selects=True, aux=True)
+WITH_NUMBER = {np.maximum: AT_LEAST, np.minimum: AT_MOST}
 
 
 @composite(np.clip)

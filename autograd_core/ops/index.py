@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, present, primitive, rule
+from ..rules import composite, present, primitive, rule, where
 from ..spaces import from_end
 
 
@@ -117,7 +117,7 @@ rule(scatter, lambda g, index=None, shape=None: getitem(g, index=index), args="x
 def _setitem_pull_a(g: Any, index: Any = None) -> Any:
     hole = np.ones(g.shape, bool)
     hole[index] = False
-    return present(g, hole)
+    return present(where(hole, g), hole)
 
 
 def _setitem_pull_b(g: Any, index: Any = None) -> Any:

@@ -239,8 +239,11 @@ def order(roots: Sequence[Node], targets: Any = None) -> list[Node]:
 
 def refuse_stale(path: Sequence[Node]) -> None:
     """Raise if a leaf has been given new values since one of these operations used it."""
-    first = next((n.seq for n in path if n.op is not None), 0)
-    stale = {n for n in path if isinstance(n, Leaf) and n.updated > first}
+    updated = [n for n in path if n.op is None and n.updated]  # type: ignore[attr-defined]
+    if not updated or updated[-1] is path[-1]:
+        return
+    first = next(n.seq for n in path if n.op is not None)
+    stale = {n for n in updated if n.updated > first}  # type: ignore[attr-defined]
     for node in path if stale else ():
         for p in node.parents:
             if p in stale and p.updated > node.seq:  # type: ignore[attr-defined]
@@ -305,7 +308,11 @@ class _Sweep:
         grads, masks = self.grads, self.masks
         for node in reversed(self.path):
             op = node.op
-            if op is None or op.special or masks:
+            if op is None:
+                if node in grads:
+                    self.found[node] = grads.pop(node)
+                continue
+            if op.special or masks:
                 self.visit(node)
             elif (g := grads.pop(node, None)) is None:
                 continue
@@ -346,7 +353,7 @@ class _Sweep:
                     if node.dtype is not float64:
                         node.a = node.b = node.ans = None
                     continue
-            if free and op is not None:
+            if free:
                 _free(node)
 
     def visit(self, node: Node) -> None:

@@ -55,11 +55,12 @@ def project(g: Any, space: Any, lead: int = 0) -> Any:
            [2.],
            [2.]], dtype=float32)
     """
-    if g.shape[lead:] != space.shape:
+    shape = g.shape
+    if len(shape) == 2 and not lead and space.shape == shape[1:] and type(g) is np.ndarray and g.flags.c_contiguous:
+        g = ones(shape[0], g.dtype).dot(g)  # a bias, the commonest of all: 0.5 us where the sum takes 1.3
+    elif shape[lead:] != space.shape:
         extra = g.ndim - lead - len(space.shape)
-        if extra == 1 and type(g) is np.ndarray and g.ndim == 2 and g.flags.c_contiguous and g.dtype.kind == "f":
-            g = ones(g.shape[0], g.dtype).dot(g)  # a bias: 0.5 us where the sum takes 1.3
-        elif extra > 0:
+        if extra > 0:
             g = np.add.reduce(g, axis=tuple(range(lead, lead + extra)))
         stretched = tuple(lead + i for i, n in enumerate(space.shape) if n == 1 and g.shape[lead + i : lead + i + 1] != (1,))
         if stretched and extra >= 0:

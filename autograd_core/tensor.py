@@ -49,8 +49,8 @@ def record1(op: Op, compute: Callable[..., Any], a: Tensor) -> Any:
     elif type(ans) is float64 and op.elementwise:
         t._node = Node(op, tick(), (), float64, p, None, x, None, ans)
     else:
-        ka, _, kans = op.keeps[1]
-        t._node = Node(op, tick(), ans.shape, ans.dtype, p, None, x if ka else None, None, ans if kans else None)
+        plan = op.keeps[1]
+        t._node = Node(op, tick(), ans.shape, ans.dtype, p, None, x if plan and plan[0] else None, None, ans if plan and plan[2] else None)
     if state is not PLAIN:
         annotate(state, t, op, (a,), {})
     return t
@@ -78,24 +78,28 @@ def record2(op: Op, compute: Callable[..., Any], a: Any, b: Any) -> Any:
     t._data = ans
     if (p is None and q is None) or (state is not PLAIN and not state.grad):
         t._node = None
-    elif type(ans) is float64 and op.elementwise:  # all scalars: keep them, they cost nothing
+    else:
         t._node = n = new(Node)  # its __init__ written out: 0.1 us of 1.4 for a product, forward and backward
         n.op = op
         n.seq = tick()
-        n.shape = ()
-        n.dtype = float64
         n.p = p
         n.q = q
-        n.a = x
-        n.b = y
-        n.ans = ans
-    else:
-        ka, kb, kans = op.keeps[(p is not None) + 2 * (q is not None)]
-        if ka and p is None and type(x) is ndarray:
-            x = captured(x, state)
-        if kb and q is None and type(y) is ndarray:
-            y = captured(y, state)
-        t._node = Node(op, tick(), ans.shape, ans.dtype, p, q, x if ka else None, y if kb else None, ans if kans else None)
+        if type(ans) is float64 and op.elementwise:  # all scalars: keep them, they cost nothing
+            n.shape = ()
+            n.dtype = float64
+            n.a = x
+            n.b = y
+            n.ans = ans
+        else:
+            n.shape = ans.shape
+            n.dtype = ans.dtype
+            plan = op.keeps[(p is not None) + 2 * (q is not None)]
+            if plan is None:
+                n.a = n.b = n.ans = None
+            else:
+                n.a = (x if p is not None or type(x) is not ndarray else captured(x, state)) if plan[0] else None
+                n.b = (y if q is not None or type(y) is not ndarray else captured(y, state)) if plan[1] else None
+                n.ans = ans if plan[2] else None
     if state is not PLAIN:
         annotate(state, t, op, (a, b), {})
     return t

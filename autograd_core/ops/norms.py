@@ -1,1 +1,126 @@
-"""Norms of vectors and matrices, each with derivative 0 where the norm is 0."""
+"""Norms of vectors and matrices, each with derivative 0 where the norm is 0.
+
+Sums and extremes of absolute values are composed; where NumPy takes roots its own function is the forward pass.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, primitive, rule
+from ..spaces import from_end, unreduce
+
+
+def _conj(x: Any) -> Any:
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+@primitive
+def euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the root of the sum of squares over one axis, two, or all."""
+    return np.linalg.norm(x, axis=axis, keepdims=keepdims)
+
+
+def _euclidean_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    flat = ans == 0
+    weight = np.where(flat, ans.dtype.type(0), g / np.where(flat, ans.dtype.type(1), ans))
+    return unreduce(weight, x, axis, keepdims) * _conj(x)
+
+
+rule(euclidean, _euclidean_pull, batched=True)
+
+
+@primitive
+def p_norm(x: Any, ord: Any, axis: int, keepdims: bool = False) -> Any:  # noqa: A002  (NumPy's name)
+    """Return ``sum(abs(x)**ord)**(1/ord)``."""
+    return np.linalg.norm(x, ord, axis=axis, keepdims=keepdims)
+
+
+def _p_norm_pull(g: Any, ans: Any, x: Any, ord: Any = None, axis: int = -1, keepdims: bool = False) -> Any:  # noqa: A002
+    """Pull back x̄ |x|ᵖ⁻² / ansᵖ⁻¹, with 0 where x is 0, also where the slope is infinite: p < 1, or the second one's p < 2."""
+    ans = unreduce(ans, x, axis, keepdims)
+    hole = (x == 0) | (ans == 0)
+    x, ans = np.where(hole, x.dtype.type(1), x), np.where(hole, ans.dtype.type(1), ans)
+    slope = _conj(x) / ans * (np.absolute(x) / ans) ** (float(ord) - 2)
+    return unreduce(g, x, axis, keepdims) * np.where(hole, x.dtype.type(0), slope)
+
+
+rule(p_norm, _p_norm_pull, batched=True)
+
+
+@composite(np.linalg.norm)
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+    if x.dtype.kind not in "fc":
+        x = x.astype(float)
+    if axis is None and (ord is None or (x.ndim == 1 and ord == 2) or (x.ndim == 2 and ord in ("f", "fro"))):
+        return euclidean(x, axis=None, keepdims=keepdims)
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (operator.index(axis),)
+    if len(axes) == 1:
+        return _of_vectors(x, ord, axes[0], keepdims)
+    if len(axes) == 2:
+        return _of_matrices(x, ord, axes, keepdims)
+    raise ValueError(f"np.linalg.norm with ord={ord!r} takes one axis or two, not {len(axes)}: give axis=, or use np.linalg.vector_norm")
+
+
+def _of_vectors(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:  # noqa: A002
+    if ord is None or ord == 2:
+        return euclidean(x, axis=axis, keepdims=keepdims)
+    if isinstance(ord, str):
+        raise ValueError(f"a vector has no norm of order {ord!r}: 'fro' and 'nuc' belong to matrices")
+    if ord == 0:
+        return np.sum((x != 0).astype(np.finfo(x.dtype).dtype), axis=axis, keepdims=keepdims)
+    if ord not in (1, np.inf, -np.inf):
+        return p_norm(x, ord=ord, axis=axis, keepdims=keepdims)
+    size = np.absolute(x)
+    if ord == 1:
+        return np.sum(size, axis=axis, keepdims=keepdims)
+    return _largest(size, axis, keepdims) if ord > 0 else np.min(size, axis=axis, keepdims=keepdims)
+
+
+def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:  # noqa: A002
+    rows, columns = from_end(axes, x.ndim)
+    if rows == columns:
+        raise ValueError(f"the axes of a matrix norm must differ: axis={axes}")
+    if ord is None or ord in ("f", "fro"):
+        return euclidean(x, axis=axes, keepdims=keepdims)
+    if ord in (2, -2, "nuc"):
+        raise TypeError(
+            f"the norm of order {ord!r} of a matrix needs its singular values, which have no gradient rule yet; "
+            f"use ord='fro', or pass t.data if no gradient is wanted"
+        )
+    if ord not in (1, -1, np.inf, -np.inf):
+        raise ValueError(f"a matrix has no norm of order {ord!r}: only 'fro', 'nuc', 1, -1, 2, -2, inf and -inf")
+    sums = np.sum(np.absolute(x), axis=rows if abs(ord) == 1 else columns, keepdims=True)
+    return _largest(sums, (rows, columns), keepdims) if ord > 0 else np.min(sums, axis=(rows, columns), keepdims=keepdims)
+
+
+def _largest(size: Any, axis: Any, keepdims: bool) -> Any:
+    """Return the maximum of sizes; of none of them 0, as NumPy has it for norms."""
+    empty = not math.prod(size.shape[a] for a in from_end(axis, size.ndim))
+    return (np.sum if empty else np.max)(size, axis=axis, keepdims=keepdims)
+
+
+@composite(np.linalg.vector_norm)
+def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:  # noqa: A002
+    axes = from_end(axis, x.ndim)
+    if axis is None:
+        flat = np.reshape(x, -1)
+    elif isinstance(axis, tuple):
+        rest = [i for i in range(-x.ndim, 0) if i not in axes]
+        n = math.prod(x.shape[i] for i in axes)
+        flat = np.reshape(np.transpose(x, [*axes, *rest]), (n, *(x.shape[i] for i in rest)))
+    else:
+        return np.linalg.norm(x, ord, axis=axis, keepdims=keepdims)
+    ans = np.linalg.norm(flat, ord, axis=0)
+    if not keepdims:
+        return ans
+    return np.reshape(ans, tuple(1 if i in axes else x.shape[i] for i in range(-x.ndim, 0)))
+
+
+@composite(np.linalg.matrix_norm)
+def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # noqa: A002
+    return np.linalg.norm(x, ord, axis=(-2, -1), keepdims=keepdims)

@@ -288,7 +288,7 @@ def pull_back(
 class _Sweep:
     """One walk backwards: the cotangents on their way, and which of their buffers the sweep may write into."""
 
-    __slots__ = ("at", "found", "grads", "lead", "masks", "owned", "path", "targets", "useful", "wanted", "wrap")
+    __slots__ = ("at", "found", "grads", "lead", "masks", "owned", "path", "targets", "useful", "wrap")
 
     def __init__(self, path: list[Node], seeds: dict[Node, Any], targets: Any, wrap: Wrap | None, lead: int) -> None:
         self.path = path
@@ -300,7 +300,6 @@ class _Sweep:
         self.found: dict[Node, Any] = {}
         self.owned: set[Node] = set()
         self.masks: dict[Node, Any] = {}
-        self.wanted: set[Node] | None = None
         self.at: Node | None = None
 
     def run(self, free: bool) -> None:
@@ -434,12 +433,18 @@ class _Sweep:
 
     def _wants(self, p: Node) -> bool:
         """Say whether a mask on the cotangent of `p` would reach an operation that applies it."""
-        if self.wanted is None:
-            wanted = self.wanted = set()
-            for n in self.path:
-                if n.op is not None and (n.op.singular or (n.op.carries and any(s in wanted for s in n.parents))):
-                    wanted.add(n)
-        return p in self.wanted
+        if p.op is None or not p.op.carries:
+            return False
+        stack, seen = [p], {p}
+        while stack:
+            node = stack.pop()
+            if node.op.singular:
+                return True
+            for q in node.parents:
+                if q is not None and q.op is not None and q.op.carries and q not in seen:
+                    seen.add(q)
+                    stack.append(q)
+        return False
 
     def add(self, p: Node, gp: Any, mask: Any = None) -> None:
         """Add a contribution: the second makes a buffer that the sweep owns, later ones are added in place."""

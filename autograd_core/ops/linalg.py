@@ -1,7 +1,6 @@
 """Linear algebra: solve, inverse, determinants, Cholesky; batched over leading axes.
 
-Transposes are plain, for complex matrices too: NumPy's convention for gradients of complex functions is not ours to choose
-here (see `rules`). A conjugate stands only where the function itself conjugates, as Cholesky does.
+Transposes are plain, for complex matrices too: a conjugate stands only where the function itself conjugates.
 """
 
 from __future__ import annotations
@@ -16,16 +15,17 @@ from ..rules import composite, constant, primitive, rule
 from ..spaces import mT
 
 LinAlgError = np.linalg.LinAlgError
+vecdot: Any = np.vecdot  # NumPy's types do not know its axis=
 
 
-def _H(x: Any) -> Any:  # noqa: N802  (mathematics' name)
+def _H(x: Any) -> Any:
     """Return the conjugate transpose."""
     return mT(np.conjugate(x) if x.dtype.kind == "c" else x)
 
 
-# --- inverse and solve --------------------------------------------------------------------------------------------------
+# --- inverse and solve ------------------------------------------------------------------------------------------------
 
-rule(np.linalg.inv, lambda g, ans: -mT(ans) @ g @ mT(ans), params="a", batched=True)
+rule(np.linalg.inv, lambda g, ans: -mT(ans) @ g @ mT(ans), args="a", batched=True)
 
 
 def _solve_pull(g: Any, ans: Any, a: Any, b_space: Any) -> list[Any]:
@@ -59,7 +59,7 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     return np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.reshape(b, -1)), shape)
 
 
-# --- determinants -------------------------------------------------------------------------------------------------------
+# --- determinants -----------------------------------------------------------------------------------------------------
 
 
 @primitive
@@ -112,7 +112,7 @@ def _small_adjugate(C: Any) -> tuple[Any, Any]:
     return c, adj
 
 
-rule(np.linalg.det, lambda g, a, ans: g[..., None, None] * mT(adjugate(a, ans)), params="a", batched=True)
+rule(np.linalg.det, lambda g, a, ans: g[..., None, None] * mT(adjugate(a, ans)), args="a", batched=True)
 
 
 def _slogdet_pull(g: Any, ans: Any, a: Any) -> Any:
@@ -130,7 +130,7 @@ def _slogdet_pull(g: Any, ans: Any, a: Any) -> Any:
 rule(np.linalg.slogdet, _slogdet_pull, args="a", outputs=2, batched=True)
 
 
-# --- Cholesky -----------------------------------------------------------------------------------------------------------
+# --- Cholesky ---------------------------------------------------------------------------------------------------------
 
 
 def _cholesky_pull(g: Any, ans: Any, upper: bool = False) -> Any:
@@ -146,10 +146,10 @@ def _cholesky_pull(g: Any, ans: Any, upper: bool = False) -> Any:
     return (S + _H(S)) / 2
 
 
-rule(np.linalg.cholesky, _cholesky_pull, params="a upper", batched=True)
+rule(np.linalg.cholesky, _cholesky_pull, args="a", batched=True)
 
 
-# --- powers and products ------------------------------------------------------------------------------------------------
+# --- powers and products ----------------------------------------------------------------------------------------------
 
 
 @composite(np.linalg.matrix_power)
@@ -183,14 +183,17 @@ def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
     first, *middle, last = arrays
     if not middle:
         return np.dot(first, last)
-    ends = np.ndim(first), np.ndim(last)
-    chain = [np.reshape(first, (1, -1)) if ends[0] == 1 else first, *middle, np.reshape(last, (-1, 1)) if ends[1] == 1 else last]
+    row, column = np.ndim(first) == 1, np.ndim(last) == 1
+    first = np.reshape(first, (1, -1)) if row else first
+    last = np.reshape(last, (-1, 1)) if column else last
+    chain = [first, *middle, last]
     if any(np.ndim(a) != 2 for a in chain):
         raise LinAlgError(f"multi_dot needs matrices between its ends, the axes are {[np.ndim(a) for a in arrays]}")
-    result = _multiply_chain(chain, _cheapest_splits([np.shape(a)[0] for a in chain] + [np.shape(chain[-1])[1]]), 0, len(chain) - 1)
-    if ends == (1, 1):
+    splits = _cheapest_splits([np.shape(a)[0] for a in chain] + [np.shape(last)[1]])
+    result = _multiply_chain(chain, splits, 0, len(chain) - 1)
+    if row and column:
         return result[0, 0]
-    return np.reshape(result, -1) if 1 in ends else result
+    return np.reshape(result, -1) if row or column else result
 
 
 def _cheapest_splits(lengths: list[int]) -> dict[tuple[int, int], int]:
@@ -231,13 +234,13 @@ def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, ax
     return np.moveaxis(np.roll(a, -1, -1) * np.roll(b, 1, -1) - np.roll(a, 1, -1) * np.roll(b, -1, -1), -1, axisc)
 
 
-# --- the names of the array API, by the older functions -----------------------------------------------------------------
+# --- the names of the array API, by the older functions ---------------------------------------------------------------
 
 # fmt: off
 composite(np.linalg.matmul)(lambda x1, x2, /: np.matmul(x1, x2))
 composite(np.linalg.matrix_transpose)(lambda x, /: np.matrix_transpose(x))
 composite(np.linalg.tensordot)(lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes=axes))
-composite(np.linalg.vecdot)(lambda x1, x2, /, *, axis=-1: np.vecdot(x1, x2, axis=axis))
+composite(np.linalg.vecdot)(lambda x1, x2, /, *, axis=-1: vecdot(x1, x2, axis=axis))
 composite(np.linalg.cross)(lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis))
 composite(np.linalg.diagonal)(lambda x, /, *, offset=0: np.diagonal(x, offset, axis1=-2, axis2=-1))
 composite(np.linalg.trace)(lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, axis1=-2, axis2=-1, dtype=dtype))
@@ -247,7 +250,9 @@ composite(np.linalg.trace)(lambda x, /, *, offset=0, dtype=None: np.trace(x, off
 @composite(np.linalg.outer)
 def _outer(x1: Any, x2: Any, /) -> Any:
     if np.ndim(x1) != 1 or np.ndim(x2) != 1:
-        raise ValueError(f"np.linalg.outer takes vectors, the shapes are {np.shape(x1)} and {np.shape(x2)}; np.outer flattens")
+        raise ValueError(
+            f"np.linalg.outer takes vectors, not shapes {np.shape(x1)} and {np.shape(x2)}; np.outer flattens"
+        )
     return np.outer(x1, x2)
 
 

@@ -35,13 +35,13 @@ rule(euclidean, _euclidean_pull, batched=True)
 
 
 @primitive
-def p_norm(x: Any, ord: Any, axis: int, keepdims: bool = False) -> Any:  # noqa: A002  (NumPy's name)
+def p_norm(x: Any, ord: Any, axis: int, keepdims: bool = False) -> Any:
     """Return ``sum(abs(x)**ord)**(1/ord)``."""
     return np.linalg.norm(x, ord, axis=axis, keepdims=keepdims)
 
 
-def _p_norm_pull(g: Any, ans: Any, x: Any, ord: Any = None, axis: int = -1, keepdims: bool = False) -> Any:  # noqa: A002
-    """Pull back x̄ |x|ᵖ⁻² / ansᵖ⁻¹, with 0 where x is 0, also where the slope is infinite: p < 1, or the second one's p < 2."""
+def _p_norm_pull(g: Any, ans: Any, x: Any, ord: Any = None, axis: int = -1, keepdims: bool = False) -> Any:
+    """Return g conj(x) |x|ᵖ⁻² / ansᵖ⁻¹, but 0 where x is 0: our choice where that, or its derivative, is infinite."""
     ans = unreduce(ans, x, axis, keepdims)
     hole = (x == 0) | (ans == 0)
     x, ans = np.where(hole, x.dtype.type(1), x), np.where(hole, ans.dtype.type(1), ans)
@@ -53,7 +53,7 @@ rule(p_norm, _p_norm_pull, batched=True)
 
 
 @composite(np.linalg.norm)
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if x.dtype.kind not in "fc":
         x = x.astype(float)
     if axis is None and (ord is None or (x.ndim == 1 and ord == 2) or (x.ndim == 2 and ord in ("f", "fro"))):
@@ -63,10 +63,10 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         return _of_vectors(x, ord, axes[0], keepdims)
     if len(axes) == 2:
         return _of_matrices(x, ord, axes, keepdims)
-    raise ValueError(f"np.linalg.norm with ord={ord!r} takes one axis or two, not {len(axes)}: give axis=, or use np.linalg.vector_norm")
+    raise ValueError(f"np.linalg.norm with ord={ord!r} takes one axis or two, not {len(axes)}; vector_norm takes any")
 
 
-def _of_vectors(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:  # noqa: A002
+def _of_vectors(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     if ord is None or ord == 2:
         return euclidean(x, axis=axis, keepdims=keepdims)
     if isinstance(ord, str):
@@ -75,13 +75,11 @@ def _of_vectors(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:  # noqa: A0
         return np.sum((x != 0).astype(np.finfo(x.dtype).dtype), axis=axis, keepdims=keepdims)
     if ord not in (1, np.inf, -np.inf):
         return p_norm(x, ord=ord, axis=axis, keepdims=keepdims)
-    size = np.absolute(x)
-    if ord == 1:
-        return np.sum(size, axis=axis, keepdims=keepdims)
-    return _largest(size, axis, keepdims) if ord > 0 else np.min(size, axis=axis, keepdims=keepdims)
+    reduce = np.sum if ord == 1 else _largest if ord > 0 else np.min
+    return reduce(np.absolute(x), axis=axis, keepdims=keepdims)
 
 
-def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:  # noqa: A002
+def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:
     rows, columns = from_end(axes, x.ndim)
     if rows == columns:
         raise ValueError(f"the axes of a matrix norm must differ: axis={axes}")
@@ -95,7 +93,8 @@ def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any
     if ord not in (1, -1, np.inf, -np.inf):
         raise ValueError(f"a matrix has no norm of order {ord!r}: only 'fro', 'nuc', 1, -1, 2, -2, inf and -inf")
     sums = np.sum(np.absolute(x), axis=rows if abs(ord) == 1 else columns, keepdims=True)
-    return _largest(sums, (rows, columns), keepdims) if ord > 0 else np.min(sums, axis=(rows, columns), keepdims=keepdims)
+    extreme = _largest if ord > 0 else np.min
+    return extreme(sums, axis=(rows, columns), keepdims=keepdims)
 
 
 def _largest(size: Any, axis: Any, keepdims: bool) -> Any:
@@ -105,7 +104,7 @@ def _largest(size: Any, axis: Any, keepdims: bool) -> Any:
 
 
 @composite(np.linalg.vector_norm)
-def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:  # noqa: A002
+def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     axes = from_end(axis, x.ndim)
     if axis is None:
         flat = np.reshape(x, -1)
@@ -122,5 +121,5 @@ def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: An
 
 
 @composite(np.linalg.matrix_norm)
-def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:  # noqa: A002
+def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return np.linalg.norm(x, ord, axis=(-2, -1), keepdims=keepdims)

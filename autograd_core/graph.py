@@ -186,6 +186,7 @@ def _unpicked(g: Any) -> Any:
 
 
 PICK = Op(_unpicked, (lambda g: g,), name="pick")
+PICK.special = True
 
 
 def Pick(node: Wide, k: int) -> Node:  # noqa: N802  (makes a node)
@@ -224,15 +225,19 @@ def order(roots: Sequence[Node], targets: Any = None) -> list[Node]:
         return path
     floor = min((t.seq for t in targets), default=0)
     for node in path:
-        if node not in targets:
-            for p in node.parents:
-                if p is not None and p.seq >= floor and p not in seen:
-                    seen.add(p)
-                    path.append(p)
+        if node in targets:
+            continue
+        for p in (node.p, node.q) if node.__class__ is Node else node.parents:
+            if p is not None and p.seq >= floor and p not in seen:
+                seen.add(p)
+                path.append(p)
     path.sort(key=by_seq)
     useful = set(targets)
     for node in path:
-        if node not in useful and any(p in useful for p in node.parents):
+        if node.__class__ is Node:
+            if node.p in useful or node.q in useful:
+                useful.add(node)
+        elif node not in useful and not useful.isdisjoint(node.parents):
             useful.add(node)
     return [node for node in path if node in useful]
 
@@ -271,11 +276,7 @@ def pull_back(
         refuse_stale(path)
     sweep = _Sweep(path, seeds, targets, wrap, lead)
     try:
-        if wrap is None and targets is None and not lead:
-            sweep.run(free)
-        else:
-            for node in reversed(path):
-                sweep.visit(node)
+        sweep.run(free)
     except GraphError:
         raise
     except Exception as error:
@@ -304,66 +305,60 @@ class _Sweep:
 
     def run(self, free: bool) -> None:
         """Walk the whole path; the narrow operations, which are most of any graph, right here."""
-        grads, masks = self.grads, self.masks
+        grads, masks, targets, useful, wrap, lead = self.grads, self.masks, self.targets, self.useful, self.wrap, self.lead
         for node in reversed(self.path):
             op = node.op
-            if op is None:
+            if op is None or (targets is not None and node in targets):
                 if node in grads:
                     self.found[node] = grads.pop(node)
                 continue
-            if op.special or masks:
+            if op.special or masks or (lead and not op.batched):
                 self.visit(node)
             elif (g := grads.pop(node, None)) is None:
                 continue
-            elif op.wide:
-                self.at = node
-                for i, p in enumerate(node.sources):  # type: ignore[attr-defined]
-                    if p is not None:
-                        gp = op.pulls[0](g, node, i) if op.variadic else op.pulls[i](g, node)
-                        if gp.shape != p.shape or gp.dtype is not p.dtype:
-                            gp = project(gp, p)
-                        self.add(p, gp)
             else:
                 self.at = node
-                p = node.p
-                if p is not None:
-                    gp = op.pulls[0](g, node)
-                    if type(gp) is not p.dtype and (gp.shape != p.shape or gp.dtype is not p.dtype):
-                        gp = project(gp, p)
-                    if (old := grads.get(p)) is None:
-                        grads[p] = gp
-                    elif type(old) is float64:
-                        grads[p] = old + gp
-                    else:
-                        self.add(p, gp)
-                p = node.q
-                if p is not None:
-                    gp = op.pulls[1](g, node)
-                    if type(gp) is not p.dtype and (gp.shape != p.shape or gp.dtype is not p.dtype):
-                        gp = project(gp, p)
-                    if (old := grads.get(p)) is None:
-                        grads[p] = gp
-                    elif type(old) is float64:
-                        grads[p] = old + gp
-                    else:
-                        self.add(p, gp)
-                if free:
-                    node.op = op.freed or _freed(op)
-                    if node.dtype is not float64:
-                        node.a = node.b = node.ans = None
-                    continue
+                view: Any = node if wrap is None else Live(node, wrap)
+                if op.wide:
+                    for i, p in enumerate(node.sources):  # type: ignore[attr-defined]
+                        if p is not None and (useful is None or p in useful):
+                            gp = op.pulls[0](g, view, i) if op.variadic else op.pulls[i](g, view)
+                            if lead or gp.shape != p.shape or gp.dtype is not p.dtype:
+                                gp = project(gp, p, lead)
+                            self.add(p, gp)
+                else:
+                    if (p := node.p) is not None and (useful is None or p in useful):
+                        gp = op.pulls[0](g, view)
+                        if type(gp) is not p.dtype and (lead or gp.shape != p.shape or gp.dtype is not p.dtype):
+                            gp = project(gp, p, lead)
+                        if (old := grads.get(p)) is None:
+                            grads[p] = gp
+                        elif type(old) is float64:
+                            grads[p] = old + gp
+                        else:
+                            self.add(p, gp)
+                    if (p := node.q) is not None and (useful is None or p in useful):
+                        gp = op.pulls[1](g, view)
+                        if type(gp) is not p.dtype and (lead or gp.shape != p.shape or gp.dtype is not p.dtype):
+                            gp = project(gp, p, lead)
+                        if (old := grads.get(p)) is None:
+                            grads[p] = gp
+                        elif type(old) is float64:
+                            grads[p] = old + gp
+                        else:
+                            self.add(p, gp)
             if free:
-                _free(node)
+                node.op = op.freed or _freed(op)
+                if op.wide:
+                    node.release()
+                elif node.dtype is not float64:
+                    node.a = node.b = node.ans = None
 
     def visit(self, node: Node) -> None:
         """Send the cotangent of one node to its operands; any kind of node, any kind of sweep."""
         self.at = node
         g = self.grads.pop(node, None)
         if g is None:
-            return
-        if node.op is None or (self.targets is not None and node in self.targets):
-            if self.targets is None or node in self.targets:
-                self.found[node] = g
             return
         op, mask = node.op, self.masks.pop(node, None)
         if op is PICK:
@@ -508,15 +503,6 @@ class _Sweep:
         if gp.dtype.kind not in "fc":
             raise TypeError(f"the pullback returned an array of dtype {gp.dtype} for an argument of dtype {np.dtype(p.dtype)}")
         return gp.copy() if isinstance(gp, np.ndarray) else gp
-
-
-def _free(node: Node) -> None:
-    """Let go of what a node keeps; a later walk through it is told so."""
-    if node.op is None or node.op.freed is node.op:
-        return
-    if node.op is not PICK:
-        node.release()
-    node.op = node.op.freed or _freed(node.op)
 
 
 def _freed(op: Op) -> Op:

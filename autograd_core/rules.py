@@ -117,7 +117,7 @@ class Op:
         known = {"g", "ans", "ans_space", "i", "spaces", "values", *self.args, *(a + "_space" for a in self.args)}
         self.metadata = frozenset().union(*self.needs) - known | frozenset(metadata.split())
         self.wide = bool(self.metadata) or variadic or joint or outputs > 0 or not 1 <= len(self.args) <= 2
-        self.special = selects or joint or outputs > 0 or into is not None or refill is not None or not self.trusted
+        self.special = selects or joint or outputs > 0 or into is not None or refill is not None or not self.trusted or None in pulls
         self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
         self.pulls = tuple(p and _adapt(self, p, i) for i, p in enumerate(pulls))
         self.plans: dict[int, tuple[Any, ...]] = {}

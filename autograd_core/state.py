@@ -25,7 +25,7 @@ class State:
     A class by hand: `dataclasses` alone would cost a tenth of NumPy's import time.
     """
 
-    __slots__ = ("debug", "depth", "grad", "recorder", "scope")
+    __slots__ = ("debug", "depth", "grad", "noted", "recorder", "scope")
 
     def __init__(
         self, grad: bool = True, depth: int = 0, scope: tuple[str, ...] = (), debug: bool = False, recorder: Recorder | None = None
@@ -35,10 +35,11 @@ class State:
         self.scope = scope  # names of the scopes entered, outermost first
         self.debug = debug  # note the user's source line and a checksum of captured arrays at every node
         self.recorder = recorder
+        self.noted = bool(scope) or debug or recorder is not None  # is there anything to write down about a result?
 
     def changed(self, **changes: Any) -> State:
         """Return another state with some switches changed."""
-        return State(**({k: getattr(self, k) for k in self.__slots__} | changes))
+        return State(**({k: getattr(self, k) for k in self.__slots__ if k != "noted"} | changes))
 
 
 PLAIN = State()
@@ -54,6 +55,19 @@ def switched(**changes: Any) -> Iterator[State]:
         yield state
     finally:
         STATE.reset(token)
+
+
+class deeper:
+    """Run a block inside one more transform, recording: `switched(grad=True, depth=depth + 1)` in a third of the time."""
+
+    __slots__ = ("token",)
+
+    def __enter__(self) -> None:
+        s = STATE.get()
+        self.token = STATE.set(State(True, s.depth + 1, s.scope, s.debug, s.recorder))
+
+    def __exit__(self, *exc: object) -> None:
+        STATE.reset(self.token)
 
 
 def no_grad() -> contextlib.AbstractContextManager[State]:

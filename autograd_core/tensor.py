@@ -51,7 +51,7 @@ def record1(op: Op, compute: Callable[..., Any], a: Tensor) -> Any:
     else:
         plan = op.keeps[1]
         t._node = Node(op, tick(), ans.shape, ans.dtype, p, None, x if plan and plan[0] else None, None, ans if plan and plan[2] else None)
-    if state is not PLAIN:
+    if state is not PLAIN and state.noted:
         annotate(state, t, op, (a,), {})
     return t
 
@@ -100,7 +100,7 @@ def record2(op: Op, compute: Callable[..., Any], a: Any, b: Any) -> Any:
                 n.a = (x if p is not None or type(x) is not ndarray else captured(x, state)) if plan[0] else None
                 n.b = (y if q is not None or type(y) is not ndarray else captured(y, state)) if plan[1] else None
                 n.ans = ans if plan[2] else None
-    if state is not PLAIN:
+    if state is not PLAIN and state.noted:
         annotate(state, t, op, (a, b), {})
     return t
 
@@ -124,7 +124,7 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
         (keep,), kans = op.plan(1, 1)
         dtype = float64 if type(ans) is float64 else ans.dtype
         t._node = Wide(op, tick(), ans.shape, dtype, (p,), (x if keep == "value" else None,), ans if kans else None, kwargs)
-    if state is not PLAIN:
+    if state is not PLAIN and state.noted:
         annotate(state, t, op, (a,), kwargs)
     return t
 
@@ -162,7 +162,7 @@ def record(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     t = _wrap_all(ans, node) if op.outputs else _wrap_one(ans, node)
     if node is not None and kans:
         node.ans = t._data if type(t) is Tensor else tuple(ans)
-    if state is not PLAIN:
+    if state is not PLAIN and state.noted:
         annotate(state, t, op, args, kwargs)
     return t
 
@@ -676,7 +676,7 @@ class Tensor:
         elif node is not None or source is not None:
             space = None if source is not None else space_of(given)
             self._node = Wide(SETITEM, tick(), old.shape, _dtype_key(self._data), (node, source), (None, space), None, {"index": where})
-        if state is not PLAIN:
+        if state is not PLAIN and state.noted:
             annotate(state, self, SETITEM, (self, value), {"index": index})
 
     def _refuse_assignment(self, state: Any) -> None:
@@ -776,7 +776,7 @@ class Tensor:
             t._node = None
         else:
             t._node = Wide(GETITEM, tick(), ans.shape, float64 if type(ans) is float64 else ans.dtype, (node,), (None,), None, {"index": where})
-        if state is not PLAIN:
+        if state is not PLAIN and state.noted:
             annotate(state, t, GETITEM, (self,), {"index": index})
         return t
 

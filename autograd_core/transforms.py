@@ -15,10 +15,11 @@ import numpy as np
 
 from .graph import Node, pull_back, push_forward, tick
 from .rules import Op
-from .state import STATE, State, switched
+from .state import STATE, State, deeper
 from .tensor import Tensor, plain, tensor, wrap, wrap_results
-from .tree import flatten, flatten_like
+from .tree import PLAIN_LEAVES, flatten, flatten_like
 
+PLAIN_LEAVES.add(Tensor)
 ENTER = Op(np.positive, (lambda g: g,), name="input", linear=True)
 
 
@@ -32,7 +33,7 @@ class _Entered:
         self.inputs = [_enter(leaf, name) for leaf in leaves]
         self.live = state.depth > 0 or state.recorder is not None or any(_tracked(leaf) for leaf in leaves)
         entered = dict(zip(argnums, self.rebuild(self.inputs), strict=True))
-        with switched(grad=True, depth=state.depth + 1):
+        with deeper():
             self.out = f(*(entered.get(i, a) for i, a in enumerate(args)), **kwargs)
         self.nodes = [t._node for t in self.inputs]
         self.results, self.rebuild_out = flatten(self.out)
@@ -52,7 +53,7 @@ class _Entered:
             if node is not None and g is not None:
                 seeds[node] = seeds[node] + g if node in seeds else g
         if live:
-            with switched(grad=True, depth=STATE.get().depth + 1):
+            with deeper():
                 found = pull_back(seeds, set(self.nodes), wrap=wrap, lead=lead)
         else:
             found = pull_back(seeds, set(self.nodes), lead=lead)
@@ -72,8 +73,7 @@ def _tracked(leaf: Any) -> bool:
 def _enter(leaf: Any, name: str) -> Tensor:
     """Return a Tensor with a node of its own, connected to where the value came from."""
     source = leaf._node if type(leaf) is Tensor else None
-    value = plain(leaf)
-    value = np.asarray(value)[()] if not isinstance(value, np.ndarray) else value
+    value = leaf if type(leaf) is np.ndarray and leaf.shape else np.asarray(plain(leaf))[()]
     if value.dtype.kind not in "fc":
         raise TypeError(f"{name} needs floats or complex numbers, an argument has dtype {value.dtype}: write np.asarray(x, float)")
     dtype = np.float64 if type(value) is np.float64 else value.dtype
@@ -390,7 +390,7 @@ def stop_gradient(x: Any) -> Any:
 
 def _checkpoint_pull(g: Any, again: Any, outside: Any) -> list[Any]:
     """Run the function again, recorded, and pull through what it recorded."""
-    with switched(grad=True):
+    with deeper():
         results = [r for r in flatten(again())[0] if _tracked(r)]
     cotangents = g if isinstance(g, tuple) else (g,)
     live = STATE.get().depth > 0 or any(type(c) is Tensor for c in cotangents)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 Rebuild = Callable[[Iterable[Any]], Any]
 Parts = tuple[tuple[Any, ...], Any]
 
@@ -48,9 +50,21 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     >>> rebuild([30, 10, 20])
     {'w': [10, 20], 'b': (30, None)}
     """
+    if type(tree) is tuple and all(type(part) in PLAIN_LEAVES for part in tree):
+        return list(tree), tuple
+    if type(tree) in PLAIN_LEAVES:
+        return [tree], _only
     leaves: list[Any] = []
     recipe = _take(tree, leaves, ())
     return leaves, lambda new: _put(recipe, iter(new))
+
+
+PLAIN_LEAVES = {np.ndarray, np.float64, float}  # most trees are one of these, and cost nothing
+
+
+def _only(leaves: Iterable[Any]) -> Any:
+    (leaf,) = leaves
+    return leaf
 
 
 def structure(tree: Any) -> str:
@@ -66,6 +80,8 @@ class _Star:
 
 def flatten_like(tree: Any, model: Any, what: str) -> list[Any]:
     """Return the leaves of a tree that must have the structure of another."""
+    if type(tree) in PLAIN_LEAVES and type(model) in PLAIN_LEAVES:
+        return [tree]
     if (given := structure(tree)) != (wanted := structure(model)):
         raise ValueError(f"{what} has the structure {given}, expected {wanted}")
     return flatten(tree)[0]

@@ -96,9 +96,44 @@ def is_mask(index: Any) -> bool:
     return getattr(index, "dtype", None) == bool
 
 
-def _getitem_pull(g: Any, x_space: Any, index: Any = None) -> Any:
+def _getitem_pull(g: Any, x_space: Any, ans_space: Any, index: Any = None) -> Any:
     shape = tuple(x_space.shape)
+    lead = len(g.shape) - len(ans_space.shape)
+    if lead:
+        return scatter_rows(g, index, shape)
     return present(scatter(g, index=index, shape=shape), lambda: _touched(g, index, shape))
+
+
+def scatter_rows(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """Scatter a batch of cotangents, all rows at once where the index may be moved one axis on."""
+    if (further := behind_batch(index)) is not None:
+        return scatter(g, index=further, shape=(g.shape[0], *shape))
+    return np.stack([scatter(row, index=index, shape=shape) for row in g])
+
+
+def behind_batch(index: Any) -> Any:
+    """Return an index with one more axis in front, left alone; None where NumPy would move that axis.
+
+    Examples
+    --------
+    >>> behind_batch(3), behind_batch((0, [1], slice(None), [2])) is None
+    ((slice(None, None, None), 3), True)
+    """
+    parts = index if type(index) is tuple else (index,)
+    advanced = [k for k, i in enumerate(parts) if not is_basic(i)]
+    if advanced:  # beside arrays an integer counts as one
+        advanced = [k for k, i in enumerate(parts) if not (i is None or i is Ellipsis or isinstance(i, slice))]
+        if advanced[-1] - advanced[0] >= len(advanced):
+            return None
+    return (slice(None), *parts)
+
+
+def _scatter_pull(g: Any, index: Any = None, shape: Any = None) -> Any:
+    if len(g.shape) == len(shape):
+        return getitem(g, index=index)
+    if (further := behind_batch(index)) is not None:
+        return getitem(g, index=further)
+    return np.stack([getitem(row, index=index) for row in g])
 
 
 def _touched(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -111,8 +146,8 @@ def _into(sweep_buffer: Any, g: Any, node: Any) -> None:
     add_at(sweep_buffer, node.kwargs["index"], g)
 
 
-GETITEM = rule(getitem, _getitem_pull, params="x index", linear=True, selects=True, carries=True, into=_into)
-rule(scatter, lambda g, index=None, shape=None: getitem(g, index=index), args="x", params="g index shape", linear=True, carries=True)
+GETITEM = rule(getitem, _getitem_pull, params="x index", linear=True, selects=True, carries=True, batched=True, into=_into)
+rule(scatter, _scatter_pull, args="x", params="g index shape", linear=True, carries=True, batched=True)
 
 
 def _setitem_pull_a(g: Any, index: Any = None) -> Any:

@@ -93,6 +93,11 @@ def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1, **kwargs: Any) -> Any:
     return np.sum(np.conjugate(x1) * x2, axis=axis)
 
 
+def array(a: Any) -> Any:
+    """Return an array or a Tensor as it is, anything else as an array."""
+    return a if hasattr(a, "dtype") else np.asarray(a)
+
+
 def _tensordot_axes(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
     """Return the contracted axes of both operands as two lists of non-negative numbers."""
     if np.ndim(axes) == 0:
@@ -106,7 +111,7 @@ def _tensordot_axes(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
 
 @composite(np.tensordot)
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = array(a), array(b)
     left, right = _tensordot_axes(a, b, axes)
     if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in zip(left, right, strict=False)):
         raise ValueError(f"tensordot cannot contract axes {left} of shape {a.shape} with axes {right} of shape {b.shape}")
@@ -193,7 +198,7 @@ def explicit(subscripts: str, ndims: list[int]) -> str:
 def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any) -> Any:
     if not isinstance(operands[0], str):
         operands = _from_sublists(operands)
-    arrays = [np.asarray(a) for a in operands[1:]]
+    arrays = [array(a) for a in operands[1:]]
     subscripts = explicit(operands[0], [a.ndim for a in arrays])
     return contract(_unbroadcast(subscripts, arrays), subscripts=subscripts, optimize=optimize)
 
@@ -224,7 +229,7 @@ def _from_sublists(operands: tuple[Any, ...]) -> tuple[Any, ...]:
 
 @composite(np.kron)
 def _kron(a: Any, b: Any) -> Any:
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = array(a), array(b)
     ndim = max(a.ndim, b.ndim)
     a = np.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
     b = np.reshape(b, (1,) * (ndim - b.ndim) + b.shape)

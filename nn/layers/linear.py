@@ -1,0 +1,50 @@
+"""The dense layer."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+import autograd_core as ag
+
+from ..functional import linear
+from ..init import Rng, uniform_fan_in
+from ..module import Module
+
+
+class Linear(Module):
+    """y = x @ weight.T + bias.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+    bias : bool
+    rng : Generator or int
+        Where the weight, U[-c, c] with c = sqrt(3 / n_in), is drawn from; the bias starts at 0.
+    dtype : dtype
+
+    Attributes
+    ----------
+    weight : (n_out, n_in) Tensor
+    bias : (n_out,) Tensor or None
+
+    Examples
+    --------
+    >>> import nn
+    >>> layer = nn.Linear(2, 3, rng=0)
+    >>> layer(np.ones((5, 2))).shape
+    (5, 3)
+    >>> layer.weight.assign(nn.init.he(0, (3, 2))).shape
+    (3, 2)
+    """
+
+    def __init__(self, n_in: int, n_out: int, bias: bool = True, *, rng: Rng, dtype: Any = np.float64) -> None:
+        shape = operator.index(n_out), operator.index(n_in)
+        self.weight = ag.Tensor(uniform_fan_in(rng, shape, dtype), name="weight")
+        self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
+
+    def forward(self, x: Any) -> Any:
+        """Map observations, the rows of x."""
+        return linear(x, self.weight, self.bias)

@@ -1,0 +1,80 @@
+"""Layers one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..functional import Function, find_activation
+from ..init import Rng, generator
+from ..module import Module
+from .linear import Linear
+
+
+class Sequential(Module):
+    """Layers, Modules or plain functions, each applied to the output of the one before.
+
+    Parameters are named by position, "0.weight", as in PyTorch.
+
+    Examples
+    --------
+    >>> model = Sequential(Linear(2, 3, rng=0), np.tanh, Linear(3, 1, rng=1))
+    >>> model(np.ones((5, 2))).shape
+    (5, 1)
+    """
+
+    def __init__(self, *layers: Callable[..., Any]) -> None:
+        for i, layer in enumerate(layers):
+            if not callable(layer):
+                raise TypeError(f"layer {i} is a {type(layer).__name__}, neither a Module nor a function")
+        self.layers = list(layers)
+
+    def _attributes(self) -> Iterable[tuple[str, Any]]:
+        """Return the layers, named by position, and what a subclass may hold beside them."""
+        rest = [(name, value) for name, value in vars(self).items() if name != "layers"]
+        return [*((str(i), layer) for i, layer in enumerate(self.layers)), *rest]
+
+    def forward(self, x: Any) -> Any:
+        """Apply the layers in order."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class MLP(Sequential):
+    """A multi-layer perceptron: linear layers with an activation between them, and none after the last.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Numbers of features: of the input, of each hidden layer, of the output.
+    activation : str or callable
+        A name, such as "relu" or "tanh", or any function.
+    rng : Generator or int
+        Where the weights are drawn from.
+    dtype : dtype
+
+    Examples
+    --------
+    >>> MLP([2, 16, 1], activation="tanh", rng=0)
+    MLP                                         65 parameters
+      0: Linear  weight (16, 2), bias (16,)     48
+      1: tanh
+      2: Linear  weight (1, 16), bias (1,)      17
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], activation: str | Function = "relu", *, rng: Rng, dtype: Any = np.float64
+    ) -> None:
+        if len(sizes) < 2:
+            raise ValueError(
+                f"an MLP needs the sizes of its input and its output at least, such as [2, 16, 1], not {list(sizes)}"
+            )
+        act, rng = find_activation(activation), generator(rng)
+        layers: list[Callable[..., Any]] = []
+        for n_in, n_out in pairwise(sizes):
+            layers += [Linear(n_in, n_out, rng=rng, dtype=dtype), act]
+        super().__init__(*layers[:-1])

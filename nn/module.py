@@ -1,0 +1,192 @@
+"""Module: what has parameters and a forward pass. Attributes are plain; parameters are found by walking them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+import autograd_core as ag
+
+
+class Module:
+    """A part of a network: assign Tensors and other Modules to attributes, and write `forward`.
+
+    Lists, tuples and dicts of them count too. A tracked leaf among the Tensors is a parameter; an untracked one is part
+    of the state that is saved, but not trained. There is nothing to register and no `super().__init__()` to call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Scale(Module):
+    ...     def __init__(self, n):
+    ...         self.factor = ag.Tensor(np.ones(n))
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> model = Scale(2)
+    >>> model(np.array([3.0, 4.0]))
+    Tensor([3., 4.], op=multiply)
+    >>> [name for name, p in model.named_parameters()]
+    ['factor']
+    """
+
+    training: bool = True
+    _name: str | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call `forward` inside a scope of the name under which this Module is held."""
+        with ag.scope(self._name or self._named()):
+            return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; every Module has its own."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, x)")
+
+    # --- what it holds ------------------------------------------------------------------------------------------------
+
+    def _attributes(self) -> Iterable[tuple[str, Any]]:
+        """Return what to look for Tensors and Modules in, with names."""
+        return vars(self).items()
+
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        """Yield the Tensors and Modules that this one holds itself, with names."""
+        for name, value in self._attributes():
+            yield from _unfold(name, value, ())
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this Module and all below it, each once, holders first."""
+        yield self
+        yield from (m for _, m in _walk(self, "", {id(self)}) if isinstance(m, Module))
+
+    def named_parameters(self) -> Iterator[tuple[str, ag.Tensor]]:
+        """Yield dotted names and parameters; a shared one once, under the first of its names."""
+        for name, t in _walk(self, "", {id(self)}):
+            if isinstance(t, ag.Tensor) and t.requires_grad and t.is_leaf:
+                yield name, t
+
+    def parameters(self) -> Iterator[ag.Tensor]:
+        """Yield the parameters, each once."""
+        return (p for _, p in self.named_parameters())
+
+    def num_parameters(self) -> int:
+        """Return how many numbers there are to train."""
+        return sum(p.size for p in self.parameters())
+
+    def _named(self) -> str:
+        """Tell the Modules below their names, and return our own: nobody who holds us has told us one."""
+        for _ in self.modules():
+            pass
+        self._name = type(self).__name__
+        return self._name
+
+    # --- training and evaluation --------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this Module and all below it to training: `self.training` says so to those that behave differently."""
+        for m in self.modules():
+            m.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch this Module and all below it to evaluation."""
+        return self.train(False)
+
+    # --- state --------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return copies of all values by dotted name; a shared Tensor under each of its names, as PyTorch has it."""
+        return {name: t.numpy() for name, t in self._state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Self:
+        """Give every Tensor the values that `state` has under its name; if anything does not fit, change nothing."""
+        own = self._state()
+        values = {name: np.asarray(v.data if isinstance(v, ag.Tensor) else v) for name, v in state.items()}
+        wrong = [f"{name} is missing" for name in own if name not in values]
+        wrong += [f"{name} is not in the model" for name in values if name not in own]
+        first: dict[int, str] = {}
+        for name, t in own.items():
+            if name in values:
+                wrong += _misfits(name, t, values, first.setdefault(id(t), name))
+        if wrong:
+            more = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+            raise ValueError(f"the state does not fit {type(self).__name__}: {'; '.join(wrong[:8])}{more}")
+        for name, t in own.items():
+            t.assign(values[name])
+        return self
+
+    def _state(self) -> dict[str, ag.Tensor]:
+        """Return all leaves by name."""
+        found: dict[str, ag.Tensor] = {}
+        for name, t in _walk(self, "", None, (id(self),)):
+            if isinstance(t, ag.Tensor) and t.is_leaf:
+                if name in found:
+                    raise ValueError(
+                        f"two Tensors of {type(self).__name__} have the name {name}: a key of a dict with a dot in it?"
+                    )
+                found[name] = t
+        return found
+
+    def __repr__(self) -> str:
+        total = self.num_parameters()
+        rows = [(type(self).__name__, "", f"{total:,} parameter{'s' * (total != 1)}"), *_rows(self, "  ", {id(self)})]
+        widths = [max(len(row[i]) for row in rows) for i in range(2)]
+        return "\n".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows)
+
+
+def _unfold(name: str, value: Any, above: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield the Tensors and Modules in a value: itself, or in nested lists, tuples and dicts."""
+    if isinstance(value, ag.Tensor | Module):
+        yield name, value
+    elif isinstance(value, dict | list | tuple) and id(value) not in above:
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _unfold(f"{name}.{key}", part, (*above, id(value)))
+
+
+def _walk(module: Module, prefix: str, seen: set[int] | None, above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield dotted names with all Tensors and Modules below one, and tell the Modules their own names.
+
+    With `seen` each comes once; without, as often as it is held, and only circles are cut (`above`).
+    """
+    for name, part in module._parts():
+        if id(part) in (above if seen is None else seen):
+            continue
+        if seen is not None:
+            seen.add(id(part))
+        yield prefix + name, part
+        if isinstance(part, Module):
+            part._name = name
+            yield from _walk(part, f"{prefix}{name}.", seen, (*above, id(part)))
+
+
+def _misfits(name: str, t: ag.Tensor, values: Mapping[str, Any], first: str) -> Iterator[str]:
+    """Yield why the values under a name cannot become those of a Tensor, which is also known under its `first` name."""
+    value = values[name]
+    if value.shape != t.shape:
+        yield f"{name} has shape {value.shape}, expected {t.shape}"
+    elif value.dtype.kind not in ("biufc" if t.dtype.kind == "c" else "biuf"):
+        yield f"{name} has dtype {value.dtype}, expected {t.dtype}"
+    elif first != name and first in values and not np.array_equal(value, values[first], equal_nan=True):
+        yield f"{name} and {first} are the same Tensor but have different values"
+
+
+def _rows(module: Module, indent: str, seen: set[int]) -> Iterator[tuple[str, str, str]]:
+    """Yield the lines of a diagram: name and kind, shapes, number of parameters."""
+    for name, part in module._attributes():
+        if callable(part) and not isinstance(part, ag.Tensor | Module):
+            yield f"{indent}{name}: {getattr(part, '__name__', type(part).__name__)}", "", ""
+        for path, held in _unfold(name, part, ()):
+            if not isinstance(held, Module):
+                continue
+            title = f"{indent}{path}: {type(held).__name__}"
+            if id(held) in seen:
+                yield title, "shared", ""
+                continue
+            seen.add(id(held))
+            yield title, _shapes(held), f"{held.num_parameters():,}"
+            yield from _rows(held, indent + "  ", seen)
+
+
+def _shapes(module: Module) -> str:
+    own = [(name, t) for name, t in module._parts() if isinstance(t, ag.Tensor)]
+    return ", ".join(f"{name} {t.shape}" + (" fixed" if not t.requires_grad else "") for name, t in own)

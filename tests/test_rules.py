@@ -1,0 +1,241 @@
+"""The contract of every operation, over the tables RULES and COMPOSITES and the arguments in samples.py."""
+
+import contextlib
+import inspect
+import operator
+import warnings
+
+import numpy as np
+import pytest
+from numeric import along, close, dot, gradient
+from samples import COMPOSITE_SAMPLES, SAMPLES, name_of, samples_of
+
+import autograd_core as ag
+from autograd_core.ops import elementwise
+from autograd_core.rules import COMPOSITES, RULES
+from autograd_core.tree import flatten
+
+DTYPES = (np.float64, np.float32, np.float16, np.complex128, np.complex64)
+EXACT = (np.float64, np.complex128)  # in which differences can be taken
+CALLED = {elementwise.at_least: np.maximum, elementwise.at_most: np.minimum}  # rows that a person reaches by other names
+KNOWN_BUGS = {}  # (test, function): why it fails for now
+FUNCTIONS = [fn for fn in (*SAMPLES, *COMPOSITE_SAMPLES) if fn in RULES or fn in COMPOSITES]
+
+
+class Case:
+    """A sample in one dtype: `f`, a function of a tuple of arrays that returns a tuple of arrays, and the arrays `x`."""
+
+    def __init__(self, fn, sample, dtype):
+        self.fn, self.sample, self.dtype = CALLED.get(fn, fn), sample, dtype
+        self.leaves, self.rebuild = flatten((sample.args, sample.kwargs))
+        self.places = [k for k, a in enumerate(self.leaves) if isinstance(a, np.ndarray | np.generic) and a.dtype.kind in "fc"]
+        self.x = tuple(self.cast(self.leaves[k]) for k in self.places)
+        self.rng = np.random.default_rng(0)
+
+    def cast(self, a):
+        if np.dtype(self.dtype).kind == "c" and self.sample.smooth:  # away from the real axis, where branch cuts lie
+            a = a + 1j * np.linspace(0.2, 0.7, a.size).reshape(a.shape)
+        return a.astype(self.dtype)
+
+    def call(self, x):
+        """Return what the function returns when `x` stand in the places of its arrays."""
+        leaves = list(self.leaves)
+        for k, a in zip(self.places, x, strict=True):
+            leaves[k] = a
+        return self.sample.call(self.fn, *self.rebuild(leaves))
+
+    def f(self, x):
+        """Return the results that can have derivatives."""
+        return tuple(y for y in flatten(self.call(x))[0] if y.dtype.kind in "fc")
+
+    def accepted(self):
+        """Does NumPy take this dtype here?"""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                self.call(self.x)
+        except (TypeError, np.exceptions.ComplexWarning):
+            return False
+        return True
+
+    def like(self, arrays):
+        """Return random arrays in the spaces of others: cotangents, or directions."""
+        return tuple(self._random(a.shape, a.dtype) for a in arrays)
+
+    def _random(self, shape, dtype):
+        v = self.rng.uniform(-1, 1, shape)
+        return np.asarray(v + 1j * self.rng.uniform(-1, 1, shape) if dtype.kind == "c" else v, dtype)[()]
+
+    def pull(self, x, w):
+        return ag.vjp(self.f, x)[1](w)
+
+    def __repr__(self):
+        return f"{name_of(self.fn)} of {np.dtype(self.dtype).name}: {self.sample}"
+
+
+def contract(*dtypes, smooth=True):
+    """Make a test of every function from a check of one case."""
+
+    def decorate(check):
+        name = check.__name__
+
+        def marks(fn):
+            return pytest.mark.xfail(strict=True, reason=KNOWN_BUGS[name, fn]) if (name, fn) in KNOWN_BUGS else ()
+
+        @pytest.mark.parametrize("fn", [pytest.param(fn, id=name_of(fn), marks=marks(fn)) for fn in FUNCTIONS])
+        def test(fn):
+            for sample in samples_of(fn):
+                for dtype in dtypes if sample.smooth or not smooth else ():
+                    case = Case(fn, sample, dtype)
+                    try:
+                        with np.errstate(all="ignore") if not smooth else contextlib.nullcontext():
+                            if case.accepted():
+                                check(case)
+                    except Exception as error:
+                        error.add_note(repr(case))
+                        raise
+
+        test.__name__ = name
+        return test
+
+    return decorate
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("table", "samples"), [(RULES, SAMPLES), (COMPOSITES, COMPOSITE_SAMPLES)], ids=["rules", "composites"])
+def test_registered_means_tested(table, samples):
+    assert not [name_of(fn) for fn in table if fn not in samples], "without samples"
+    assert not [name_of(fn) for fn in samples if fn not in table], "samples of what is not in the table"
+    assert all(any(sample.smooth for sample in samples_of(fn)) for fn in samples)
+
+
+@pytest.mark.parametrize("fn", FUNCTIONS, ids=name_of)
+def test_metadata_has_numpys_names(fn):
+    if fn in COMPOSITES:
+        ours, theirs = inspect.signature(COMPOSITES[fn]).parameters, inspect.signature(fn).parameters
+        ours = [p.name for p in ours.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        assert [name for name in theirs if name in ours] == ours
+    elif not isinstance(fn, np.ufunc):
+        assert RULES[fn].metadata - {"aux"} <= set(inspect.signature(fn).parameters)
+        assert RULES[fn].parameters() == tuple(inspect.signature(fn).parameters)
+
+
+@pytest.mark.parametrize("fn", FUNCTIONS, ids=name_of)
+def test_an_unknown_keyword_is_refused(fn):
+    case = Case(fn, samples_of(fn)[0], np.float64)
+    case.sample.kwargs["no_such_keyword"] = 1
+    case.leaves, case.rebuild = flatten((case.sample.args, case.sample.kwargs))
+    with pytest.raises(TypeError, match="no_such_keyword"):
+        case.call([ag.Tensor(a) for a in case.x])
+
+
+# --- values and spaces ------------------------------------------------------------------------------------------------
+
+
+def same_bits(ours, theirs):
+    """Compare Tensors or arrays with NumPy's: container, shape, dtype, and every bit but a NaN's."""
+    assert type(ours) is type(theirs) or isinstance(ours, ag.Tensor)
+    for a, b in zip(flatten(ours)[0], flatten(theirs)[0], strict=True):
+        a = a.data if isinstance(a, ag.Tensor) else a
+        np.testing.assert_array_equal(a, b, strict=True)
+        if a.dtype.kind in "fc":
+            parts = [np.array([y.real, y.imag]) for y in (a, b)]
+            np.testing.assert_array_equal(*(np.signbit(y) & ~np.isnan(y) for y in parts), err_msg="signs of zeros")
+
+
+@contract(*DTYPES, smooth=False)
+def test_value_is_numpys(case):
+    same_bits(case.call([ag.Tensor(a) for a in case.x]), case.call(case.x))
+
+
+@contract(*DTYPES, smooth=False)
+def test_gradient_lives_where_its_argument_does(case):
+    for x in (case.x, (*case.x[:1], *(a.real.astype(np.float64) for a in case.x[1:]))):  # all alike, then mixed
+        w = tuple(np.ones_like(y) for y in case.f(x))
+        found = ag.vjp(case.f, x)[1](w)
+        assert [(g.shape, g.dtype) for g in found] == [(a.shape, a.dtype) for a in x]
+        assert [type(g) for g in found] == [type(a[()]) for a in x]
+
+
+METHODS = [fn for fn in FUNCTIONS if callable(getattr(np.ndarray, fn.__name__, None)) and hasattr(np, fn.__name__)]
+IN_PLACE_OR_TURNED = {np.sort, np.partition, np.compress}  # t.sort() returns nothing, t.compress(condition) turns the order
+
+
+@pytest.mark.parametrize("fn", [fn for fn in METHODS if fn not in IN_PLACE_OR_TURNED], ids=name_of)
+def test_method_is_the_function(fn):
+    for sample in samples_of(fn):
+        if isinstance(sample.args[0], np.ndarray) and sample.smooth:
+            method = lambda a, *rest, **kwargs: getattr(a, fn.__name__)(*rest, **kwargs)
+            case, function = Case(fn, sample, np.float64), Case(fn, sample, np.float64)
+            case.fn = method
+            try:
+                theirs = case.call(case.x)
+            except TypeError:  # a keyword that the method does not have
+                continue
+            same_bits(case.call([ag.Tensor(a) for a in case.x]), theirs)
+            w = case.like(case.f(case.x))
+            close(case.pull(case.x, w), function.pull(case.x, w), 0)
+
+
+OPERATORS = "add sub mul truediv pow mod floordiv matmul lt le gt ge eq ne".split()
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operator_is_numpys(name):
+    op = getattr(operator, name)
+    a, b = np.array([[0.5, 1.5], [2.5, 0.7]]), np.array([[1.25, 2.0], [0.4, 1.1]])
+    for x, y in [(a, b), (a, b[0]), (a[0, 0], b), (a, 2.0), (3, b), (a, np.float32(2)), (a.astype(np.float32), 0.1)]:
+        if name == "matmul" and (np.ndim(x) == 0 or np.ndim(y) == 0):
+            continue
+        X, Y = (ag.Tensor(v) if isinstance(v, np.ndarray | np.generic) else v for v in (x, y))
+        for ours in (op(X, Y), op(X, y), op(x, Y)):
+            same_bits(ours, op(x, y))
+
+
+# --- derivatives ------------------------------------------------------------------------------------------------------
+
+
+@contract(*EXACT)
+def test_reverse(case):
+    w = case.like(case.f(case.x))
+    found = case.pull(case.x, w)
+    close(found, gradient(lambda x: dot(case.f(x), w), case.x))
+    for k, a in enumerate(case.x):  # by one argument, the others being plain arrays
+        alone = ag.vjp(lambda a, k=k: case.f((*case.x[:k], a, *case.x[k + 1 :])), a)[1](w)
+        close((alone,), (found[k],), 1e-14)
+
+
+@contract(*EXACT)
+def test_forward(case):
+    v = case.like(case.x)
+    value, found = ag.jvp(case.f, (case.x,), (v,))
+    same_bits(value, case.f(case.x))
+    close(found, along(case.f, case.x, v))
+    assert [y.dtype for y in found] == [y.dtype for y in value]
+
+
+@contract(*EXACT)
+def test_second_order(case):
+    w, v = case.like(case.f(case.x)), case.like(case.x)
+    numeric = along(lambda x: case.pull(x, w), case.x, v)
+    close(ag.grad(lambda x: dot(case.pull(x, w), v))(case.x), numeric)
+    close(ag.jvp(lambda x: case.pull(x, w), (case.x,), (v,))[1], numeric)
+    close(ag.grad(lambda x: dot(ag.jvp(case.f, (x,), (v,))[1], w))(case.x), numeric)
+
+
+@contract(*EXACT)
+def test_batched(case):
+    values, pull = ag.vjp(case.f, case.x)
+    zeros = [np.zeros_like(y) for y in values]
+    found = ag.jacobian(case.f, mode="reverse")(case.x)
+    assert [[b.shape for b in row] for row in found] == [[y.shape + a.shape for a in case.x] for y in values]
+    for k, (y, row) in enumerate(zip(values, found, strict=True)):
+        for i in np.ndindex(y.shape):
+            e = np.zeros_like(np.asarray(y))
+            e[i] = 1
+            close([block[i] for block in row], pull((*zeros[:k], e, *zeros[k + 1 :])), 1e-13)
+    if case.dtype is np.float64:
+        columns = ag.jacobian(case.f, mode="forward")(case.x)
+        close([b for row in columns for b in row], [b for row in found for b in row], 1e-13)

@@ -1,6 +1,6 @@
 """Reverse- and forward-mode automatic differentiation of ordinary NumPy programs."""
 
-from .graph import GraphError
+from .notes import GraphError
 from .ops.elementwise import relu
 from .ops.reduce import logsumexp
 from .rules import primitive, rule

@@ -17,18 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from .rules import Op, Present
+from .notes import GraphError, refuse_changed
+from .rules import Op, Present, same
 from .spaces import Space, project
+from .state import STATE
 
 tick: Callable[[], int] = itertools.count(1).__next__
 by_seq = attrgetter("seq")
 float64 = np.float64
 
 Wrap = Callable[[Any, "Node | None"], Any]
-
-
-class GraphError(RuntimeError):
-    """A walk over a graph that cannot give the right answer any more."""
 
 
 class Node:
@@ -274,6 +272,9 @@ def pull_back(
     path = order(list(seeds), targets)
     if targets is None:
         refuse_stale(path)
+    if STATE.get().debug:
+        for node in path:
+            refuse_changed(node)
     sweep = _Sweep(path, seeds, targets, wrap, lead)
     try:
         sweep.run(free)
@@ -307,6 +308,7 @@ class _Sweep:
         """Walk the whole path; the narrow operations, which are most of any graph, right here."""
         grads, masks, targets, useful, wrap, lead = self.grads, self.masks, self.targets, self.useful, self.wrap, self.lead
         for node in reversed(self.path):
+            self.at = node
             op = node.op
             if op is None or (targets is not None and node in targets):
                 if node in grads:
@@ -317,19 +319,19 @@ class _Sweep:
             elif (g := grads.pop(node, None)) is None:
                 continue
             else:
-                self.at = node
                 view: Any = node if wrap is None else Live(node, wrap)
                 if op.wide:
                     for i, p in enumerate(node.sources):  # type: ignore[attr-defined]
                         if p is not None and (useful is None or p in useful):
                             gp = op.pulls[0](g, view, i) if op.variadic else op.pulls[i](g, view)
-                            if lead or gp.shape != p.shape or gp.dtype is not p.dtype:
+                            if gp.shape != p.shape or gp.dtype is not p.dtype:
                                 gp = project(gp, p, lead)
                             self.add(p, gp)
                 else:
+                    exact = op.elementwise and not lead  # then a cotangent has its node's own shape and dtype
                     if (p := node.p) is not None and (useful is None or p in useful):
-                        gp = op.pulls[0](g, view)
-                        if type(gp) is not p.dtype and (lead or gp.shape != p.shape or gp.dtype is not p.dtype):
+                        gp = g if (pull := op.pulls[0]) is same else pull(g, view)
+                        if not (exact and p.shape is node.shape and p.dtype is node.dtype) and (gp.shape != p.shape or gp.dtype is not p.dtype):
                             gp = project(gp, p, lead)
                         if (old := grads.get(p)) is None:
                             grads[p] = gp
@@ -338,8 +340,8 @@ class _Sweep:
                         else:
                             self.add(p, gp)
                     if (p := node.q) is not None and (useful is None or p in useful):
-                        gp = op.pulls[1](g, view)
-                        if type(gp) is not p.dtype and (lead or gp.shape != p.shape or gp.dtype is not p.dtype):
+                        gp = g if (pull := op.pulls[1]) is same else pull(g, view)
+                        if not (exact and p.shape is node.shape and p.dtype is node.dtype) and (gp.shape != p.shape or gp.dtype is not p.dtype):
                             gp = project(gp, p, lead)
                         if (old := grads.get(p)) is None:
                             grads[p] = gp
@@ -356,7 +358,6 @@ class _Sweep:
 
     def visit(self, node: Node) -> None:
         """Send the cotangent of one node to its operands; any kind of node, any kind of sweep."""
-        self.at = node
         g = self.grads.pop(node, None)
         if g is None:
             return
@@ -443,23 +444,29 @@ class _Sweep:
 
     def add(self, p: Node, gp: Any, mask: Any = None) -> None:
         """Add a contribution: the second makes a buffer that the sweep owns, later ones are added in place."""
-        old = self.grads.get(p)
+        grads = self.grads
+        old = grads.get(p)
+        if self.masks or mask is not None:
+            self._merge_masks(p, mask, fresh=old is None)
         if old is None:
-            self.grads[p] = gp
+            grads[p] = gp
+        elif p in self.owned:
+            old += gp
+        else:
+            grads[p] = old = old + gp
+            if type(old) is np.ndarray:
+                self.owned.add(p)
+
+    def _merge_masks(self, p: Node, mask: Any, fresh: bool) -> None:
+        """Note where the cotangent of `p` is present: where any contribution is; everywhere, if one has no mask."""
+        if fresh:
             if mask is not None:
                 self.masks[p] = mask
-            return
-        if self.masks and p in self.masks:
+        elif p in self.masks:
             if mask is None:
                 del self.masks[p]
             else:
                 self.masks[p] = self.masks[p] | mask
-        if p in self.owned:
-            np.add(old, gp, out=old)
-        else:
-            self.grads[p] = total = old + gp
-            if isinstance(total, np.ndarray) and total.shape:
-                self.owned.add(p)
 
     def send(self, p: Node, gp: Any) -> None:
         """Put a contribution into the space of its variable and add it."""
@@ -502,6 +509,8 @@ class _Sweep:
             raise TypeError(f"the pullback returned {type(gp).__name__}, not an array of shape {p.shape}")
         if gp.dtype.kind not in "fc":
             raise TypeError(f"the pullback returned an array of dtype {gp.dtype} for an argument of dtype {np.dtype(p.dtype)}")
+        if gp.dtype != p.dtype and np.can_cast(gp.dtype, p.dtype):
+            raise TypeError(f"the pullback returned {gp.dtype} for an argument of dtype {np.dtype(p.dtype)}: its digits are lost")
         return gp.copy() if isinstance(gp, np.ndarray) else gp
 
 

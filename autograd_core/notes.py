@@ -18,6 +18,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 NUMPY = os.path.dirname(os.path.abspath(np.__file__))
 
 
+class GraphError(RuntimeError):
+    """A walk over a graph that cannot give the right answer any more."""
+
+
 class Note:
     """Metadata of a node for later walks."""
 
@@ -82,7 +86,7 @@ def refuse_changed(node: Any) -> None:
     note = getattr(node, "note", None)
     for a, before in note.sums if note is not None else ():
         if checksum(a) != before:
-            raise RuntimeError(
+            raise GraphError(
                 f"an array of shape {a.shape} was changed after {node.op.name} had used it (at {note.line}), so its gradient would be "
                 f"wrong; pass a copy, or call backward() before changing it"
             )

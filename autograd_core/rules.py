@@ -178,6 +178,8 @@ def _ordered_names(pull: Pull) -> tuple[str, ...]:
 
 
 def _names(pull: Pull) -> frozenset[str]:
+    if pull is same:
+        return frozenset()
     return frozenset(_ordered_names(pull))
 
 
@@ -188,6 +190,8 @@ def _compiled(source: str) -> Callable[..., Any]:
 
 def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
     """Compile ``lambda g, n: pull(g, n.ans, ...)``: one call hands a pullback what it names, from a node or a live view."""
+    if pull is same:
+        return same
     where = {"ans": "n.ans", "ans_space": "n", "i": "i", "spaces": "n.spaces", "values": "n.args", "g": "g"}
     for k, a in enumerate(op.args):
         where[a] = f"n.args[{k}]" if op.wide else f"n.{'ab'[k]}"
@@ -200,6 +204,11 @@ def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
     head = "lambda g, n, i" if op.variadic else "lambda g, n"
     make = _compiled(f"lambda pull: {head}: pull({', '.join(['g', *handed])})")
     return make(pull)  # type: ignore[no-any-return]
+
+
+def same(g: Any, _: Any = None) -> Any:
+    """Pull through something that changes nothing: the sweep knows this one and does not even call it."""
+    return g
 
 
 RULES: dict[Any, Op] = {}

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .graph import GraphError, Leaf, Node, Pick, Wide, pull_back, tick
-from .notes import annotate
+from .graph import Leaf, Node, Pick, Wide, pull_back, tick
+from .notes import GraphError, annotate
 from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, SILENT, Door, Op
 from .spaces import Space, space_of
 from .state import PLAIN, STATE
@@ -50,7 +50,8 @@ def record1(op: Op, compute: Callable[..., Any], a: Tensor) -> Any:
         t._node = Node(op, tick(), (), float64, p, None, x, None, ans)
     else:
         plan = op.keeps[1]
-        t._node = Node(op, tick(), ans.shape, ans.dtype, p, None, x if plan and plan[0] else None, None, ans if plan and plan[2] else None)
+        shape = p.shape if ans.shape == p.shape else ans.shape
+        t._node = Node(op, tick(), shape, ans.dtype, p, None, x if plan and plan[0] else None, None, ans if plan and plan[2] else None)
     if state is not PLAIN and state.noted:
         annotate(state, t, op, (a,), {})
     return t
@@ -91,7 +92,8 @@ def record2(op: Op, compute: Callable[..., Any], a: Any, b: Any) -> Any:
             n.b = y
             n.ans = ans
         else:
-            n.shape = ans.shape
+            shape = ans.shape  # one tuple for a run of equal shapes: the sweep compares identities first
+            n.shape = p.shape if p is not None and shape == p.shape else q.shape if q is not None and shape == q.shape else shape
             n.dtype = ans.dtype
             plan = op.keeps[(p is not None) + 2 * (q is not None)]
             if plan is None:
@@ -244,6 +246,8 @@ def plain(a: Any) -> Any:
     if isinstance(a, Tensor):
         return a._data
     found = np.asarray(a)
+    if found.dtype == object and not isinstance(a, list | tuple | ndarray):
+        raise TypeError(f"a {type(a).__name__} is neither a number nor an array")
     if found.dtype == object:
         raise TypeError(
             f"{type(a).__name__} holds Python objects, not numbers; join Tensors with np.stack([...]) or np.concatenate([...])"

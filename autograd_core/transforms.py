@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, pull_back, push_forward, tick
-from .rules import Op
+from .rules import Op, same
 from .state import STATE, State, deeper
 from .tensor import Tensor, plain, tensor, wrap, wrap_results
 from .tree import PLAIN_LEAVES, flatten, flatten_like
 
 PLAIN_LEAVES.add(Tensor)
-ENTER = Op(np.positive, (lambda g: g,), name="input", linear=True)
+ENTER = Op(np.positive, (same,), name="input", linear=True)
 
 
 class _Entered:

@@ -55,7 +55,7 @@ def train_xor(steps: int = 1000) -> bool:
     for step in range(steps + 1):
         loss = nn.mse(model(X), Y)
         if step % 200 == 0:
-            print(f"  step {step:4}   loss {loss.item():.8f}")
+            print(f"  step {step:4}   loss {loss.item():.2e}")
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

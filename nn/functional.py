@@ -160,16 +160,16 @@ def _misfit(x: Any, weight: Any) -> str:
 
 
 def _dot(a: Any, b: Any) -> Any:
-    """Return ``a @ b`` for a matrix `b` by one product: `dot` alone would go through a stack row by row."""
+    """Return ``a @ b`` for a matrix `b` by one `dot`: cheaper than ``@``, and on a stack it would go row by row."""
     if a.ndim <= 2:
-        return a.dot(b)
-    return a.reshape(-1, a.shape[-1]).dot(b).reshape(*a.shape[:-1], b.shape[1])
+        return np.dot(a, b)
+    return np.dot(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[1])
 
 
 def _pull_weight(g: Any, x: Any) -> Any:
     """Pull through ``x @ weight.T`` for the weight; `g` may have one more axis in front, a batch of cotangents."""
     if g.ndim == 2 == x.ndim:
-        return g.T.dot(x)
+        return np.dot(g.T, x)
     g = g.reshape(*g.shape[: g.ndim - x.ndim], -1, g.shape[-1])
     return np.swapaxes(g, -1, -2) @ x.reshape(-1, x.shape[-1])
 

@@ -57,8 +57,8 @@ def _difference(a: Any, b: Any) -> Any:
     """Return a - b in floats: the difference of unsigned integers would wrap around."""
     if a.shape != b.shape:
         raise ValueError(
-            f"mse needs a prediction and a target of one shape, not {a.shape} and {b.shape}, which would broadcast: "
-            f"write target.reshape(prediction.shape) if that is what is meant"
+            f"mse needs a prediction and a target of one shape, not {a.shape} and {b.shape}: it does not broadcast; "
+            f"write target.reshape(prediction.shape) if their entries belong together"
         )
     kinds = a.dtype.kind + b.dtype.kind
     if "c" in kinds:

@@ -38,7 +38,7 @@ def dot(a, b):
     return sum(np.sum(np.real(u * v)) for u, v in zip(a, b, strict=True))
 
 
-def close(ours, theirs, tolerance=1e-8):
+def close(ours, theirs, tolerance=1e-6):
     """Compare the arrays of two tuples entry by entry, on the scale of the largest entry of each."""
     assert len(ours) == len(theirs)
     for a, b in zip(ours, theirs, strict=True):

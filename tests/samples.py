@@ -18,7 +18,7 @@ from autograd_core.ops import elementwise, index, products, reduce
 
 INF, NAN = np.inf, np.nan
 EDGES = np.array([0.0, -0.0, 1.0, -1.0, INF, -INF, NAN])
-MASK = np.array([[True, False, True], [False, True, True]])
+MASK = np.array([[True, False, True], [True, True, False]])
 
 
 @dataclass(frozen=True)
@@ -300,7 +300,7 @@ COMPOSITE_SAMPLES: dict[Any, Callable[[Any], Any]] = {
         S(np.array([[0.2, 3.0, -1.0]]), np.array([[0.0], [1.0]]), np.array([1.5, 2.5, 4.0])),
         S(np.zeros((0, 2)), -1, 1),
         rough(np.array([0.0, 1.0, 0.5]), 0.0, 1.0),
-        rough(EDGES, 0.0, 1.0),
+        rough(EDGES[2:], 0.0, 1.0),  # NumPy leaves the sign of a zero beside an equal bound open
     ),
     np.take: calls(
         ((2, 3), 4), ((2, 3), [0, 5, 0]), ((2, 3), [[1, -1]], 1), ((2, 3), np.array([1]), {"axis": 0}), ((3,), [7, -8], {"mode": "wrap"}),
@@ -363,7 +363,7 @@ COMPOSITE_SAMPLES |= {
     np.select: lambda rng: iter([
         S([MASK, ~MASK], [normal(rng, (2, 3)), normal(rng, (3,))]),
         S([MASK[0], np.array([True, True, False])], [normal(rng, (3,)), 2.0], default=0.5),
-        S([MASK], [normal(rng)], normal(rng, (2, 3))),
+        S([MASK], [normal(rng)], np.arange(6).reshape(2, 3)),
     ]),
 }
 
@@ -380,6 +380,7 @@ SAMPLES |= {
         pairs(*matrices, ((), (2, 3)), ((3,), ()), ((), ()), ((2, 2, 3), (3,)), ((2, 2, 3), (3, 2)), ((3,), (2, 3, 2)), ((2, 3), (2, 3, 2)), ((1, 2, 3), (2, 3, 1))),
         lambda rng: S(2.0, normal(rng, (2,))),
     ),
+    products.vecdot: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3))),
     products.on_diagonal: calls(((3,), {"term": "ii", "shape": (3, 3)}), ((2, 3), {"term": "iij", "shape": (2, 2, 3)}), ((2,), {"term": "iii", "shape": (2, 2, 2)})),
     products.contract: lists(
         (blocks[0], {"subscripts": "ij,kj->ik"}), ([(2, 2)], {"subscripts": "ii->i"}), ([(2, 3)], {"subscripts": "ij->"}), ([(2,), (2, 3), (3,)], {"subscripts": "i,ij,j->"}),
@@ -428,7 +429,12 @@ def running(draw):
 SAMPLES |= {
     reduce.total: reduction(normal),
     reduce.mean: reduction(normal, empty=False),
+    **dict.fromkeys([reduce.total_where, reduce.mean_where], reduction(normal, some, {"axis": 0, "keepdims": True, **some}, {"dtype": np.float64}, empty=False)),
+    reduce.total_from: pairs(((2, 3), ()), ((2, 3), (), {"axis": 0, **some}), ((2, 1), (), {"axis": -1, "keepdims": True})),
+    reduce.product_from: pairs(((2, 3), ()), ((2, 3), (), {"axis": 0}), ((2, 1), (), {"axis": -1, "keepdims": True})),
     reduce.variance: reduction(normal, *ddofs, empty=False),
+    reduce.variance_where: reduction(normal, *ddofs, {"axis": -1, **some}, {"keepdims": True, **some}, empty=False),
+    reduce.variance_about: pairs(((2, 3), ()), ((2, 3), (2, 1), {"axis": 1, "ddof": 1}), ((2, 3), (1, 3), {"axis": 0, "keepdims": True, "where": MASK[:, :1]})),
     reduce.deviation: also(reduction(normal, *ddofs, empty=False), rough(np.ones((2, 3)), axis=1)),
     reduce.product: also(reduction(nonzero), *with_zeros),
     reduce.largest: also(reduction(distinct, empty=False), *ties),
@@ -477,7 +483,7 @@ SAMPLES |= {
     np.tril: calls(((3, 3),), ((2, 3), 1), ((2, 3, 2), {"k": -1}), ((3,),)),
     np.triu: calls(((3, 3),), ((2, 3), 1), ((2, 3, 2), {"k": -1}), ((3,),)),
     np.copy: also(calls(((2, 3),), ((),), ((2, 3), "F"), ((0,), {"order": "K"})), twisted(), twisted(order="K")),
-    np.astype: also(calls(((2, 3), np.float64), ((2, 3), complex), ((), np.float64), ((2,), np.float64, {"copy": False})), rough(np.array([1 / 3, 1e5]), np.float32)),
+    np.astype: also(calls(((2, 3), np.float64), ((2, 3), complex), ((), np.float64), ((2,), np.float64, {"copy": False})), rough(np.array([1 / 3, 1e3]), np.float32)),
 }
 whole = [((2, 3),), ((2, 1, 3),), ((),), ((3,),), ((0, 2),)]
 COMPOSITE_SAMPLES |= {

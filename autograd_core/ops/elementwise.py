@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, constant, present, primitive, rule, where
+from ..rules import composite, constant, present, primitive, rule, same, where
 
 LOG2 = float(np.log(2.0))
 LOG10 = float(np.log(10.0))
@@ -25,7 +25,7 @@ def _safe(x: Any, hole: Any) -> Any:
 # holomorphic function; abs, real, imag and angle follow the convention df/dx - i df/dy.
 
 # fmt: off
-rule(np.positive,   lambda g: g)
+rule(np.positive,   same)
 rule(np.negative,   lambda g: -g)
 rule(np.absolute,   lambda g, x: g * _unit(x))
 rule(np.fabs,       lambda g, x: g * np.sign(x))
@@ -60,8 +60,8 @@ rule(np.conjugate,  lambda g: np.conjugate(g))
 rule(np.real,       lambda g: g,       elementwise=True)
 rule(np.imag,       lambda g, x_space: g * -1j if np.dtype(x_space.dtype).kind == "c" else g * 0, elementwise=True)
 
-rule(np.add,        lambda g: g,                     lambda g: g)
-rule(np.subtract,   lambda g: g,                     lambda g: -g)
+rule(np.add,        same,                            same)
+rule(np.subtract,   same,                            lambda g: -g)
 rule(np.multiply,   lambda g, b: g * b,              lambda g, a: g * a)
 rule(np.divide,     lambda g, b: g / b,              lambda g, ans, b: -g * ans / b)
 rule(np.power,      lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
@@ -187,7 +187,7 @@ WITH_NUMBER = {np.maximum: AT_LEAST, np.minimum: AT_MOST}
 
 
 @composite(np.clip)
-def _clip(a: Any, a_min: Any = np._NoValue, a_max: Any = np._NoValue, out: Any = None, *, min: Any = np._NoValue, max: Any = np._NoValue, **kwargs: Any) -> Any:  # noqa: A002
+def _clip(a: Any, a_min: Any = np._NoValue, a_max: Any = np._NoValue, out: Any = None, *, min: Any = np._NoValue, max: Any = np._NoValue) -> Any:  # noqa: A002
     low = min if a_min is np._NoValue else a_min
     high = max if a_max is np._NoValue else a_max
     low = None if low is np._NoValue else low

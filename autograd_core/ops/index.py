@@ -216,7 +216,7 @@ def _along(indices: Any, shape: tuple[int, ...], axis: int) -> tuple[Any, ...]:
     """Return the full index that `take_along_axis` stands for."""
     ndim = len(shape)
     axis %= ndim
-    parts = [np.reshape(np.arange(n if n else 0), [n if j == i else 1 for j in range(ndim)]) for i, n in enumerate(indices.shape)]
+    parts: list[Any] = [np.reshape(np.arange(n), [n if j == i else 1 for j in range(ndim)]) for i, n in enumerate(shape)]
     parts[axis] = indices
     return tuple(parts)
 

@@ -136,7 +136,8 @@ def _unstack(x: Any, /, *, axis: int = 0) -> Any:
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if len(condlist) != len(choicelist):
         raise ValueError(f"select needs as many choices as conditions: {len(choicelist)} and {len(condlist)}")
-    result = default
+    dtype = np.result_type(*(c.dtype if hasattr(c, "dtype") else c for c in (*choicelist, default)))
+    result = np.astype(default, dtype) if hasattr(default, "dtype") else np.asarray(default, dtype)
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         result = np.where(condition, choice, result)
     return result

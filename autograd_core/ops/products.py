@@ -73,9 +73,7 @@ rule(np.dot, _dot_pull_a, _dot_pull_b, linear=True, params="a b out")
 
 @composite(np.inner)
 def _inner(a: Any, b: Any, /) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
-    return np.tensordot(a, b, (-1, -1))
+    return np.dot(a, b if np.ndim(b) < 2 else np.swapaxes(b, -1, -2))
 
 
 @composite(np.outer)
@@ -88,9 +86,18 @@ def _vdot(a: Any, b: Any, /) -> Any:
     return np.dot(np.conjugate(np.reshape(a, -1)), np.reshape(b, -1))
 
 
+@primitive
+def vecdot(a: Any, b: Any) -> Any:
+    """Return ``sum(conj(a) * b)`` over the last axis."""
+    return np.vecdot(a, b)
+
+
+rule(vecdot, lambda g, b: np.conjugate(g[..., None] * b), lambda g, a: g[..., None] * np.conjugate(a), linear=True, batched=True)
+
+
 @composite(np.vecdot)
-def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1, **kwargs: Any) -> Any:
-    return np.sum(np.conjugate(x1) * x2, axis=axis)
+def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    return vecdot(x1, x2) if axis == -1 else vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
 
 
 def array(a: Any) -> Any:
@@ -195,7 +202,7 @@ def explicit(subscripts: str, ndims: list[int]) -> str:
 
 
 @composite(np.einsum)
-def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any) -> Any:
+def _einsum(*operands: Any, out: Any = None, optimize: Any = False, order: str = "K", casting: str = "safe") -> Any:
     if not isinstance(operands[0], str):
         operands = _from_sublists(operands)
     arrays = [array(a) for a in operands[1:]]

@@ -37,7 +37,7 @@ def total(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
 
-rule(total, lambda g, x_space, axis=None, keepdims=False: unreduce(g, x_space, axis, keepdims), linear=True, batched=True, carries=True)
+rule(total, lambda g, x_space, axis=None, keepdims=False: unreduce(g, x_space, axis, keepdims), linear=True, batched=True, carries=True, name="sum")
 
 
 @primitive
@@ -122,7 +122,7 @@ def _variance_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: 
     return unreduce(g * (2.0 / (count(x, axis) - ddof)), x, axis, keepdims) * deviation
 
 
-rule(variance, _variance_pull, batched=True)
+rule(variance, _variance_pull, batched=True, name="var")
 
 
 @composite(np.std)
@@ -153,7 +153,7 @@ def _half_over(x: Any) -> Any:
     return np.where(flat, x.dtype.type(0), 0.5 / np.where(flat, x.dtype.type(1), x))
 
 
-rule(deviation, _deviation_pull, batched=True)
+rule(deviation, _deviation_pull, batched=True, name="std")
 
 
 @primitive
@@ -162,7 +162,7 @@ def root(x: Any) -> Any:
     return np.sqrt(x)
 
 
-rule(root, lambda g, ans: g * _half_over(ans), elementwise=True)
+rule(root, lambda g, ans: g * _half_over(ans), elementwise=True, name="sqrt")
 
 
 # --- products -----------------------------------------------------------------------------------------------------------
@@ -175,6 +175,8 @@ def _prod_pull(g: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def product_of_others(x: Any, axis: Any) -> Any:
     """Return, for every entry, the product of the others along `axis`: of those before times of those after."""
+    if 0 in x.shape:
+        return x
     axes = from_end(axis, len(x.shape))
     rest = tuple(a for a in range(-len(x.shape), 0) if a not in axes)
     order = tuple(a % len(x.shape) for a in rest + axes)
@@ -194,7 +196,7 @@ def product(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.prod(x, axis=axis, keepdims=keepdims)
 
 
-rule(product, _prod_pull, batched=True)
+rule(product, _prod_pull, batched=True, name="prod")
 
 
 @composite(np.prod)
@@ -237,8 +239,8 @@ def smallest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
-rule(largest, _extreme_pull, selects=True, batched=True)
-rule(smallest, _extreme_pull, selects=True, batched=True)
+rule(largest, _extreme_pull, selects=True, batched=True, name="max")
+rule(smallest, _extreme_pull, selects=True, batched=True, name="min")
 
 
 def _extreme(primitive_fn: Any, pairwise: Any, bound: float) -> Any:
@@ -269,13 +271,17 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
     if weights is None:
         result = np.mean(a, axis=axis, keepdims=keepdims)
         return (result, np.ones_like(result) * count(a, axis)) if returned else result
-    if np.shape(weights) != np.shape(a):
-        axes = sorted(from_end(axis, np.ndim(a)))
-        weights = np.reshape(weights, tuple(n if i - np.ndim(a) in axes else 1 for i, n in enumerate(a.shape)))
-    weights = weights * np.ones(a.shape)
-    size = np.sum(weights, axis=axis, keepdims=keepdims)
-    result = np.sum(a * weights, axis=axis, keepdims=keepdims) / size
-    return (result, size) if returned else result
+    a, weights = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, weights))
+    if weights.shape != a.shape:
+        axes = from_end(axis, a.ndim)
+        if weights.shape != tuple(a.shape[i] for i in axes):
+            raise ValueError(f"weights of shape {weights.shape} for axis {axis} of shape {a.shape}")
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, tuple(n if i - a.ndim in axes else 1 for i, n in enumerate(a.shape)))
+    dtype = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind in "fc" else [float]))
+    size = np.sum(weights, axis=axis, dtype=dtype, keepdims=keepdims)
+    result = np.sum(np.multiply(a, weights, dtype=dtype), axis=axis, keepdims=keepdims) / size
+    return (result, np.broadcast_to(size, np.shape(result))) if returned else result
 
 
 # --- running reductions -------------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ rule(np.reshape, _reshape_pull, compute=_reshape, params="a shape order copy", *
 
 @composite(np.ravel)
 def _ravel(a: Any, order: str = "C") -> Any:
+    if order == "K":  # as the entries lie in memory
+        a = np.transpose(a, np.argsort([-abs(s) for s in a.strides], kind="stable"))
     return np.reshape(a, -1, order="C" if order == "K" else order)
 
 
@@ -213,7 +215,7 @@ rule(np.roll, _roll_pull, params="a shift axis", **MOVES)
 rule(np.tril, lambda g, k=0: np.tril(g, k), params="m k", **MOVES)
 rule(np.triu, lambda g, k=0: np.triu(g, k), params="m k", **MOVES)
 rule(np.copy, lambda g: g, compute=lambda x, order="K", subok=False: np.array(x, order=order, copy=True), params="a order subok", metadata="order", **MOVES)
-rule(np.astype, lambda g: g, compute=lambda x, dtype, copy=True: x.astype(dtype), params="x dtype copy", metadata="dtype", **MOVES)
+rule(np.astype, lambda g: g, compute=lambda x, dtype, copy=True, device=None: x.astype(dtype), params="x dtype copy device", metadata="dtype", **MOVES)
 
 
 @composite(np.asarray)

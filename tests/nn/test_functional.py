@@ -1,0 +1,222 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd_core as ag
+import nn
+from nn.functional import ACTIVATIONS, find_activation
+
+FORMULAS = {
+    "identity": lambda x: x,
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "log_softmax": lambda x: np.log(np.exp(x) / np.sum(np.exp(x), -1, keepdims=True)),
+    "relu": lambda x: np.where(x > 0, x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softmax": lambda x: np.exp(x) / np.sum(np.exp(x), -1, keepdims=True),
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "tanh": lambda x: np.sinh(x) / np.cosh(x),
+}
+FAR = {
+    "identity": [-1e4, 0, 1e4],
+    "leaky_relu": [-1e2, 0, 1e4],
+    "log_softmax": [-2e4, -1e4, 0],
+    "relu": [0, 0, 1e4],
+    "sigmoid": [0, 0.5, 1],
+    "softmax": [0, 0, 1],
+    "softplus": [0, np.log(2), 1e4],
+    "tanh": [-1, 0, 1],
+}
+every_activation = pytest.mark.parametrize("f", ACTIVATIONS.values(), ids=ACTIVATIONS)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(1).normal(size=(3, 4))
+
+
+@every_activation
+def test_values(f, x):
+    np.testing.assert_allclose(f(x), FORMULAS[f.__name__](x), rtol=1e-14)
+    np.testing.assert_array_equal(f(ag.Tensor(x)).data, f(x))
+
+
+@every_activation
+def test_far_from_zero(f):
+    x = ag.Tensor([-1e4, 0.0, 1e4])
+    y = f(x)
+    np.testing.assert_allclose(y.data, FAR[f.__name__], rtol=1e-15)
+    np.sum(y * np.array([1.0, 2.0, 3.0])).backward()
+    assert np.all(np.isfinite(x.grad))
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_dtype_stays(f, x, dtype):
+    t = ag.Tensor(x.astype(dtype))
+    y = f(t)
+    assert f(t.data).dtype == y.dtype == dtype
+    y.backward(np.ones(y.shape))
+    assert t.grad.dtype == dtype
+
+
+@every_activation
+def test_derivatives(f, x, check_derivatives):
+    check_derivatives(f, x)
+
+
+@every_activation
+def test_derivatives_as_pytorch(f, x):
+    torch = pytest.importorskip("torch")
+    theirs = torch.tensor(np.concatenate([x, [[-50.0, -1e4, 50.0, 1e4], [0.0, 0.0, 0.0, -0.0]]]), requires_grad=True)
+    ours, g = ag.Tensor(theirs.detach().numpy()), np.random.default_rng(2).normal(size=(5, 4))
+    chosen = {
+        "identity": lambda t: t.clone(),
+        "leaky_relu": torch.nn.functional.leaky_relu,
+        "softmax": lambda t: torch.softmax(t, -1),
+        "log_softmax": lambda t: torch.log_softmax(t, -1),
+        "softplus": torch.nn.functional.softplus,
+    }
+    z = chosen.get(f.__name__, getattr(torch, f.__name__, None))(theirs)
+    y = f(ours)
+    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-13)
+    z.backward(torch.tensor(g))
+    y.backward(g)
+    np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-12, atol=1e-16)
+
+
+def test_slopes_at_zero():
+    def slope(f, *args):
+        return ag.grad(lambda x: f(x, *args))(0.0)
+
+    assert slope(nn.relu) == 0
+    assert slope(nn.leaky_relu) == 0.01
+    assert slope(nn.leaky_relu, 0.2) == 0.2
+    assert slope(nn.softplus) == 0.5
+    assert slope(nn.sigmoid) == 0.25
+
+
+def test_leaky_relu_takes_its_slope_by_position_and_by_name(x, check_derivatives):
+    check_derivatives(lambda t: nn.leaky_relu(t, 0.3), x)
+    check_derivatives(lambda t: nn.leaky_relu(t, slope=0.3), x)
+    np.testing.assert_array_equal(nn.leaky_relu(ag.Tensor(x), slope=1).data, x)
+
+
+@pytest.mark.parametrize("slope", [0, -0.1, 1.5, np.nan])
+def test_leaky_relu_refuses_other_slopes(slope, x):
+    with pytest.raises(ValueError, match="0 < slope <= 1"):
+        nn.leaky_relu(ag.Tensor(x), slope)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, -2, None])
+@pytest.mark.parametrize("f", [nn.softmax, nn.log_softmax])
+def test_softmax_along_any_axis(f, axis, x, check_derivatives):
+    p = nn.softmax(x, axis)
+    np.testing.assert_allclose(p.sum(axis=axis), 1)
+    np.testing.assert_allclose(np.exp(nn.log_softmax(x, axis=axis)), p)
+    check_derivatives(lambda t: f(t, axis=axis), x)
+
+
+def test_softmax_jacobian_is_the_lectures_formula(x):
+    p = nn.softmax(x[0])
+    np.testing.assert_allclose(ag.jacobian(nn.softmax)(x[0]), np.diag(p) - np.outer(p, p), atol=1e-15)
+
+
+# --- linear -----------------------------------------------------------------------------------------------------------
+
+
+def layer(n_in, n_out):
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(n_out, n_in)), rng.normal(size=n_out)
+
+
+@given(st.lists(st.integers(0, 3), max_size=3), st.integers(1, 3), st.integers(1, 3), st.booleans())
+def test_linear_is_what_it_says_for_any_number_of_axes(lead, n_in, n_out, contiguous):
+    weight, bias = layer(n_in, n_out)
+    x = np.random.default_rng(4).normal(size=(*lead, n_in))
+    if not contiguous:
+        x = np.stack([x, x], -1)[..., 0]
+    tensors = [ag.Tensor(a) for a in (x, weight, bias)]
+    y = nn.linear(*tensors)
+    np.testing.assert_allclose(y.data, x @ weight.T + bias, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(nn.linear(x, weight, bias), y.data)
+    g = np.random.default_rng(5).normal(size=y.shape)
+    y.backward(g)
+    words = [ag.Tensor(a) for a in (x, weight, bias)]
+    (words[0] @ words[1].T + words[2]).backward(g)
+    for ours, theirs in zip(tensors, words, strict=True):
+        np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 3)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_derivatives(shape, bias, check_derivatives):
+    weight, b = layer(3, 2)
+    check_derivatives(nn.linear, np.random.default_rng(6).normal(size=shape), weight, *([b] if bias else []))
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 3)])
+@pytest.mark.parametrize("argnum", [0, 1, 2])
+def test_linear_jacobian(shape, argnum):
+    args = [np.random.default_rng(7).normal(size=shape), *layer(3, 2)]
+
+    def shifted(e):  # affine in each argument, so its columns are differences
+        return nn.linear(*(a + e if i == argnum else a for i, a in enumerate(args)))
+
+    basis = np.eye(args[argnum].size).reshape(-1, *args[argnum].shape)
+    columns = np.stack([shifted(e) - shifted(0 * e) for e in basis], -1)
+    jacobian = ag.jacobian(nn.linear, argnum)(*args)
+    np.testing.assert_allclose(jacobian, columns.reshape(jacobian.shape), atol=1e-13)
+
+
+def test_linear_is_one_operation():
+    weight, bias = layer(3, 2)
+    for rest in ([weight, bias], [weight]):
+        y = nn.linear(ag.Tensor(np.ones((4, 3))), *(ag.Tensor(a) for a in rest))
+        assert "op=linear" in repr(y)
+
+
+@pytest.mark.parametrize(
+    "kinds", [(np.float32, np.float64, np.float32), (np.float32, np.float32, np.float64), (int, np.float32, np.float32)]
+)
+def test_linear_promotes_as_numpy_does(kinds):
+    x, weight, bias = (a.astype(kind) for a, kind in zip((np.ones((4, 3)), *layer(3, 2)), kinds, strict=True))
+    y = nn.linear(x, ag.Tensor(weight), ag.Tensor(bias))
+    assert y.dtype == (x @ weight.T + bias).dtype
+    np.testing.assert_allclose(y.data, x @ weight.T + bias, rtol=1e-6)
+
+
+def test_linear_leaves_its_arguments_alone():
+    x, weight, bias = np.ones((4, 3)), *layer(3, 2)
+    before = [a.copy() for a in (x, weight, bias)]
+    nn.linear(x, weight, bias)
+    for a, b in zip((x, weight, bias), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((4, 2), (2, 3), (2,)), r"weight of shape \(2, 3\) needs x of shape \(\.\.\., 3\), not \(4, 2\)"),
+        (((), (2, 3), (2,)), r"needs x of shape \(\.\.\., 3\), not \(\)"),
+        (((4, 3), (3,), (2,)), r"weight of shape \(n_out, n_in\), not \(3,\)"),
+        (((4, 3), (2, 3), (3,)), r"needs a bias of shape \(2,\), not \(3,\)"),
+        (((4, 3), (2, 3), (4, 2)), r"needs a bias of shape \(2,\), not \(4, 2\)"),
+    ],
+)
+def test_linear_says_what_does_not_fit(shapes, message):
+    for kind in (ag.Tensor, np.asarray):
+        with pytest.raises(ValueError, match=message):
+            nn.linear(*(kind(np.ones(s)) for s in shapes))
+
+
+# --- by name ----------------------------------------------------------------------------------------------------------
+
+
+def test_activations_by_name():
+    assert find_activation("relu") is nn.relu
+    assert find_activation(np.sin) is np.sin
+    with pytest.raises(ValueError, match="no activation is called 'rellu'; did you mean 'relu'"):
+        find_activation("rellu")
+    with pytest.raises(ValueError, match="There are identity, leaky_relu"):
+        find_activation(None)

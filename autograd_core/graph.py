@@ -80,7 +80,15 @@ class Wide(Node):
     __slots__ = ("args", "kwargs", "sources")
 
     def __init__(
-        self, op: Any, seq: int, shape: Any, dtype: Any, sources: tuple[Node | None, ...], args: tuple[Any, ...], ans: Any, kwargs: dict[str, Any]
+        self,
+        op: Any,
+        seq: int,
+        shape: Any,
+        dtype: Any,
+        sources: tuple[Node | None, ...],
+        args: tuple[Any, ...],
+        ans: Any,
+        kwargs: dict[str, Any],
     ) -> None:
         self.op = op
         self.seq = seq
@@ -306,7 +314,14 @@ class _Sweep:
 
     def run(self, free: bool) -> None:
         """Walk the whole path; the narrow operations, which are most of any graph, right here."""
-        grads, masks, targets, useful, wrap, lead = self.grads, self.masks, self.targets, self.useful, self.wrap, self.lead
+        grads, masks, targets, useful, wrap, lead = (
+            self.grads,
+            self.masks,
+            self.targets,
+            self.useful,
+            self.wrap,
+            self.lead,
+        )
         for node in reversed(self.path):
             self.at = node
             op = node.op
@@ -331,7 +346,9 @@ class _Sweep:
                     exact = op.elementwise and not lead  # then a cotangent has its node's own shape and dtype
                     if (p := node.p) is not None and (useful is None or p in useful):
                         gp = g if (pull := op.pulls[0]) is same else pull(g, view)
-                        if not (exact and p.shape is node.shape and p.dtype is node.dtype) and (gp.shape != p.shape or gp.dtype is not p.dtype):
+                        if not (exact and p.shape is node.shape and p.dtype is node.dtype) and (
+                            gp.shape != p.shape or gp.dtype is not p.dtype
+                        ):
                             gp = project(gp, p, lead)
                         if (old := grads.get(p)) is None:
                             grads[p] = gp
@@ -341,7 +358,9 @@ class _Sweep:
                             self.add(p, gp)
                     if (p := node.q) is not None and (useful is None or p in useful):
                         gp = g if (pull := op.pulls[1]) is same else pull(g, view)
-                        if not (exact and p.shape is node.shape and p.dtype is node.dtype) and (gp.shape != p.shape or gp.dtype is not p.dtype):
+                        if not (exact and p.shape is node.shape and p.dtype is node.dtype) and (
+                            gp.shape != p.shape or gp.dtype is not p.dtype
+                        ):
                             gp = project(gp, p, lead)
                         if (old := grads.get(p)) is None:
                             grads[p] = gp
@@ -366,7 +385,10 @@ class _Sweep:
             self._collect(node, g)
             return
         if op.outputs:
-            g = tuple(_zeros(self.lead, g, s, d) if y is None else y for y, s, d in zip(g, node.shape, node.dtype, strict=True))
+            g = tuple(
+                _zeros(self.lead, g, s, d) if y is None else y
+                for y, s, d in zip(g, node.shape, node.dtype, strict=True)
+            )
         if op.refill is not None and self.wrap is None and not self.lead and mask is None:
             op.refill(self, node, g)
             return
@@ -508,9 +530,13 @@ class _Sweep:
         if not hasattr(gp, "dtype") or not hasattr(gp, "shape"):
             raise TypeError(f"the pullback returned {type(gp).__name__}, not an array of shape {p.shape}")
         if gp.dtype.kind not in "fc":
-            raise TypeError(f"the pullback returned an array of dtype {gp.dtype} for an argument of dtype {np.dtype(p.dtype)}")
+            raise TypeError(
+                f"the pullback returned an array of dtype {gp.dtype} for an argument of dtype {np.dtype(p.dtype)}"
+            )
         if gp.dtype != p.dtype and np.can_cast(gp.dtype, p.dtype):
-            raise TypeError(f"the pullback returned {gp.dtype} for an argument of dtype {np.dtype(p.dtype)}: its digits are lost")
+            raise TypeError(
+                f"the pullback returned {gp.dtype} for an argument of dtype {np.dtype(p.dtype)}: its digits are lost"
+            )
         return gp.copy() if isinstance(gp, np.ndarray) else gp
 
 
@@ -558,7 +584,9 @@ def _zeros(lead: int, slots: Sequence[Any], shape: tuple[int, ...], dtype: Any) 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def push_forward(roots: Sequence[Node], tangents: dict[Node, Any], *, wrap: Wrap, live: bool = False, lead: int = 0) -> dict[Node, Any]:
+def push_forward(
+    roots: Sequence[Node], tangents: dict[Node, Any], *, wrap: Wrap, live: bool = False, lead: int = 0
+) -> dict[Node, Any]:
     """Return the tangents of results from tangents of some nodes, by the same rules.
 
     Element-wise, the pullback pushes (a diagonal is its own transpose); a linear operation is called on the tangent;
@@ -598,7 +626,11 @@ def _push(node: Any, i: int, dp: Any, wrap: Wrap, live: bool, lead: int) -> Any:
             operands = list(view.args)
             operands[i] = dp
             return _settle(op.compute(*operands, **node.kwargs), node, lead)
-        return _settle(op.compute(dp, view.b) if i == 0 and len(op.args) == 2 else op.compute(view.a, dp) if i else op.compute(dp), node, lead)
+        return _settle(
+            op.compute(dp, view.b) if i == 0 and len(op.args) == 2 else op.compute(view.a, dp) if i else op.compute(dp),
+            node,
+            lead,
+        )
     return _transpose_twice(node, view, i, dp, wrap, live)
 
 

@@ -34,7 +34,9 @@ class Note:
         self.sums: tuple[tuple[Any, int], ...] = ()
 
 
-def annotate(state: State, t: Any, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None = None) -> None:
+def annotate(
+    state: State, t: Any, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None = None
+) -> None:
     """Write down what the switches ask for about a result that has just been recorded."""
     results = t if isinstance(t, tuple) else (t,)
     for result in results:

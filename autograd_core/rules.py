@@ -109,7 +109,10 @@ class Op:
         self.batched = self.elementwise if batched is None else batched
         self.carries = carries or self.elementwise
         self.push, self.into, self.refill = push, into, refill
-        ours = all(p is None or (getattr(p, "__module__", "") or "").partition(".")[0] in ("autograd_core", "nn") for p in pulls)
+        ours = all(
+            p is None or (getattr(p, "__module__", "") or "").partition(".")[0] in ("autograd_core", "nn")
+            for p in pulls
+        )
         self.aux = aux
         self.trusted = ours if trusted is None else trusted
         self.params: tuple[str, ...] | None = tuple(params.split()) or None
@@ -117,7 +120,15 @@ class Op:
         known = {"g", "ans", "ans_space", "i", "spaces", "values", *self.args, *(a + "_space" for a in self.args)}
         self.metadata = frozenset().union(*self.needs) - known | frozenset(metadata.split())
         self.wide = bool(self.metadata) or variadic or joint or outputs > 0 or not 1 <= len(self.args) <= 2
-        self.special = selects or joint or outputs > 0 or into is not None or refill is not None or not self.trusted or None in pulls
+        self.special = (
+            selects
+            or joint
+            or outputs > 0
+            or into is not None
+            or refill is not None
+            or not self.trusted
+            or None in pulls
+        )
         self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
         self.pulls = tuple(p and _adapt(self, p, i) for i, p in enumerate(pulls))
         self.plans: dict[int, tuple[Any, ...]] = {}
@@ -200,7 +211,9 @@ def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
     rest = tuple(name for name in own if name not in where)
     handed = [f"{name}={where[name]}" if rest else where[name] for name in own if name in where]
     if rest:
-        handed.append("**n.kwargs" if op.metadata.issubset(rest) else f"**{{k: v for k, v in n.kwargs.items() if k in {rest}}}")
+        handed.append(
+            "**n.kwargs" if op.metadata.issubset(rest) else f"**{{k: v for k, v in n.kwargs.items() if k in {rest}}}"
+        )
     head = "lambda g, n, i" if op.variadic else "lambda g, n"
     make = _compiled(f"lambda pull: {head}: pull({', '.join(['g', *handed])})")
     return make(pull)  # type: ignore[no-any-return]

@@ -62,7 +62,9 @@ def project(g: Any, space: Any, lead: int = 0) -> Any:
         extra = g.ndim - lead - len(space.shape)
         if extra > 0:
             g = np.add.reduce(g, axis=tuple(range(lead, lead + extra)))
-        stretched = tuple(lead + i for i, n in enumerate(space.shape) if n == 1 and g.shape[lead + i : lead + i + 1] != (1,))
+        stretched = tuple(
+            lead + i for i, n in enumerate(space.shape) if n == 1 and g.shape[lead + i : lead + i + 1] != (1,)
+        )
         if stretched and extra >= 0:
             g = np.add.reduce(g, axis=stretched, keepdims=True)
         if g.shape[lead:] != space.shape:

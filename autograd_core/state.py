@@ -28,7 +28,12 @@ class State:
     __slots__ = ("debug", "depth", "grad", "noted", "recorder", "scope")
 
     def __init__(
-        self, grad: bool = True, depth: int = 0, scope: tuple[str, ...] = (), debug: bool = False, recorder: Recorder | None = None
+        self,
+        grad: bool = True,
+        depth: int = 0,
+        scope: tuple[str, ...] = (),
+        debug: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         self.grad = grad  # are tracked operations recorded?
         self.depth = depth  # how many transforms are running whose result is itself to be differentiated

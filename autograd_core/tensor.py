@@ -51,7 +51,17 @@ def record1(op: Op, compute: Callable[..., Any], a: Tensor) -> Any:
     else:
         plan = op.keeps[1]
         shape = p.shape if ans.shape == p.shape else ans.shape
-        t._node = Node(op, tick(), shape, ans.dtype, p, None, x if plan and plan[0] else None, None, ans if plan and plan[2] else None)
+        t._node = Node(
+            op,
+            tick(),
+            shape,
+            ans.dtype,
+            p,
+            None,
+            x if plan and plan[0] else None,
+            None,
+            ans if plan and plan[2] else None,
+        )
     if state is not PLAIN and state.noted:
         annotate(state, t, op, (a,), {})
     return t
@@ -93,7 +103,13 @@ def record2(op: Op, compute: Callable[..., Any], a: Any, b: Any) -> Any:
             n.ans = ans
         else:
             shape = ans.shape  # one tuple for a run of equal shapes: the sweep compares identities first
-            n.shape = p.shape if p is not None and shape == p.shape else q.shape if q is not None and shape == q.shape else shape
+            n.shape = (
+                p.shape
+                if p is not None and shape == p.shape
+                else q.shape
+                if q is not None and shape == q.shape
+                else shape
+            )
             n.dtype = ans.dtype
             plan = op.keeps[(p is not None) + 2 * (q is not None)]
             if plan is None:
@@ -125,7 +141,9 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
     else:
         (keep,), kans = op.plan(1, 1)
         dtype = float64 if type(ans) is float64 else ans.dtype
-        t._node = Wide(op, tick(), ans.shape, dtype, (p,), (x if keep == "value" else None,), ans if kans else None, kwargs)
+        t._node = Wide(
+            op, tick(), ans.shape, dtype, (p,), (x if keep == "value" else None,), ans if kans else None, kwargs
+        )
     if state is not PLAIN and state.noted:
         annotate(state, t, op, (a,), kwargs)
     return t
@@ -154,13 +172,19 @@ def record(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         kinds, kans = op.plan(mask, len(args))
         kept = tuple(
             [
-                (captured(v, state) if s is None and type(v) is ndarray else v) if k == "value" else space_of(v) if k == "space" and s is None else None
+                (captured(v, state) if s is None and type(v) is ndarray else v)
+                if k == "value"
+                else space_of(v)
+                if k == "space" and s is None
+                else None
                 for k, v, s in zip(kinds, values, sources, strict=True)
             ]
         )
         if mask != (1 << len(args)) - 1:
             sources = tuple([s if mask >> i & 1 else None for i, s in enumerate(sources)])
-        node = Wide(op, tick(), None, None, sources, kept, None, {k: v for k, v in kwargs.items() if k in op.metadata} | aux)
+        node = Wide(
+            op, tick(), None, None, sources, kept, None, {k: v for k, v in kwargs.items() if k in op.metadata} | aux
+        )
     t = _wrap_all(ans, node) if op.outputs else _wrap_one(ans, node)
     if node is not None and kans:
         node.ans = t._data if type(t) is Tensor else tuple(ans)
@@ -269,7 +293,9 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a NumPy function to arguments with Tensors among them."""
     op = RULES.get(fn)
     if op is not None:
-        return record(op, *bind(op, args, kwargs)) if op.wide or kwargs or len(args) != len(op.args) else narrow(op, args)
+        return (
+            record(op, *bind(op, args, kwargs)) if op.wide or kwargs or len(args) != len(op.args) else narrow(op, args)
+        )
     body = COMPOSITES.get(fn)
     if body is not None:
         return body(*args, **kwargs)
@@ -350,14 +376,21 @@ def title(fn: Any) -> str:
     """Return the name under which a person knows a function."""
     name = getattr(fn, "__name__", repr(fn))
     module = getattr(fn, "__module__", "") or ""
-    return f"np{module[5:]}.{name}" if module.startswith("numpy") else "np." + name if isinstance(fn, np.ufunc) else name
+    return (
+        f"np{module[5:]}.{name}" if module.startswith("numpy") else "np." + name if isinstance(fn, np.ufunc) else name
+    )
 
 
 def no_rule(fn: Any) -> str:
     """Return the sentence for a function that has no rule."""
     import difflib
 
-    known = {title(f): f for table in (RULES, COMPOSITES) for f in table if (getattr(f, "__module__", "") or "numpy").startswith("numpy")}
+    known = {
+        title(f): f
+        for table in (RULES, COMPOSITES)
+        for f in table
+        if (getattr(f, "__module__", "") or "numpy").startswith("numpy")
+    }
     near = difflib.get_close_matches(title(fn), known, 1, 0.5)
     hint = f"; the nearest function with a rule is {near[0]}" if near else ""
     return (
@@ -426,7 +459,9 @@ def _call_where(ufunc: np.ufunc, inputs: tuple[Any, ...], where: Any, out: Any, 
 def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, value: Any) -> None:
     """Apply ``np.add.at(t, index, value)``: repeated indices accumulate."""
     if ufunc not in (np.add, np.subtract) or not isinstance(t, Tensor):
-        raise TypeError(f"np.{ufunc.__name__}.at is refused for Tensors, but for np.add.at(t, ...) and np.subtract.at(t, ...) with a Tensor t")
+        raise TypeError(
+            f"np.{ufunc.__name__}.at is refused for Tensors, but for np.add.at(t, ...) and np.subtract.at(t, ...) with a Tensor t"
+        )
     where = plain_index(index)
     shape = np.shape(t._data[where])
     t._become(ufunc(t, ops.index.scatter(np.broadcast_to(value, shape), index=where, shape=t.shape)))
@@ -492,15 +527,23 @@ class Tensor:
     _data: Any
     _node: Any
 
-    def __init__(self, data: Any, *, requires_grad: bool | None = None, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(
+        self, data: Any, *, requires_grad: bool | None = None, dtype: Any = None, name: str | None = None
+    ) -> None:
         if isinstance(data, Tensor) and data._node is not None:
-            raise TypeError("Tensor(t) of a tracked Tensor would lose its gradient: write t.copy() to stay connected, t.detach() not to")
+            raise TypeError(
+                "Tensor(t) of a tracked Tensor would lose its gradient: write t.copy() to stay connected, t.detach() not to"
+            )
         value = np.array(_strip(data) if isinstance(data, Tensor) else data, dtype=dtype)
         kind = value.dtype.kind
         if kind not in "biufc":
-            raise TypeError(f"a Tensor holds numbers, {type(data).__name__} gave dtype {value.dtype}; join Tensors with np.stack([...])")
+            raise TypeError(
+                f"a Tensor holds numbers, {type(data).__name__} gave dtype {value.dtype}; join Tensors with np.stack([...])"
+            )
         if requires_grad and kind not in "fc":
-            raise TypeError(f"requires_grad needs floats or complex numbers, not {value.dtype}: write Tensor(data, dtype=float)")
+            raise TypeError(
+                f"requires_grad needs floats or complex numbers, not {value.dtype}: write Tensor(data, dtype=float)"
+            )
         self._data = value if value.shape else value[()]
         tracked = kind in "fc" if requires_grad is None else requires_grad
         self._node = Leaf(value.shape, _dtype_key(self._data), name) if tracked else None
@@ -527,7 +570,9 @@ class Tensor:
         """Give a leaf new values of the same shape, in its own dtype; graphs recorded from it before become stale."""
         node = self._node
         if node is not None and node.op is not None:
-            raise GraphError(f"only a leaf takes new values; this Tensor is the result of {node.op.name}: use t.detach()")
+            raise GraphError(
+                f"only a leaf takes new values; this Tensor is the result of {node.op.name}: use t.detach()"
+            )
         value = plain(value)
         if np.shape(value) != self.shape:
             raise ValueError(f"cannot assign values of shape {np.shape(value)} to a Tensor of shape {self.shape}")
@@ -614,7 +659,9 @@ class Tensor:
         """
         node = self._node
         if node is None:
-            raise GraphError("backward() from a Tensor that depends on no tracked Tensor: was it computed under no_grad() or from .data?")
+            raise GraphError(
+                "backward() from a Tensor that depends on no tracked Tensor: was it computed under no_grad() or from .data?"
+            )
         state = state_now()
         live = state.recorder is not None
         seed = _seed(self, gradient)
@@ -679,7 +726,16 @@ class Tensor:
             node.updated = tick()
         elif node is not None or source is not None:
             space = None if source is not None else space_of(given)
-            self._node = Wide(SETITEM, tick(), old.shape, _dtype_key(self._data), (node, source), (None, space), None, {"index": where})
+            self._node = Wide(
+                SETITEM,
+                tick(),
+                old.shape,
+                _dtype_key(self._data),
+                (node, source),
+                (None, space),
+                None,
+                {"index": where},
+            )
         if state is not PLAIN and state.noted:
             annotate(state, self, SETITEM, (self, value), {"index": index})
 
@@ -688,7 +744,9 @@ class Tensor:
         node = self._node
         if node is None or node.op is not None:
             if node is not None and not state.grad:
-                raise GraphError(f"assignment into the result of {node.op.name} under no_grad() would lose its gradient: use t.detach().copy()")
+                raise GraphError(
+                    f"assignment into the result of {node.op.name} under no_grad() would lose its gradient: use t.detach().copy()"
+                )
             if type(self._data) is ndarray and self._data.base is not None and (node is None or node.op.carries):
                 raise GraphError(
                     "assignment through a view would not reach the Tensor it was taken from, as it would in NumPy: write "
@@ -779,7 +837,16 @@ class Tensor:
         if node is None or (state is not PLAIN and not state.grad):
             t._node = None
         else:
-            t._node = Wide(GETITEM, tick(), ans.shape, float64 if type(ans) is float64 else ans.dtype, (node,), (None,), None, {"index": where})
+            t._node = Wide(
+                GETITEM,
+                tick(),
+                ans.shape,
+                float64 if type(ans) is float64 else ans.dtype,
+                (node,),
+                (None,),
+                None,
+                {"index": where},
+            )
         if state is not PLAIN and state.noted:
             annotate(state, t, GETITEM, (self,), {"index": index})
         return t
@@ -803,7 +870,9 @@ class Tensor:
 
     def _not_recorded(self, what: str) -> None:
         if (recorder := state_now().recorder) is not None:
-            raise GraphError(f"{what}() of a Tensor under {type(recorder).__name__}: its value would be baked into what is recorded")
+            raise GraphError(
+                f"{what}() of a Tensor under {type(recorder).__name__}: its value would be baked into what is recorded"
+            )
 
     def _refuse_detaching(self, what: str) -> None:
         self._not_recorded(what)
@@ -850,7 +919,11 @@ class Tensor:
         return str(self._data)
 
     def __repr__(self) -> str:
-        body = np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(") if np.ndim(self._data) else str(self._data)
+        body = (
+            np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
+            if np.ndim(self._data)
+            else str(self._data)
+        )
         rest = []
         if self.dtype not in (np.float64, np.complex128, np.bool_, np.int64):
             rest.append(f"dtype={self.dtype}")
@@ -875,7 +948,9 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         if self._node is not None and self._node.op is not None:
-            raise TypeError(f"the result of {self._node.op.name} cannot be pickled with its graph; pickle t.detach() or t.data")
+            raise TypeError(
+                f"the result of {self._node.op.name} cannot be pickled with its graph; pickle t.detach() or t.data"
+            )
         return _restore, (np.asarray(self._data), self.requires_grad, self.name, self.grad)
 
     # --- NumPy's protocols ----------------------------------------------------------------------------------------
@@ -1031,16 +1106,22 @@ def _seed(t: Tensor, gradient: Any) -> Any:
     value = t._data
     if gradient is None:
         if value.size != 1:
-            raise ValueError(f"backward() of a Tensor of shape {t.shape} needs gradient=, an array of that shape; or reduce it first, for example with np.sum")
+            raise ValueError(
+                f"backward() of a Tensor of shape {t.shape} needs gradient=, an array of that shape; or reduce it first, for example with np.sum"
+            )
         return float64(1.0) if type(value) is float64 else np.ones(value.shape, value.dtype)[()]
     gradient = gradient if type(gradient) is Tensor else plain(gradient)
     if np.shape(gradient) != t.shape:
-        raise ValueError(f"backward() of a Tensor of shape {t.shape} was given a gradient of shape {np.shape(gradient)}")
+        raise ValueError(
+            f"backward() of a Tensor of shape {t.shape} was given a gradient of shape {np.shape(gradient)}"
+        )
     if type(gradient) is Tensor and state_now().recorder is not None:
         return gradient
     given = plain(gradient)
     if np.asarray(given).dtype.kind not in ("fiub" if value.dtype.kind == "f" else "fiubc"):
-        raise TypeError(f"backward() of a Tensor of dtype {t.dtype} was given a gradient of dtype {np.asarray(given).dtype}")
+        raise TypeError(
+            f"backward() of a Tensor of dtype {t.dtype} was given a gradient of dtype {np.asarray(given).dtype}"
+        )
     return np.array(given, value.dtype)[()]
 
 

@@ -26,7 +26,9 @@ ENTER = Op(np.positive, (same,), name="input", linear=True)
 class _Entered:
     """A function run on entered arguments: the nodes to walk between, and how to hand results out."""
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: tuple[int, ...], kwargs: dict[str, Any], name: str) -> None:
+    def __init__(
+        self, f: Callable[..., Any], args: tuple[Any, ...], argnums: tuple[int, ...], kwargs: dict[str, Any], name: str
+    ) -> None:
         state = STATE.get()
         chosen = tuple(args[i] for i in argnums)
         leaves, self.rebuild = flatten(chosen)
@@ -75,7 +77,9 @@ def _enter(leaf: Any, name: str) -> Tensor:
     source = leaf._node if type(leaf) is Tensor else None
     value = leaf if type(leaf) is np.ndarray and leaf.shape else np.asarray(plain(leaf))[()]
     if value.dtype.kind not in "fc":
-        raise TypeError(f"{name} needs floats or complex numbers, an argument has dtype {value.dtype}: write np.asarray(x, float)")
+        raise TypeError(
+            f"{name} needs floats or complex numbers, an argument has dtype {value.dtype}: write np.asarray(x, float)"
+        )
     dtype = np.float64 if type(value) is np.float64 else value.dtype
     return tensor(value, Node(ENTER, tick(), value.shape, dtype, source, None, None, None, None))
 
@@ -85,7 +89,9 @@ def _positions(argnums: int | tuple[int, ...], args: tuple[Any, ...], name: str)
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for n in numbers:
         if not -len(args) <= n < len(args):
-            raise TypeError(f"{name} by argument {n}, but the function was called with {len(args)} positional arguments")
+            raise TypeError(
+                f"{name} by argument {n}, but the function was called with {len(args)} positional arguments"
+            )
     return tuple(n % len(args) for n in numbers)
 
 
@@ -110,9 +116,13 @@ def _seed_of_scalar(run: _Entered, name: str) -> list[Any]:
         raise TypeError(f"{name} needs a function with one result, it returned {len(run.results)}; use vjp or jacobian")
     r = run.results[0]
     if np.size(plain(r)) != 1:
-        raise TypeError(f"{name} needs a scalar result, the function returned shape {np.shape(plain(r))}; use jacobian, vjp or elementwise_grad")
+        raise TypeError(
+            f"{name} needs a scalar result, the function returned shape {np.shape(plain(r))}; use jacobian, vjp or elementwise_grad"
+        )
     if np.iscomplexobj(plain(r)):
-        raise TypeError(f"{name} needs a real result, the function returned {plain(r).dtype}; take its real part, or use vjp")
+        raise TypeError(
+            f"{name} needs a real result, the function returned {plain(r).dtype}; take its real part, or use vjp"
+        )
     return [np.ones(r.shape, r.dtype)[()] if type(r) is Tensor else None]
 
 
@@ -146,7 +156,9 @@ def vjp(f: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Callable
     return run.value(), pull
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
     """Return a function for the value and the gradient of a scalar function.
 
     With ``has_aux=True`` the function returns ``(scalar, anything)``, and so does the value.
@@ -244,9 +256,14 @@ def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ..
         if np.shape(plain(v)) != t.shape:
             raise ValueError(f"a tangent of shape {np.shape(plain(v))} for an argument of shape {t.shape}")
     live = run.live or any(_tracked(v) for v in given)
-    moving = {t._node: v if type(v) is Tensor else np.asarray(v, t.dtype)[()] for t, v in zip(run.inputs, given, strict=True)}
+    moving = {
+        t._node: v if type(v) is Tensor else np.asarray(v, t.dtype)[()] for t, v in zip(run.inputs, given, strict=True)
+    }
     pushed = _push(run, moving, live)
-    found = [np.zeros(np.shape(plain(r)), _float_of(r))[()] if d is None else d if live else plain(d) for r, d in zip(run.results, pushed, strict=True)]
+    found = [
+        np.zeros(np.shape(plain(r)), _float_of(r))[()] if d is None else d if live else plain(d)
+        for r, d in zip(run.results, pushed, strict=True)
+    ]
     run.live = live
     return run.value(), run.rebuild_out(found)
 
@@ -269,7 +286,9 @@ def _push(run: _Entered, moving: dict[Node, Any], live: bool, lead: int = 0) -> 
 ROWS = 1 << 22  # entries a batched sweep may hold for the largest node: 32 MB of float64
 
 
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, mode: str | None = None) -> Callable[..., Any]:
+def jacobian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, mode: str | None = None
+) -> Callable[..., Any]:
     """Return the Jacobian: for each result and each argument an array of shape ``result.shape + argument.shape``.
 
     All rows go back in one batched sweep (`mode` "reverse"), or all columns forward in one ("forward"); by default
@@ -317,7 +336,11 @@ def _rows(run: _Entered) -> list[list[Any]]:
             seeds: list[Any] = [None] * len(run.results)
             seeds[k] = _identity(shape, _float_of(r), start, stop)
             parts.append(run.pull(seeds, run.live, lead=1))
-        columns = [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)] if parts else [np.zeros((0, *t.shape), t.dtype) for t in run.inputs]
+        columns = (
+            [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
+            if parts
+            else [np.zeros((0, *t.shape), t.dtype) for t in run.inputs]
+        )
         blocks.append([np.reshape(c, shape + t.shape) for c, t in zip(columns, run.inputs, strict=True)])
     return blocks
 
@@ -394,7 +417,9 @@ def _checkpoint_pull(g: Any, again: Any, outside: Any) -> list[Any]:
         results = [r for r in flatten(again())[0] if _tracked(r)]
     cotangents = g if isinstance(g, tuple) else (g,)
     live = STATE.get().depth > 0 or any(type(c) is Tensor for c in cotangents)
-    found = pull_back({r._node: c for r, c in zip(results, cotangents, strict=True)}, set(outside), wrap=wrap if live else None)
+    found = pull_back(
+        {r._node: c for r, c in zip(results, cotangents, strict=True)}, set(outside), wrap=wrap if live else None
+    )
     return [found.get(node) for node in outside]
 
 

@@ -16,7 +16,9 @@ Parts = tuple[tuple[Any, ...], Any]
 _registered: dict[type, tuple[Callable[[Any], Parts], Callable[[Any, tuple[Any, ...]], Any]]] = {}
 
 
-def register_tree(kind: type, take_apart: Callable[[Any], Parts], put_together: Callable[[Any, tuple[Any, ...]], Any]) -> None:
+def register_tree(
+    kind: type, take_apart: Callable[[Any], Parts], put_together: Callable[[Any, tuple[Any, ...]], Any]
+) -> None:
     """Let objects of a class stand in trees.
 
     Parameters
@@ -118,7 +120,9 @@ def _children(tree: Any) -> tuple[tuple[Any, ...], Callable[[tuple[Any, ...]], A
         import dataclasses
 
         names = [f.name for f in dataclasses.fields(tree)]
-        return tuple(getattr(tree, n) for n in names), lambda new: dataclasses.replace(tree, **dict(zip(names, new, strict=True)))
+        return tuple(getattr(tree, n) for n in names), lambda new: dataclasses.replace(
+            tree, **dict(zip(names, new, strict=True))
+        )
     return None
 
 

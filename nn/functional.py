@@ -174,12 +174,11 @@ def _pull_weight(g: Any, x: Any) -> Any:
     return np.swapaxes(g, -1, -2) @ x.reshape(-1, x.shape[-1])
 
 
-# With a bias the map is affine, not linear, in x and in the weight.
+# With a bias the map is affine in x and in the weight: it does not push tangents.
 
 # fmt: off
-LINEAR = {"name": "linear", "batched": True}
-ag.rule(_product, lambda g, weight: _dot(g, weight), _pull_weight,              args="x weight", linear=True, **LINEAR)
-ag.rule(_affine,  lambda g, weight: _dot(g, weight), _pull_weight, lambda g: g, args="x weight bias", **LINEAR)
+ag.rule(_product, lambda g, weight: _dot(g, weight), _pull_weight,              args="x weight", name="linear", linear=True)
+ag.rule(_affine,  lambda g, weight: _dot(g, weight), _pull_weight, lambda g: g, args="x weight bias", name="linear", batched=True)
 # fmt: on
 
 

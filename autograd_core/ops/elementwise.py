@@ -143,8 +143,6 @@ def relu(x: Any) -> Any:
 rule(relu, lambda g, ans: present(where(ans > 0, g), ans > 0), elementwise=True, selects=True)
 
 
-
-
 def _floor(x: Any, bound: Any) -> tuple[Any, Any]:
     ties = x == bound
     return np.maximum(x, bound), ties if np.any(ties) else None
@@ -181,13 +179,25 @@ def at_most(x: Any, bound: Any) -> Any:
     return np.minimum(x, bound)
 
 
-AT_LEAST = rule(at_least, _above, compute=_floor, name="maximum", params="x bound", elementwise=True, selects=True, aux=True)
-AT_MOST = rule(at_most, _below, compute=_ceiling, name="minimum", params="x bound", elementwise=True, selects=True, aux=True)
+AT_LEAST = rule(
+    at_least, _above, compute=_floor, name="maximum", params="x bound", elementwise=True, selects=True, aux=True
+)
+AT_MOST = rule(
+    at_most, _below, compute=_ceiling, name="minimum", params="x bound", elementwise=True, selects=True, aux=True
+)
 WITH_NUMBER = {np.maximum: AT_LEAST, np.minimum: AT_MOST}
 
 
 @composite(np.clip)
-def _clip(a: Any, a_min: Any = np._NoValue, a_max: Any = np._NoValue, out: Any = None, *, min: Any = np._NoValue, max: Any = np._NoValue) -> Any:  # noqa: A002
+def _clip(
+    a: Any,
+    a_min: Any = np._NoValue,
+    a_max: Any = np._NoValue,
+    out: Any = None,
+    *,
+    min: Any = np._NoValue,
+    max: Any = np._NoValue,
+) -> Any:  # noqa: A002
     low = min if a_min is np._NoValue else a_min
     high = max if a_max is np._NoValue else a_max
     low = None if low is np._NoValue else low

@@ -46,7 +46,10 @@ def is_basic(index: Any) -> bool:
     """
     parts = index if type(index) is tuple else (index,)
     return all(
-        i is None or i is Ellipsis or isinstance(i, slice) or (isinstance(i, int | np.integer) and not isinstance(i, bool | np.bool_))
+        i is None
+        or i is Ellipsis
+        or isinstance(i, slice)
+        or (isinstance(i, int | np.integer) and not isinstance(i, bool | np.bool_))
         for i in parts
     )
 
@@ -60,7 +63,12 @@ def add_at(out: Any, index: Any, g: Any) -> None:
         out[index] |= g
     elif is_basic(index) or is_mask(index):
         out[index] += g
-    elif np.size(g) > 2000 and out.ndim > 1 and out.flags.c_contiguous and (flat := positions(index, out.shape)) is not None:
+    elif (
+        np.size(g) > 2000
+        and out.ndim > 1
+        and out.flags.c_contiguous
+        and (flat := positions(index, out.shape)) is not None
+    ):
         inner = out.shape[len(index) if type(index) is tuple else 1 :]
         rows = np.broadcast_to(g, flat.shape if not inner else (*flat.shape[:-1], *inner))
         np.add.at(out.reshape(-1), flat.reshape(-1), rows.reshape(-1).astype(out.dtype, copy=False))
@@ -146,7 +154,9 @@ def _into(sweep_buffer: Any, g: Any, node: Any) -> None:
     add_at(sweep_buffer, node.kwargs["index"], g)
 
 
-GETITEM = rule(getitem, _getitem_pull, params="x index", linear=True, selects=True, carries=True, batched=True, into=_into)
+GETITEM = rule(
+    getitem, _getitem_pull, params="x index", linear=True, selects=True, carries=True, batched=True, into=_into
+)
 rule(scatter, _scatter_pull, args="x", params="g index shape", linear=True, carries=True, batched=True)
 
 
@@ -216,7 +226,9 @@ def _along(indices: Any, shape: tuple[int, ...], axis: int) -> tuple[Any, ...]:
     """Return the full index that `take_along_axis` stands for."""
     ndim = len(shape)
     axis %= ndim
-    parts: list[Any] = [np.reshape(np.arange(n), [n if j == i else 1 for j in range(ndim)]) for i, n in enumerate(shape)]
+    parts: list[Any] = [
+        np.reshape(np.arange(n), [n if j == i else 1 for j in range(ndim)]) for i, n in enumerate(shape)
+    ]
     parts[axis] = indices
     return tuple(parts)
 
@@ -281,12 +293,15 @@ def _partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect
 @composite(np.diff)
 def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
     axis = from_end(axis, a.ndim)[0]
-    ends = [np.broadcast_to(e, (*a.shape[:axis], 1, *a.shape[axis + 1 or a.ndim :])) if e is not np._NoValue and np.ndim(e) == 0 else e for e in (prepend, append)]
+    ends = [
+        np.broadcast_to(e, (*a.shape[:axis], 1, *a.shape[axis + 1 or a.ndim :]))
+        if e is not np._NoValue and np.ndim(e) == 0
+        else e
+        for e in (prepend, append)
+    ]
     parts = [p for p in (ends[0], a, ends[1]) if p is not np._NoValue]
     a = np.concatenate(parts, axis=axis) if len(parts) > 1 else a
     after = (slice(None),) * (a.ndim + axis)
     for _ in range(n):
         a = a[(*after, slice(1, None))] - a[(*after, slice(None, -1))]
     return a
-
-

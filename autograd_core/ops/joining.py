@@ -24,7 +24,9 @@ def _concatenate_pull(g: Any, i: int, spaces: Any, axis: int | None = 0) -> Any:
 CONCATENATE = rule(
     np.concatenate,
     _concatenate_pull,
-    compute=lambda *arrays, axis=0, dtype=None, casting="same_kind": np.concatenate(arrays, axis=axis, dtype=dtype, casting=casting),
+    compute=lambda *arrays, axis=0, dtype=None, casting="same_kind": np.concatenate(
+        arrays, axis=axis, dtype=dtype, casting=casting
+    ),
     params="arrays axis out dtype casting",
     variadic=True,
     batched=True,

@@ -33,11 +33,21 @@ def ufunc_method(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: 
         a, b = inputs
         return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **kwargs)
     raise TypeError(
-        f"np.{ufunc.__name__}.{method} has no gradient rule; " + (f"np.{ufunc.__name__}.outer and np.add.reduce have" if method != "outer" else "")
+        f"np.{ufunc.__name__}.{method} has no gradient rule; "
+        + (f"np.{ufunc.__name__}.outer and np.add.reduce have" if method != "outer" else "")
     )
 
 
-def _reduce(fn: Any, a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False, initial: Any = np._NoValue, where: Any = True) -> Any:
+def _reduce(
+    fn: Any,
+    a: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = np._NoValue,
+    where: Any = True,
+) -> Any:
     keywords = {"initial": initial} if initial is not np._NoValue and fn not in (np.all, np.any) else {}
     if where is not True:
         keywords["where"] = where

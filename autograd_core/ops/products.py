@@ -92,7 +92,13 @@ def vecdot(a: Any, b: Any) -> Any:
     return np.vecdot(a, b)
 
 
-rule(vecdot, lambda g, b: np.conjugate(g[..., None] * b), lambda g, a: g[..., None] * np.conjugate(a), linear=True, batched=True)
+rule(
+    vecdot,
+    lambda g, b: np.conjugate(g[..., None] * b),
+    lambda g, a: g[..., None] * np.conjugate(a),
+    linear=True,
+    batched=True,
+)
 
 
 @composite(np.vecdot)
@@ -121,7 +127,9 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     a, b = array(a), array(b)
     left, right = _tensordot_axes(a, b, axes)
     if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in zip(left, right, strict=False)):
-        raise ValueError(f"tensordot cannot contract axes {left} of shape {a.shape} with axes {right} of shape {b.shape}")
+        raise ValueError(
+            f"tensordot cannot contract axes {left} of shape {a.shape} with axes {right} of shape {b.shape}"
+        )
     rest_a = [i for i in range(a.ndim) if i not in left]
     rest_b = [j for j in range(b.ndim) if j not in right]
     shape_a, shape_b = [a.shape[i] for i in rest_a], [b.shape[j] for j in rest_b]
@@ -194,7 +202,10 @@ def explicit(subscripts: str, ndims: list[int]) -> str:
     free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
     widest = max((n - len(t.replace("...", "")) for t, n in zip(terms, ndims, strict=True) if "..." in t), default=0)
     dots = "".join(free[:widest])
-    terms = [t.replace("...", dots[len(dots) - (n - len(t.replace("...", ""))) :] if "..." in t and n > len(t) - 3 else "") for t, n in zip(terms, ndims, strict=True)]
+    terms = [
+        t.replace("...", dots[len(dots) - (n - len(t.replace("...", ""))) :] if "..." in t and n > len(t) - 3 else "")
+        for t, n in zip(terms, ndims, strict=True)
+    ]
     if not arrow:
         joined = "".join(terms)
         output = dots + "".join(sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots))

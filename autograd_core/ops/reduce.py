@@ -31,13 +31,21 @@ def count(space: Any, axis: Any) -> int:
 
 # --- sums and means -----------------------------------------------------------------------------------------------------
 
+
 @primitive
 def total(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the sum; the same bits as `numpy.sum`, without its wrappers."""
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
 
-rule(total, lambda g, x_space, axis=None, keepdims=False: unreduce(g, x_space, axis, keepdims), linear=True, batched=True, carries=True, name="sum")
+rule(
+    total,
+    lambda g, x_space, axis=None, keepdims=False: unreduce(g, x_space, axis, keepdims),
+    linear=True,
+    batched=True,
+    carries=True,
+    name="sum",
+)
 
 
 @primitive
@@ -68,18 +76,52 @@ def _masked(a: Any, where: Any, filler: float) -> Any:
     return a if where is True or where is _NoValue else np.where(where, a, filler)
 
 
-def _count_where(a: Any, axis: Any, where: Any, keepdims: bool) -> Any:
-    """Return how many entries ``where=`` takes, as an array beside the reduced one."""
-    return np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
+def count_where(space: Any, axis: Any, where: Any, keepdims: bool) -> Any:
+    """Return how many entries a reduction with ``where=`` puts together, as an array beside the reduced one."""
+    return np.sum(np.broadcast_to(where, space.shape), axis=axis, keepdims=keepdims)
+
+
+# With NumPy's rarer keywords, NumPy computes; what ``where=`` leaves out is masked before, by a selection.
+
+
+@primitive
+def total_where(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None, where: Any = True) -> Any:
+    """Return the sum of some entries, in some dtype."""
+    return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+
+
+@primitive
+def total_from(x: Any, initial: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None, where: Any = True) -> Any:
+    """Return the sum that starts with `initial`."""
+    return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@primitive
+def mean_where(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None, where: Any = True) -> Any:
+    """Return the mean of some entries, in some dtype."""
+    return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+
+
+def _total_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return unreduce(g, x_space, axis, keepdims)
+
+
+def _mean_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+    return unreduce(g / count_where(x_space, axis, where, keepdims), x_space, axis, keepdims)
+
+
+rule(total_where, _total_pull, metadata="dtype where", linear=True, batched=True, carries=True, name="sum")
+rule(total_from, _total_pull, lambda g: g, args="x initial", metadata="dtype where", batched=True, carries=True, name="sum")
+rule(mean_where, _mean_where_pull, metadata="dtype", linear=True, batched=True, name="mean")
 
 
 @composite(np.mean)
 def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = _NoValue) -> Any:
-    a = a if dtype is None else np.astype(a, dtype)
     keepdims = keepdims is not _NoValue and keepdims
-    if where is _NoValue or where is True:
+    if dtype is None and (where is _NoValue or where is True):
         return _to(out, mean(a, axis=axis, keepdims=keepdims))
-    return _to(out, np.sum(_masked(a, where, 0), axis=axis, keepdims=keepdims) / _count_where(a, axis, where, keepdims))
+    where = True if where is _NoValue else where
+    return _to(out, mean_where(_masked(a, where, 0), axis=axis, keepdims=keepdims, dtype=dtype, where=where))
 
 
 def _to(out: Any, result: Any) -> Any:
@@ -97,16 +139,13 @@ def _var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, *,
     where: Any = _NoValue, mean: Any = _NoValue, correction: Any = _NoValue,
 ) -> Any:  # fmt: skip
-    ddof = ddof if correction is _NoValue else correction
     a = a if dtype is None else np.astype(a, dtype)
-    keepdims = keepdims is not _NoValue and keepdims
-    if where is _NoValue and mean is _NoValue:
-        return _to(out, variance(a, axis=axis, ddof=ddof, keepdims=keepdims))
-    where = True if where is _NoValue else where
-    center = np.mean(a, axis=axis, keepdims=True, where=where) if mean is _NoValue else mean
-    deviation = _masked(a - center, where, 0)
-    n = _count_where(a, axis, where, keepdims) - ddof
-    return _to(out, np.sum(np.absolute(deviation) ** 2, axis=axis, keepdims=keepdims) / n)
+    metadata = {"axis": axis, "ddof": ddof if correction is _NoValue else correction, "keepdims": keepdims is not _NoValue and keepdims}
+    if where is not _NoValue and where is not True:
+        a, metadata["where"] = _masked(a, where, 0), where
+    if mean is not _NoValue:
+        return _to(out, variance_about(a, mean, **metadata))
+    return _to(out, variance_where(a, **metadata) if "where" in metadata else variance(a, **metadata))
 
 
 @primitive
@@ -123,6 +162,41 @@ def _variance_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: 
 
 
 rule(variance, _variance_pull, batched=True, name="var")
+
+
+@primitive
+def variance_where(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
+    """Return the variance of some entries."""
+    return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims, where=where)
+
+
+@primitive
+def variance_about(x: Any, center: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
+    """Return the mean square of deviations from a given center, as `numpy.var` has it with ``mean=``."""
+    return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=center)
+
+
+def _variance_where_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
+    center = mean_where(x, axis=axis, keepdims=True, where=where)
+    return _variance_about_pull(g, x, center, axis, ddof, keepdims, where)
+
+
+def _variance_about_pull(
+    g: Any, x: Any, center: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True
+) -> Any:
+    scale = 2.0 / (count_where(x, axis, where, keepdims) - ddof)
+    return unreduce(g * scale, x, axis, keepdims) * np.conjugate(_masked(x - center, where, 0))
+
+
+rule(variance_where, _variance_where_pull, batched=True, name="var")
+rule(
+    variance_about,
+    _variance_about_pull,
+    lambda g, x, center, axis=None, ddof=0, keepdims=False, where=True: -_variance_about_pull(g, x, center, axis, ddof, keepdims, where),
+    args="x center",
+    batched=True,
+    name="var",
+)
 
 
 @composite(np.std)
@@ -199,22 +273,56 @@ def product(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 rule(product, _prod_pull, batched=True, name="prod")
 
 
+@primitive
+def product_from(x: Any, initial: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return the product that starts with `initial`."""
+    return np.prod(x, axis=axis, keepdims=keepdims, initial=initial)
+
+
+rule(
+    product_from,
+    lambda g, x, initial, axis=None, keepdims=False: _prod_pull(g * initial, x, axis, keepdims),
+    lambda g, x, axis=None, keepdims=False: g * product(x, axis=axis, keepdims=keepdims),
+    args="x initial",
+    batched=True,
+    name="prod",
+)
+
+
 @composite(np.prod)
 def _prod(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NoValue, where: Any = True
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = _NoValue,
+    where: Any = True,
 ) -> Any:
-    a = a if dtype is None else np.astype(a, dtype)
-    result = product(_masked(a, where, 1), axis=axis, keepdims=keepdims is not _NoValue and keepdims)
-    return _to(out, result if initial is _NoValue else result * initial)
+    a = _masked(a if dtype is None else np.astype(a, dtype), where, 1)
+    keepdims = keepdims is not _NoValue and keepdims
+    if initial is _NoValue:
+        return _to(out, product(a, axis=axis, keepdims=keepdims))
+    return _to(out, product_from(a, initial, axis=axis, keepdims=keepdims))
 
 
 @composite(np.sum)
 def _sum(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NoValue, where: Any = True
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = _NoValue,
+    where: Any = True,
 ) -> Any:
-    a = a if dtype is None else np.astype(a, dtype)
-    result = total(_masked(a, where, 0), axis=axis, keepdims=keepdims is not _NoValue and keepdims)
-    return _to(out, result if initial is _NoValue else result + initial)
+    keepdims = keepdims is not _NoValue and keepdims
+    if dtype is None and where is True and initial is _NoValue:
+        return _to(out, total(a, axis=axis, keepdims=keepdims))
+    where = True if where is _NoValue else where
+    metadata = {"axis": axis, "keepdims": keepdims, "dtype": dtype, "where": where}
+    a = _masked(a, where, 0)
+    return _to(out, total_where(a, **metadata) if initial is _NoValue else total_from(a, initial, **metadata))
 
 
 # --- extremes -----------------------------------------------------------------------------------------------------------

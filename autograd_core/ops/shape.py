@@ -150,7 +150,11 @@ def _sum_runs(g: Any, repeats: Any, n: int, axis: int) -> Any:
         each = int(np.ravel(repeats)[0])
         return np.sum(np.reshape(g, (*g.shape[:axis], n, each, *g.shape[axis + 1 :])), axis=axis + 1)
     ends = np.cumsum(repeats)
-    zero = np.zeros_like(g[(slice(None),) * axis + (slice(0, 1),)]) if g.shape[axis] else np.zeros((*g.shape[:axis], 1, *g.shape[axis + 1 :]))
+    zero = (
+        np.zeros_like(g[(slice(None),) * axis + (slice(0, 1),)])
+        if g.shape[axis]
+        else np.zeros((*g.shape[:axis], 1, *g.shape[axis + 1 :]))
+    )
     running = np.concatenate([zero, np.cumsum(g, axis=axis)], axis=axis)
     return np.take(running, ends, axis=axis) - np.take(running, ends - np.asarray(repeats), axis=axis)
 
@@ -214,13 +218,25 @@ rule(np.roll, _roll_pull, params="a shift axis", **MOVES)
 
 rule(np.tril, lambda g, k=0: np.tril(g, k), params="m k", **MOVES)
 rule(np.triu, lambda g, k=0: np.triu(g, k), params="m k", **MOVES)
-rule(np.copy, lambda g: g, compute=lambda x, order="K", subok=False: np.array(x, order=order, copy=True), params="a order subok", metadata="order", **MOVES)
-rule(np.astype, lambda g: g, compute=lambda x, dtype, copy=True, device=None: x.astype(dtype), params="x dtype copy device", metadata="dtype", **MOVES)
+rule(
+    np.copy,
+    lambda g: g,
+    compute=lambda x, order="K", subok=False: np.array(x, order=order, copy=True),
+    params="a order subok",
+    metadata="order",
+    **MOVES,
+)
+rule(
+    np.astype,
+    lambda g: g,
+    compute=lambda x, dtype, copy=True, device=None: x.astype(dtype),
+    params="x dtype copy device",
+    metadata="dtype",
+    **MOVES,
+)
 
 
 @composite(np.asarray)
 @composite(np.asanyarray)
 def _asarray(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
     return a if dtype is None else np.astype(a, dtype)
-
-

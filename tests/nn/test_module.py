@@ -1,0 +1,277 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import autograd_core as ag
+import nn
+
+
+class Branches(nn.Module):
+    """One of everything that can hold a parameter."""
+
+    def __init__(self):
+        self.scale = ag.Tensor(2.0)
+        self.count = 3
+        self.first = nn.Linear(2, 2, rng=0)
+        self.many = [nn.Linear(2, 2, rng=1), {"deep": (np.tanh, ag.Tensor([1.0, 2.0]))}]
+        self.mean = ag.Tensor([0.0, 0.0], requires_grad=False)
+
+    def forward(self, x):
+        x = self.first(x) * self.scale - self.mean
+        return self.many[0](x) + self.many[1]["deep"][1]
+
+
+NAMES = ["scale", "first.weight", "first.bias", "many.0.weight", "many.0.bias", "many.1.deep.1"]
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        self.a, self.b = nn.Linear(2, 2, rng=0), nn.Linear(2, 2, bias=False, rng=1)
+        self.b.weight = self.a.weight
+        self.again = self.a
+
+    def forward(self, x):
+        return self.again(self.b(self.a(x)))
+
+
+def state_of(model):
+    return {name: p.data.copy() for name, p in model.named_parameters()}
+
+
+# --- walking ----------------------------------------------------------------------------------------------------------
+
+
+def test_parameters_are_found_wherever_they_are():
+    model = Branches()
+    assert [name for name, _ in model.named_parameters()] == NAMES
+    assert [p is q for p, (_, q) in zip(model.parameters(), model.named_parameters(), strict=True)] == [True] * 6
+    assert model.num_parameters() == 1 + 4 + 2 + 4 + 2 + 2
+    assert list(model.modules()) == [model, model.first, model.many[0]]
+
+
+def test_every_parameter_gets_a_gradient():
+    model = Branches()
+    np.sum(model(np.ones((3, 2)))).backward()
+    assert all(np.shape(p.grad) == p.shape for p in model.parameters())
+
+
+def test_results_and_untracked_tensors_are_no_parameters():
+    model = nn.Linear(2, 2, rng=0)
+    model.cache = model(np.ones(2))
+    model.bias.requires_grad = False
+    assert [name for name, _ in model.named_parameters()] == ["weight"]
+    assert list(model.state_dict()) == ["weight", "bias"]
+
+
+def test_what_is_shared_comes_once():
+    model = Tied()
+    assert [name for name, _ in model.named_parameters()] == ["a.weight", "a.bias"]
+    assert list(model.modules()) == [model, model.a, model.b]
+    assert model.num_parameters() == 6
+    model(np.ones((3, 2))).sum().backward()
+    assert model.a.weight.grad.shape == (2, 2)
+
+
+def test_circles_end():
+    model = nn.Sequential(nn.Linear(2, 2, rng=0))
+    model.layers[0].above = model
+    model.layers[0].bag = bag = [model]
+    bag.append(bag)
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+    assert len(list(model.modules())) == 2
+    assert "shared" in repr(model)
+
+
+def test_many_owners_of_one_part_are_walked_in_linear_time():
+    part = nn.Linear(1, 1, rng=0)
+    for _ in range(60):  # 2**60 paths lead to the layer
+        part = nn.Sequential(part, part)
+    assert len(list(part.modules())) == 61
+    assert part.num_parameters() == 2
+
+
+# --- calling ----------------------------------------------------------------------------------------------------------
+
+
+class Spy(nn.Module):
+    def __init__(self, *, inside=None):
+        self.inside = inside
+
+    def forward(self, x, *, times=1):
+        y = x * times
+        self.scope = y.scope
+        return y if self.inside is None else self.inside(y)
+
+
+def test_a_call_enters_the_scope_of_its_name():
+    x = ag.Tensor([1.0])
+    spies = [Spy() for _ in range(4)]
+    top = Spy(inside=nn.Sequential(spies[0], Spy(inside=spies[1])))
+    top.others = {"left": spies[2]}
+    top(x, times=2)
+    assert top.scope == ("Spy",)
+    assert spies[0].scope == ("Spy", "inside", "0")
+    assert spies[1].scope == ("Spy", "inside", "1", "inside")
+    spies[2](x)
+    assert spies[2].scope == ("others.left",)
+    spies[3](x)
+    assert spies[3].scope == ("Spy",)
+    assert (x * 2).scope == ()
+
+
+def test_a_part_that_comes_later_is_named_when_the_model_is_walked():
+    x, spy = ag.Tensor([1.0]), Spy()
+    top = Spy()
+    top(x)
+    top.inside = spy
+    list(top.parameters())
+    top(x)
+    assert spy.scope == ("Spy", "inside")
+
+
+def test_a_scope_is_left_when_forward_raises():
+    with pytest.raises(ValueError, match="needs x of shape"):
+        nn.MLP([2, 3, 1], rng=0)(np.ones((4, 3)))
+    assert (ag.Tensor(1.0) * 2).scope == ()
+
+
+def test_a_module_without_forward_says_so():
+    class Empty(nn.Module):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty needs a method forward"):
+        Empty()(1.0)
+
+
+def test_training_and_evaluation():
+    model = Branches()
+    assert model.training
+    assert model.first.training
+    assert model.eval() is model
+    assert not any(m.training for m in model.modules())
+    model.train()
+    assert all(m.training for m in model.modules())
+    assert nn.Module.training is True
+
+
+# --- state ------------------------------------------------------------------------------------------------------------
+
+
+def test_state_goes_out_and_in():
+    model, other = Branches(), Branches()
+    for p in model.parameters():
+        p.assign(np.asarray(p.data) + 1)
+    model.mean.assign([5.0, 6.0])
+    state = model.state_dict()
+    assert list(state) == [*NAMES, "mean"]
+    assert all(type(v) is np.ndarray for v in state.values())
+    assert other.load_state_dict(state) is other
+    for name, value in other.state_dict().items():
+        np.testing.assert_array_equal(value, state[name])
+    x = np.ones((3, 2))
+    np.testing.assert_array_equal(model(x).data, other(x).data)
+
+
+def test_state_is_a_copy():
+    model = nn.Linear(2, 2, rng=0)
+    state = model.state_dict()
+    before = state_of(model)
+    state["weight"][:] = 7
+    np.testing.assert_array_equal(model.weight.data, before["weight"])
+    model.load_state_dict(state)
+    state["weight"][:] = 8
+    assert np.all(model.weight.data == 7)
+
+
+def test_loading_keeps_the_dtype_and_takes_tensors_and_lists():
+    model = nn.Linear(2, 1, rng=0, dtype=np.float32)
+    model.load_state_dict({"weight": ag.Tensor([[1.0, 2.0]]), "bias": [3]})
+    assert model.weight.dtype == model.bias.dtype == np.float32
+    np.testing.assert_array_equal(model.weight.data, [[1, 2]])
+    np.testing.assert_array_equal(model.bias.data, [3])
+
+
+BAD = {
+    "missing": (lambda s: s.pop("first.bias"), "first.bias is missing"),
+    "unknown": (lambda s: s.update({"last.bias": np.zeros(2)}), "last.bias is not in the model"),
+    "shape": (lambda s: s.update({"many.0.weight": np.zeros((2, 1))}), r"many.0.weight has shape \(2, 1\), expected \(2, 2\)"),
+    "transposable": (lambda s: s.update({"scale": np.zeros(1)}), r"scale has shape \(1,\), expected \(\)"),
+    "complex": (lambda s: s.update({"first.bias": np.zeros(2, complex)}), "first.bias has dtype complex128, expected float64"),
+    "text": (lambda s: s.update({"first.bias": np.array(["a", "b"])}), "first.bias has dtype <U1"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_state_that_does_not_fit_changes_nothing(kind):
+    spoil, message = BAD[kind]
+    model = Branches()
+    before = state_of(model)
+    state = {name: v + 1 for name, v in model.state_dict().items()}
+    spoil(state)
+    with pytest.raises(ValueError, match=f"the state does not fit Branches: .*{message}"):
+        model.load_state_dict(state)
+    for name, value in state_of(model).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_all_that_does_not_fit_is_said_at_once():
+    with pytest.raises(ValueError, match=r"0.weight is missing; .*2.bias is missing; a is not .*; d is not in the model; and 2 more"):
+        nn.MLP([2, 3, 1], rng=0).load_state_dict(dict.fromkeys("abcdef", 0.0))
+
+
+def test_a_shared_parameter_has_every_name_and_one_value():
+    model = Tied()
+    state = model.state_dict()
+    assert list(state) == ["a.weight", "a.bias", "b.weight", "again.weight", "again.bias"]
+    model.load_state_dict(state)
+    before = state_of(model)
+    state["b.weight"] = state["b.weight"] + 1
+    with pytest.raises(ValueError, match=r"b\.weight and a\.weight are the same Tensor but have different values"):
+        model.load_state_dict(state)
+    np.testing.assert_array_equal(model.a.weight.data, before["a.weight"])
+
+
+def test_names_that_collide():
+    model = Spy(inside={"a.b": ag.Tensor(1.0), "a": {"b": ag.Tensor(2.0)}})
+    with pytest.raises(ValueError, match=r"two Tensors of Spy have the name inside\.a\.b"):
+        model.state_dict()
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"])
+def test_copies_are_independent_and_keep_what_is_shared(twin):
+    model = Tied()
+    other = twin(model)
+    assert other.b.weight is other.a.weight
+    assert other.again is other.a
+    other.a.weight.assign(np.zeros((2, 2)))
+    assert np.all(model.a.weight.data != 0)
+
+
+# --- repr -------------------------------------------------------------------------------------------------------------
+
+
+def test_repr_is_a_diagram():
+    model = Branches()
+    model.act = np.tanh
+    model.first.bias.requires_grad = False
+    assert repr(model).splitlines() == [
+        "Branches                                          13 parameters",
+        "  first: Linear   weight (2, 2), bias (2,) fixed  4",
+        "  many.0: Linear  weight (2, 2), bias (2,)        6",
+        "  act: tanh",
+    ]
+
+
+def test_repr_nests_and_marks_what_is_shared():
+    layer = nn.Linear(1, 1, rng=0)
+    assert repr(nn.Sequential(nn.Sequential(layer, nn.relu), layer)).splitlines() == [
+        "Sequential                                 2 parameters",
+        "  0: Sequential                            2",
+        "    0: Linear    weight (1, 1), bias (1,)  2",
+        "    1: relu",
+        "  1: Linear      shared",
+    ]
+    assert repr(nn.Sequential()) == "Sequential    0 parameters"

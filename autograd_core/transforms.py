@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, pull_back, push_forward, tick
+from .recording import plain, tensor, wrap, wrap_results
 from .rules import Op, same
 from .state import STATE, State, deeper
-from .tensor import Tensor, plain, tensor, wrap, wrap_results
+from .tensor import Tensor
 from .tree import PLAIN_LEAVES, flatten, flatten_like
 
 PLAIN_LEAVES.add(Tensor)

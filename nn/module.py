@@ -129,7 +129,10 @@ class Module:
 
     def __repr__(self) -> str:
         total = self.num_parameters()
-        rows = [(type(self).__name__, "", f"{total:,} parameter{'s' * (total != 1)}"), *_rows(self, "  ", {id(self)})]
+        rows = [
+            (type(self).__name__, _shapes(self), f"{total:,} parameter{'s' * (total != 1)}"),
+            *_rows(self, "  ", {id(self)}),
+        ]
         widths = [max(len(row[i]) for row in rows) for i in range(2)]
         return "\n".join(f"{a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows)
 

@@ -381,6 +381,7 @@ SAMPLES |= {
         lambda rng: S(2.0, normal(rng, (2,))),
     ),
     products.vecdot: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3))),
+    products.vecdot: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3))),
     products.on_diagonal: calls(((3,), {"term": "ii", "shape": (3, 3)}), ((2, 3), {"term": "iij", "shape": (2, 2, 3)}), ((2,), {"term": "iii", "shape": (2, 2, 2)})),
     products.contract: lists(
         (blocks[0], {"subscripts": "ij,kj->ik"}), ([(2, 2)], {"subscripts": "ii->i"}), ([(2, 3)], {"subscripts": "ij->"}), ([(2,), (2, 3), (3,)], {"subscripts": "i,ij,j->"}),

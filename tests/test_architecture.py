@@ -18,16 +18,19 @@ import nn
 FLOORS = {
     "spaces": 0,
     "state": 0,
+    "notes": 1,
     "rules": 1,
     "ops": 2,
     "graph": 2,
-    "tensor": 3,
+    "recording": 3,
     "tree": 3,
-    "transforms": 4,
-    "pictures": 4,
-    "diagnosis": 4,
-    "checking": 5,
-    "replay": 5,
+    "protocols": 4,
+    "tensor": 5,
+    "transforms": 6,
+    "pictures": 6,
+    "diagnosis": 6,
+    "checking": 7,
+    "replay": 7,
 }
 RUNTIME = {*sys.stdlib_module_names, "numpy", "graphviz"}
 ON_DEMAND = ["IPython", "graphviz", "hypothesis", "jax", "matplotlib", "pygraphviz", "pytest", "scipy", "torch"]

@@ -91,7 +91,9 @@ def total_where(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = N
 
 
 @primitive
-def total_from(x: Any, initial: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None, where: Any = True) -> Any:
+def total_from(
+    x: Any, initial: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None, where: Any = True
+) -> Any:
     """Return the sum that starts with `initial`."""
     return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
@@ -111,12 +113,23 @@ def _mean_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = Fa
 
 
 rule(total_where, _total_pull, metadata="dtype where", linear=True, batched=True, carries=True, name="sum")
-rule(total_from, _total_pull, lambda g: g, args="x initial", metadata="dtype where", batched=True, carries=True, name="sum")
+rule(
+    total_from,
+    _total_pull,
+    lambda g: g,
+    args="x initial",
+    metadata="dtype where",
+    batched=True,
+    carries=True,
+    name="sum",
+)
 rule(mean_where, _mean_where_pull, metadata="dtype", linear=True, batched=True, name="mean")
 
 
 @composite(np.mean)
-def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = _NoValue) -> Any:
+def _mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = _NoValue
+) -> Any:
     keepdims = keepdims is not _NoValue and keepdims
     if dtype is None and (where is _NoValue or where is True):
         return _to(out, mean(a, axis=axis, keepdims=keepdims))
@@ -140,7 +153,11 @@ def _var(
     where: Any = _NoValue, mean: Any = _NoValue, correction: Any = _NoValue,
 ) -> Any:  # fmt: skip
     a = a if dtype is None else np.astype(a, dtype)
-    metadata = {"axis": axis, "ddof": ddof if correction is _NoValue else correction, "keepdims": keepdims is not _NoValue and keepdims}
+    metadata = {
+        "axis": axis,
+        "ddof": ddof if correction is _NoValue else correction,
+        "keepdims": keepdims is not _NoValue and keepdims,
+    }
     if where is not _NoValue and where is not True:
         a, metadata["where"] = _masked(a, where, 0), where
     if mean is not _NoValue:
@@ -171,12 +188,16 @@ def variance_where(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = F
 
 
 @primitive
-def variance_about(x: Any, center: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
+def variance_about(
+    x: Any, center: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True
+) -> Any:
     """Return the mean square of deviations from a given center, as `numpy.var` has it with ``mean=``."""
     return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=center)
 
 
-def _variance_where_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
+def _variance_where_pull(
+    g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True
+) -> Any:
     center = mean_where(x, axis=axis, keepdims=True, where=where)
     return _variance_about_pull(g, x, center, axis, ddof, keepdims, where)
 
@@ -192,7 +213,9 @@ rule(variance_where, _variance_where_pull, batched=True, name="var")
 rule(
     variance_about,
     _variance_about_pull,
-    lambda g, x, center, axis=None, ddof=0, keepdims=False, where=True: -_variance_about_pull(g, x, center, axis, ddof, keepdims, where),
+    lambda g, x, center, axis=None, ddof=0, keepdims=False, where=True: (
+        -_variance_about_pull(g, x, center, axis, ddof, keepdims, where)
+    ),
     args="x center",
     batched=True,
     name="var",

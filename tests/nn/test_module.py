@@ -197,9 +197,15 @@ def test_loading_keeps_the_dtype_and_takes_tensors_and_lists():
 BAD = {
     "missing": (lambda s: s.pop("first.bias"), "first.bias is missing"),
     "unknown": (lambda s: s.update({"last.bias": np.zeros(2)}), "last.bias is not in the model"),
-    "shape": (lambda s: s.update({"many.0.weight": np.zeros((2, 1))}), r"many.0.weight has shape \(2, 1\), expected \(2, 2\)"),
+    "shape": (
+        lambda s: s.update({"many.0.weight": np.zeros((2, 1))}),
+        r"many.0.weight has shape \(2, 1\), expected \(2, 2\)",
+    ),
     "transposable": (lambda s: s.update({"scale": np.zeros(1)}), r"scale has shape \(1,\), expected \(\)"),
-    "complex": (lambda s: s.update({"first.bias": np.zeros(2, complex)}), "first.bias has dtype complex128, expected float64"),
+    "complex": (
+        lambda s: s.update({"first.bias": np.zeros(2, complex)}),
+        "first.bias has dtype complex128, expected float64",
+    ),
     "text": (lambda s: s.update({"first.bias": np.array(["a", "b"])}), "first.bias has dtype <U1"),
 }
 
@@ -218,7 +224,9 @@ def test_a_state_that_does_not_fit_changes_nothing(kind):
 
 
 def test_all_that_does_not_fit_is_said_at_once():
-    with pytest.raises(ValueError, match=r"0.weight is missing; .*2.bias is missing; a is not .*; d is not in the model; and 2 more"):
+    with pytest.raises(
+        ValueError, match=r"0.weight is missing; .*2.bias is missing; a is not .*; d is not in the model; and 2 more"
+    ):
         nn.MLP([2, 3, 1], rng=0).load_state_dict(dict.fromkeys("abcdef", 0.0))
 
 
@@ -258,11 +266,12 @@ def test_repr_is_a_diagram():
     model.act = np.tanh
     model.first.bias.requires_grad = False
     assert repr(model).splitlines() == [
-        "Branches                                          13 parameters",
-        "  first: Linear   weight (2, 2), bias (2,) fixed  4",
-        "  many.0: Linear  weight (2, 2), bias (2,)        6",
+        "Branches          scale (), many.1.deep.1 (2,), mean (2,) fixed  13 parameters",
+        "  first: Linear   weight (2, 2), bias (2,) fixed                 4",
+        "  many.0: Linear  weight (2, 2), bias (2,)                       6",
         "  act: tanh",
     ]
+    assert repr(nn.Linear(2, 1, bias=False, rng=0)) == "Linear  weight (1, 2)  2 parameters"
 
 
 def test_repr_nests_and_marks_what_is_shared():

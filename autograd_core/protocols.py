@@ -1,0 +1,201 @@
+"""NumPy's calls, sorted: which row of the table a function stands for, which of its arguments are arrays, which metadata.
+
+`call` serves ``__array_function__``, `call_ufunc` serves ``__array_ufunc__`` in all its ways. A function is ruled, composed,
+constant or refused; anything else is an error that says how to add a rule. Never an array of objects.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import ops, recording
+from .recording import operand, plain, plain_index, record, record1, record2, record_wide1, state_now, tensor
+from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, Op
+from .state import PLAIN
+
+ndarray = np.ndarray
+
+
+def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Apply a NumPy function to arguments with Tensors among them."""
+    op = RULES.get(fn)
+    if op is not None:
+        return (
+            record(op, *bind(op, args, kwargs)) if op.wide or kwargs or len(args) != len(op.args) else narrow(op, args)
+        )
+    body = COMPOSITES.get(fn)
+    if body is not None:
+        return body(*args, **kwargs)
+    if fn in CONSTANTS:
+        return call_constant(fn, args, kwargs)
+    if fn in REFUSED:
+        raise TypeError(f"{title(fn)} is refused for Tensors: {REFUSED[fn]}")
+    raise TypeError(no_rule(fn))
+
+
+def narrow(op: Op, args: tuple[Any, ...]) -> Any:
+    """Record a narrow operation called by its function."""
+    if len(args) == 2:
+        if op.fn in ops.elementwise.WITH_NUMBER:
+            return extreme(op, *args)
+        return record2(op, op.compute, *args) if any(type(a) is recording.Tensor for a in args) else op.compute(*args)
+    return record1(op, op.compute, args[0])
+
+
+def extreme(op: Op, a: Any, b: Any) -> Any:
+    """Record the larger or the smaller of two; beside a constant number only the result has to be kept."""
+    if type(b) is not recording.Tensor:
+        a, b = b, a
+    if (
+        type(a) is not recording.Tensor
+        and np.ndim(a) == 0
+        and type(b._data) is ndarray
+        and state_now().recorder is None
+    ):
+        return record_wide1(ops.elementwise.WITH_NUMBER[op.fn], b, {"bound": operand(a, b._data)})
+    return record2(op, op.fn, a, b)
+
+
+def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Apply a function without gradient to plain values; under a recorder it stands on the tape."""
+    ans = fn(*strip(args), **{k: strip(v) for k, v in kwargs.items()})
+    state = state_now()
+    if state is not PLAIN and state.recorder is not None and isinstance(ans, ndarray | np.generic):
+        t = tensor(ans)
+        state.recorder.record(fn, args, kwargs, t)
+        return t
+    return ans
+
+
+def strip(a: Any) -> Any:
+    """Return a structure of arguments with the values of its Tensors."""
+    if type(a) is recording.Tensor:
+        return a._data
+    if isinstance(a, list | tuple):
+        parts = [strip(v) for v in a]
+        return type(a)(*parts) if hasattr(a, "_fields") else type(a)(parts)
+    return a
+
+
+def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Sort NumPy's arguments into arrays, by position, and metadata, by name."""
+    if op.variadic:
+        params = op.parameters()
+        arrays = tuple(args[0]) if args else tuple(kwargs[params[0]])
+        kwargs = {k: v for k, v in kwargs.items() if k != params[0]} | dict(zip(params[1:], args[1:], strict=False))
+        return _without_out(op, arrays, kwargs)
+    n = len(op.args)
+    if len(args) != n:
+        params = op.parameters()
+        if len(args) > len(params):
+            raise TypeError(f"{title(op.fn)} takes at most {len(params)} positional arguments, {len(args)} were given")
+        kwargs = kwargs | dict(zip(params[n:], args[n:], strict=False))
+        args = args[:n] + tuple(kwargs.pop(p) for p in params[len(args) : n] if p in kwargs)
+        if len(args) < n:
+            raise TypeError(f"{title(op.fn)} takes {n} arrays, {len(args)} were given")
+    return _without_out(op, args, kwargs)
+
+
+def _without_out(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if kwargs.get("out") is not None:
+        raise TypeError(f"{title(op.fn)} with out= is refused for Tensors: write y[...] = {op.name}(...) instead")
+    kwargs = dict(kwargs)
+    kwargs.pop("out", None)
+    return args, kwargs
+
+
+def title(fn: Any) -> str:
+    """Return the name under which a person knows a function."""
+    name = getattr(fn, "__name__", repr(fn))
+    module = getattr(fn, "__module__", "") or ""
+    return (
+        f"np{module[5:]}.{name}" if module.startswith("numpy") else "np." + name if isinstance(fn, np.ufunc) else name
+    )
+
+
+def no_rule(fn: Any) -> str:
+    """Return the sentence for a function that has no rule."""
+    import difflib
+
+    known = {
+        title(f): f
+        for table in (RULES, COMPOSITES)
+        for f in table
+        if (getattr(f, "__module__", "") or "numpy").startswith("numpy")
+    }
+    near = difflib.get_close_matches(title(fn), known, 1, 0.5)
+    hint = f"; the nearest function with a rule is {near[0]}" if near else ""
+    return (
+        f"{title(fn)} has no gradient rule{hint}. Add one with ag.rule({title(fn)}, lambda g, ...: ...), "
+        f"or pass t.data if no gradient is wanted"
+    )
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Apply a ufunc in any of its ways: with keywords, or by one of its methods."""
+    out = kwargs.pop("out", None)
+    out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if isinstance(out, tuple):
+        raise TypeError(f"np.{ufunc.__name__} with several out= arrays is refused for Tensors")
+    where = kwargs.pop("where", True)
+    if method == "__call__":
+        if where is not True and ufunc not in CONSTANTS:
+            ans = _call_where(ufunc, inputs, where, out, kwargs)
+        else:
+            ans = _call_plain(ufunc, inputs, kwargs, where)
+    else:
+        if method == "at":
+            return _ufunc_at(ufunc, *inputs)
+        if where is not True:
+            kwargs["where"] = where
+        ans = ops.ufunc_method(ufunc, method, inputs, kwargs)
+    if out is None:
+        return ans
+    if not isinstance(out, recording.Tensor):
+        if isinstance(ans, recording.Tensor) and ans._node is not None:
+            raise TypeError(
+                f"np.{ufunc.__name__} with out= would write a tracked result into a plain array and lose its gradient; "
+                f"pass a Tensor as out=, or write out = np.{ufunc.__name__}(...)"
+            )
+        out[...] = plain(ans)
+        return out
+    out[...] = ans
+    return out
+
+
+def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any], where: Any = True) -> Any:
+    op = RULES.get(ufunc)
+    if op is None:
+        if ufunc in CONSTANTS and where is not True:
+            kwargs = kwargs | {"where": where}
+        return call(ufunc, inputs, kwargs)
+    if op.wide or op.outputs:
+        return record(op, inputs, kwargs)
+    if not any(type(a) is recording.Tensor for a in inputs):  # only out= is a Tensor
+        return ufunc(*inputs, **kwargs)
+    compute = (lambda *a: ufunc(*a, **kwargs)) if kwargs else ufunc
+    return record2(op, compute, *inputs) if len(inputs) == 2 else record1(op, compute, *inputs)
+
+
+def _call_where(ufunc: np.ufunc, inputs: tuple[Any, ...], where: Any, out: Any, kwargs: dict[str, Any]) -> Any:
+    """Apply ``ufunc(..., where=mask, out=y)``: where the mask is False, `y` keeps its entries."""
+    if out is None:
+        raise TypeError(
+            f"np.{ufunc.__name__} with where= but no out= leaves entries uninitialised; give out=, or write "
+            f"np.where(mask, np.{ufunc.__name__}(...), default)"
+        )
+    with np.errstate(all="ignore"):  # NumPy does not look at the entries left out
+        return np.where(plain(where), _call_plain(ufunc, inputs, kwargs), out)
+
+
+def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, value: Any) -> None:
+    """Apply ``np.add.at(t, index, value)``: repeated indices accumulate."""
+    if ufunc not in (np.add, np.subtract) or not isinstance(t, recording.Tensor):
+        raise TypeError(
+            f"np.{ufunc.__name__}.at is refused for Tensors, but for np.add.at(t, ...) and np.subtract.at(t, ...) with a Tensor t"
+        )
+    where = plain_index(index)
+    shape = np.shape(t._data[where])
+    t._become(ufunc(t, ops.index.scatter(np.broadcast_to(value, shape), index=where, shape=t.shape)))

@@ -38,14 +38,19 @@ def annotate(
     state: State, t: Any, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None = None
 ) -> None:
     """Write down what the switches ask for about a result that has just been recorded."""
+    if state.noted == 1 and name is None and type(t) is not tuple:
+        if t._node is not None:
+            t._node.note = state
+        return
     results = t if isinstance(t, tuple) else (t,)
     for result in results:
         node = getattr(result, "_node", None)
         if node is not None and (state.scope or state.debug or name is not None):
             note = getattr(node, "note", None)
-            if note is None:
+            if type(note) is not Note:
+                scope = state.scope if note is None else note.scope
                 note = node.note = Note()
-                note.scope = state.scope
+                note.scope = scope
                 if state.debug:
                     note.line = source_line()
                     note.sums = checksums(node)

@@ -132,10 +132,10 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
     if p is None or (state is not PLAIN and not state.grad):
         t._node = None
     else:
-        (keep,), kans = op.plan(1, 1)
+        by_value, _, kans = op.plan(1, 1)
         dtype = float64 if type(ans) is float64 else ans.dtype
         t._node = Wide(
-            op, tick(), ans.shape, dtype, (p,), (x if keep == "value" else None,), ans if kans else None, kwargs
+            op, tick(), ans.shape, dtype, (p,), (x if by_value else None,), ans if kans else None, kwargs
         )
     if state is not PLAIN and state.noted:
         annotate(state, t, op, (a,), kwargs)
@@ -143,44 +143,50 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
 
 
 def record(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Compute and record any operation; `args` are its array arguments, `kwargs` its metadata."""
-    values = tuple([a._data if type(a) is Tensor else plain(a) for a in args])
+    """Compute and record any operation as NumPy was asked for it: with keywords that its rule need not know."""
     kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
+    unknown = kwargs.keys() - op.metadata - SILENT
+    if unknown and any(type(a) is Tensor and a._node is not None for a in args):
+        raise TypeError(f"the rule for {op.name} does not know the keyword {sorted(unknown)[0]!r}")
+    if kwargs.keys() <= op.metadata:
+        return record_wide(op, args, kwargs, kwargs)
+    return record_wide(op, args, kwargs, {k: v for k, v in kwargs.items() if k in op.metadata})
+
+
+def record_wide(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], metadata: dict[str, Any]) -> Any:
+    """Compute with `kwargs`; record with `metadata`, the part of them that the rule names."""
+    values: list[Any] = []
+    sources: list[Node | None] = []
+    mask, bit = 0, 1
+    for a in args:
+        if type(a) is Tensor:
+            values.append(a._data)
+            sources.append(a._node)
+            if a._node is not None:
+                mask |= bit
+        else:
+            values.append(a if type(a) is ndarray and a.dtype is not _OBJECT else plain(a))
+            sources.append(None)
+        bit <<= 1
     ans = op.compute(*values, **kwargs)
-    aux = {}
     if op.aux:
-        ans, aux["aux"] = ans
+        ans, aux = ans
+        metadata = {**metadata, "aux": aux}
     state = state_now()
-    sources = tuple([a._node if type(a) is Tensor else None for a in args])
-    mask = 0
-    if state is PLAIN or state.grad:
-        for i, s in enumerate(sources):
-            if s is not None and (op.variadic or op.joint or op.pulls[i] is not None):
-                mask |= 1 << i
+    if op.blind & mask:  # arguments without a pullback
+        mask &= ~op.blind
+        sources = [s if mask >> i & 1 else None for i, s in enumerate(sources)]
     node: Any = None
-    if mask:
-        unknown = kwargs.keys() - op.metadata - SILENT
-        if unknown:
-            raise TypeError(f"the rule for {op.name} does not know the keyword {sorted(unknown)[0]!r}")
-        kinds, kans = op.plan(mask, len(args))
-        kept = tuple(
-            [
-                (captured(v, state) if s is None and type(v) is ndarray else v)
-                if k == "value"
-                else space_of(v)
-                if k == "space" and s is None
-                else None
-                for k, v, s in zip(kinds, values, sources, strict=True)
-            ]
-        )
-        if mask != (1 << len(args)) - 1:
-            sources = tuple([s if mask >> i & 1 else None for i, s in enumerate(sources)])
-        node = Wide(
-            op, tick(), None, None, sources, kept, None, {k: v for k, v in kwargs.items() if k in op.metadata} | aux
-        )
+    if mask and (state is PLAIN or state.grad):
+        by_value, by_space, kans = op.plan(mask, len(args))
+        kept: list[Any] = [None] * len(args)
+        for i in by_value:
+            v = values[i]
+            kept[i] = v if type(v) is not ndarray or sources[i] is not None else captured(v, state)
+        for i in by_space:
+            kept[i] = space_of(values[i])
+        node = Wide(op, tick(), None, None, tuple(sources), tuple(kept), ans if kans else None, metadata)
     t = _wrap_all(ans, node) if op.outputs else _wrap_one(ans, node)
-    if node is not None and kans:
-        node.ans = t._data if type(t) is Tensor else tuple(ans)
     if state is not PLAIN and state.noted:
         annotate(state, t, op, args, kwargs)
     return t
@@ -211,6 +217,8 @@ def record_primitive(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     """Record a primitive of ours, called with all of its arrays by position and all of its metadata by name."""
     if len(args) == 1 and not op.outputs and not op.joint and kwargs.keys() <= op.metadata:
         return record_wide1(op, args[0], kwargs)
+    if kwargs.keys() <= op.metadata:
+        return record_wide(op, args, kwargs, kwargs)
     return record(op, args, kwargs)
 
 

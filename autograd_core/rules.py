@@ -41,6 +41,7 @@ class Op:
         "args",
         "aux",
         "batched",
+        "blind",
         "carries",
         "compute",
         "elementwise",
@@ -131,7 +132,8 @@ class Op:
         )
         self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
         self.pulls = tuple(p and _adapt(self, p, i) for i, p in enumerate(pulls))
-        self.plans: dict[int, tuple[Any, ...]] = {}
+        self.blind = 0 if variadic or joint else sum(1 << i for i, p in enumerate(pulls) if p is None)
+        self.plans: dict[tuple[int, int], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
         self.keeps = () if self.wide else tuple(self._narrow_plan(mask) for mask in range(4))
         self.freed: Op | None = None  # made by the graph when a sweep has freed a node
 
@@ -141,26 +143,24 @@ class Op:
         plan = (*(name in wanted for name in (*self.args, "")[:2]), "ans" in wanted)
         return plan if any(plan) else None
 
-    def plan(self, mask: int, n: int) -> tuple[Any, ...]:
-        """Return, for `n` arguments of which those in `mask` are tracked, what to keep of each: "", "space" or "value".
+    def plan(self, mask: int, n: int) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
+        """Return what to keep of `n` arguments of which those in `mask` (bits) are tracked.
 
-        The last entry says whether the result is kept.
+        The numbers of those kept by value, of those kept as a space (where no node tells it), and whether the result is.
         """
-        key = mask * 64 + n if n < 64 else -1
-        if (found := self.plans.get(key)) is not None:
+        if (found := self.plans.get((mask, n))) is not None:
             return found
+        tracked = range(len(self.needs)) if self.variadic or self.joint else [i for i in range(n) if mask >> i & 1]
+        wanted = frozenset[str]().union(*(self.needs[i] for i in tracked))
+        every = range(n)
         if self.variadic or self.joint:
-            wanted = frozenset[str]().union(*self.needs)
-            each = "value" if "values" in wanted or self.joint else "space" if "spaces" in wanted else ""
-            plan = ((each,) * n, "ans" in wanted)
+            by_value = tuple(every) if "values" in wanted or self.joint else ()
+            by_space = tuple(every) if "spaces" in wanted else ()
         else:
-            wanted = frozenset[str]().union(*(w for i, w in enumerate(self.needs) if mask >> i & 1))
-            plan = (
-                tuple("value" if a in wanted else "space" if a + "_space" in wanted else "" for a in self.args),
-                "ans" in wanted,
-            )
-        if key >= 0:
-            self.plans[key] = plan
+            by_value = tuple(i for i in every if self.args[i] in wanted)
+            by_space = tuple(i for i in every if self.args[i] + "_space" in wanted)
+        by_space = tuple(i for i in by_space if i not in by_value and not mask >> i & 1)
+        plan = self.plans[mask, n] = by_value, by_space, "ans" in wanted
         return plan
 
     def parameters(self) -> tuple[str, ...]:

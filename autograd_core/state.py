@@ -25,7 +25,10 @@ class State:
     A class by hand: `dataclasses` alone would cost a tenth of NumPy's import time.
     """
 
-    __slots__ = ("debug", "depth", "grad", "noted", "recorder", "scope")
+    __slots__ = ("children", "debug", "depth", "grad", "noted", "recorder", "scope")
+
+    name = line = None  # a State that only names a scope serves as the note of a node
+    sums = ()
 
     def __init__(
         self,
@@ -40,11 +43,23 @@ class State:
         self.scope = scope  # names of the scopes entered, outermost first
         self.debug = debug  # note the user's source line and a checksum of captured arrays at every node
         self.recorder = recorder
-        self.noted = bool(scope) or debug or recorder is not None  # is there anything to write down about a result?
+        # What is to be written down about a result: nothing, its scope, or more.
+        self.noted = 2 if debug or recorder is not None else 1 if scope else 0
+        self.children: dict[str, State] = {}
+
+    def inside(self, name: str) -> State:
+        """Return the state inside a scope of that name, made once."""
+        found = self.children.get(name)
+        if found is None:
+            if len(self.children) > 1000:
+                self.children.clear()
+            found = State(self.grad, self.depth, (*self.scope, name), self.debug, self.recorder)
+            self.children[name] = found
+        return found
 
     def changed(self, **changes: Any) -> State:
         """Return another state with some switches changed."""
-        return State(**({k: getattr(self, k) for k in self.__slots__ if k != "noted"} | changes))
+        return State(**({k: getattr(self, k) for k in ("grad", "depth", "scope", "debug", "recorder")} | changes))
 
 
 PLAIN = State()
@@ -103,7 +118,7 @@ def recording(recorder: Recorder) -> contextlib.AbstractContextManager[State]:
 class scope:
     """Name a part of the program; every operation recorded inside carries the path of names.
 
-    A class of its own rather than `switched`: `nn` modules enter one at every call (0.4 us against 1.3 us).
+    A class of its own rather than `switched`: `nn` modules enter one at every call (0.4 us against 3 us).
 
     Examples
     --------
@@ -121,8 +136,7 @@ class scope:
         self.name = name
 
     def __enter__(self) -> None:
-        s = STATE.get()
-        self.token = STATE.set(State(s.grad, s.depth, (*s.scope, self.name), s.debug, s.recorder))
+        self.token = STATE.set(STATE.get().inside(self.name))
 
     def __exit__(self, *exc: object) -> None:
         STATE.reset(self.token)

@@ -8,10 +8,10 @@ from .module import Module
 from .optim import SGD
 
 __all__ = [
-    "MLP",
-    "SGD",
     "Linear",
+    "MLP",
     "Module",
+    "SGD",
     "Sequential",
     "cross_entropy",
     "functional",

@@ -166,6 +166,10 @@ def _dot(a: Any, b: Any) -> Any:
     return np.dot(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[1])
 
 
+def _pull_x(g: Any, weight: Any) -> Any:
+    return _dot(g, weight)
+
+
 def _pull_weight(g: Any, x: Any) -> Any:
     """Pull through ``x @ weight.T`` for the weight; `g` may have one more axis in front, a batch of cotangents."""
     if g.ndim == 2 == x.ndim:
@@ -177,8 +181,8 @@ def _pull_weight(g: Any, x: Any) -> Any:
 # With a bias the map is affine in x and in the weight: it does not push tangents.
 
 # fmt: off
-ag.rule(_product, lambda g, weight: _dot(g, weight), _pull_weight,              args="x weight", name="linear", linear=True)
-ag.rule(_affine,  lambda g, weight: _dot(g, weight), _pull_weight, lambda g: g, args="x weight bias", name="linear", batched=True)
+ag.rule(_product, _pull_x, _pull_weight,              args="x weight",      name="linear", linear=True)
+ag.rule(_affine,  _pull_x, _pull_weight, lambda g: g, args="x weight bias", name="linear", batched=True)
 # fmt: on
 
 

@@ -126,7 +126,7 @@ def _safe_square(a: Any, b: Any) -> Any:
 rule(
     np.where,
     None,
-    lambda g, c: present(where(c, g), c),
+    lambda g, c: present(where(c, g), lambda: np.not_equal(c, 0)),  # the condition may be any numbers
     lambda g, c: present(where(np.logical_not(c), g), np.logical_not(c)),
     args="c a b",
     elementwise=True,

@@ -81,7 +81,12 @@ def count_where(space: Any, axis: Any, where: Any, keepdims: bool) -> Any:
     return np.sum(np.broadcast_to(where, space.shape), axis=axis, keepdims=keepdims)
 
 
-# With NumPy's rarer keywords, NumPy computes; what ``where=`` leaves out is masked before, by a selection.
+def taken(g: Any, where: Any) -> Any:
+    """Return the cotangent of a reduction with ``where=``: absent where that leaves entries out."""
+    return g if where is True else present(np.where(where, g, g.dtype.type(0)), np.asarray(where, bool))
+
+
+# With NumPy's rarer keywords NumPy computes, so that the bits agree.
 
 
 @primitive
@@ -104,26 +109,17 @@ def mean_where(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = No
     return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
 
 
-def _total_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return unreduce(g, x_space, axis, keepdims)
+def _total_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+    return taken(unreduce(g, x_space, axis, keepdims), where)
 
 
 def _mean_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False, where: Any = True) -> Any:
-    return unreduce(g / count_where(x_space, axis, where, keepdims), x_space, axis, keepdims)
+    return taken(unreduce(g / count_where(x_space, axis, where, keepdims), x_space, axis, keepdims), where)
 
 
-rule(total_where, _total_pull, metadata="dtype where", linear=True, batched=True, carries=True, name="sum")
-rule(
-    total_from,
-    _total_pull,
-    lambda g: g,
-    args="x initial",
-    metadata="dtype where",
-    batched=True,
-    carries=True,
-    name="sum",
-)
-rule(mean_where, _mean_where_pull, metadata="dtype", linear=True, batched=True, name="mean")
+rule(total_where, _total_where_pull, metadata="dtype", linear=True, selects=True, batched=True, carries=True, name="sum")
+rule(total_from, _total_where_pull, lambda g: g, args="x initial", metadata="dtype", selects=True, batched=True, name="sum")
+rule(mean_where, _mean_where_pull, metadata="dtype", linear=True, selects=True, batched=True, name="mean")
 
 
 @composite(np.mean)
@@ -134,7 +130,7 @@ def _mean(
     if dtype is None and (where is _NoValue or where is True):
         return _to(out, mean(a, axis=axis, keepdims=keepdims))
     where = True if where is _NoValue else where
-    return _to(out, mean_where(_masked(a, where, 0), axis=axis, keepdims=keepdims, dtype=dtype, where=where))
+    return _to(out, mean_where(a, axis=axis, keepdims=keepdims, dtype=dtype, where=where))
 
 
 def _to(out: Any, result: Any) -> Any:
@@ -159,7 +155,7 @@ def _var(
         "keepdims": keepdims is not _NoValue and keepdims,
     }
     if where is not _NoValue and where is not True:
-        a, metadata["where"] = _masked(a, where, 0), where
+        metadata["where"] = where
     if mean is not _NoValue:
         return _to(out, variance_about(a, mean, **metadata))
     return _to(out, variance_where(a, **metadata) if "where" in metadata else variance(a, **metadata))
@@ -199,24 +195,25 @@ def _variance_where_pull(
     g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True
 ) -> Any:
     center = mean_where(x, axis=axis, keepdims=True, where=where)
-    return _variance_about_pull(g, x, center, axis, ddof, keepdims, where)
+    return taken(_slope_about(g, x, center, axis, ddof, keepdims, where), where)
 
 
-def _variance_about_pull(
-    g: Any, x: Any, center: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True
-) -> Any:
+def _slope_about(g: Any, x: Any, center: Any, axis: Any, ddof: float, keepdims: bool, where: Any) -> Any:
     scale = 2.0 / (count_where(x, axis, where, keepdims) - ddof)
     return unreduce(g * scale, x, axis, keepdims) * np.conjugate(_masked(x - center, where, 0))
 
 
-rule(variance_where, _variance_where_pull, batched=True, name="var")
+rule(variance_where, _variance_where_pull, selects=True, batched=True, name="var")
 rule(
     variance_about,
-    _variance_about_pull,
     lambda g, x, center, axis=None, ddof=0, keepdims=False, where=True: (
-        -_variance_about_pull(g, x, center, axis, ddof, keepdims, where)
+        taken(_slope_about(g, x, center, axis, ddof, keepdims, where), where)
+    ),
+    lambda g, x, center, axis=None, ddof=0, keepdims=False, where=True: (
+        -_slope_about(g, x, center, axis, ddof, keepdims, where)
     ),
     args="x center",
+    selects=True,
     batched=True,
     name="var",
 )
@@ -272,8 +269,8 @@ def _prod_pull(g: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def product_of_others(x: Any, axis: Any) -> Any:
     """Return, for every entry, the product of the others along `axis`: of those before times of those after."""
-    if 0 in x.shape:
-        return x
+    if x.size < 2:
+        return np.ones_like(x)
     axes = from_end(axis, len(x.shape))
     rest = tuple(a for a in range(-len(x.shape), 0) if a not in axes)
     order = tuple(a % len(x.shape) for a in rest + axes)
@@ -344,7 +341,6 @@ def _sum(
         return _to(out, total(a, axis=axis, keepdims=keepdims))
     where = True if where is _NoValue else where
     metadata = {"axis": axis, "keepdims": keepdims, "dtype": dtype, "where": where}
-    a = _masked(a, where, 0)
     return _to(out, total_where(a, **metadata) if initial is _NoValue else total_from(a, initial, **metadata))
 
 

@@ -21,14 +21,17 @@ def lead(g: Any, ndim: int) -> tuple[int, ...]:
 
 
 def _reshape_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None, order: str = "C") -> Any:
-    if order in ("C", "A", "K") or len(g.shape) > len(ans_space.shape):
-        if order == "F":
-            return np.stack([np.reshape(row, x_space.shape, order="F") for row in g])
-        return np.reshape(g, lead(g, len(ans_space.shape)) + tuple(x_space.shape))
-    return np.reshape(g, tuple(x_space.shape), order=order)
+    shape = tuple(x_space.shape)
+    if order == "C":
+        return np.reshape(g, lead(g, len(ans_space.shape)) + shape)
+    if len(g.shape) > len(ans_space.shape):
+        return np.stack([np.reshape(row, shape, order=order) for row in g])
+    return np.reshape(g, shape, order=order)
 
 
 def _reshape(x: Any, shape: Any = None, order: str = "C", copy: bool | None = None) -> Any:
+    if order == "A":  # only the values would tell the pullback which
+        raise TypeError("np.reshape with order='A' is refused for Tensors: write order='C' or order='F'")
     return np.reshape(x, shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
 
 
@@ -38,8 +41,10 @@ rule(np.reshape, _reshape_pull, compute=_reshape, params="a shape order copy", *
 @composite(np.ravel)
 def _ravel(a: Any, order: str = "C") -> Any:
     if order == "K":  # as the entries lie in memory
-        a = np.transpose(a, np.argsort([-abs(s) for s in a.strides], kind="stable"))
-    return np.reshape(a, -1, order="C" if order == "K" else order)
+        a, order = np.transpose(a, np.argsort([-abs(s) for s in a.strides], kind="stable")), "C"
+    elif order == "A":
+        order = "F" if a.flags.fnc else "C"
+    return np.reshape(a, -1, order=order)
 
 
 @composite(np.squeeze)

@@ -3,4 +3,4 @@
 from .linear import Linear
 from .sequential import MLP, Sequential
 
-__all__ = ["MLP", "Linear", "Sequential"]
+__all__ = ["Linear", "MLP", "Sequential"]

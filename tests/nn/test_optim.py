@@ -111,10 +111,8 @@ def test_parameters_are_updated_in_place_and_their_graphs_become_stale():
 def test_attaching():
     (p, q), optimizer = start(), nn.SGD(lr=0.1, momentum=0.9)
     assert optimizer.attach(t for t in (p, q, p)) is optimizer  # what is shared is updated once
-    assert optimizer.parameters == [p, q] or [t is s for t, s in zip(optimizer.parameters, (p, q), strict=True)] == [
-        True,
-        True,
-    ]
+    assert len(optimizer.parameters) == 2
+    assert optimizer.parameters[1] is q
     run(optimizer, (p, q), 1)
     np.testing.assert_allclose(p.data, np.array([1, -2]) - 0.1 * gradient(np.array([1.0, -2.0]), 3.0)[0])
     optimizer.attach([p, q])  # the velocity starts afresh
@@ -168,24 +166,33 @@ def test_settings_that_make_no_sense(settings, message):
         nn.SGD(**settings)
 
 
-@pytest.mark.parametrize(
-    ("make", "error", "message"),
-    [
-        (
-            lambda: ag.Tensor([1.0]),
-            TypeError,
-            r"takes parameters, such as model\.parameters\(\) or \[p\], not a Tensor",
-        ),
-        (lambda: nn.Linear(1, 1, rng=0), TypeError, r"such as model\.parameters\(\) or \[p\], not a Linear"),
-        (lambda: 0.1, TypeError, r"a learning rate is written lr=0\.1"),
-        (lambda: [], ValueError, "was given no parameters"),
-        (lambda: [ag.Tensor([1.0]), ag.Tensor([1.0j])], TypeError, r"parameter 1 of SGD is complex, of shape \(1,\)"),
-        (lambda: [ag.Tensor([1.0], requires_grad=False)], TypeError, "parameter 0 of SGD is not a tracked leaf"),
-        (lambda: [ag.Tensor([1.0]) * 2], TypeError, "not a tracked leaf"),
-        (lambda: [np.ones(2)], TypeError, "not a tracked leaf"),
-    ],
-)
-def test_what_cannot_be_trained(make, error, message):
+UNTRAINABLE = {
+    "a tensor": (
+        lambda: ag.Tensor([1.0]),
+        TypeError,
+        r"takes parameters, such as model\.parameters\(\) or \[p\], not a Tensor",
+    ),
+    "a module": (lambda: nn.Linear(1, 1, rng=0), TypeError, r"such as model\.parameters\(\) or \[p\], not a Linear"),
+    "a rate": (lambda: 0.1, TypeError, r"a learning rate is written lr=0\.1"),
+    "nothing": (list, ValueError, "was given no parameters"),
+    "complex": (
+        lambda: [ag.Tensor([1.0]), ag.Tensor([1.0j])],
+        TypeError,
+        r"parameter 1 of SGD is complex, of shape \(1,\)",
+    ),
+    "untracked": (
+        lambda: [ag.Tensor([1.0], requires_grad=False)],
+        TypeError,
+        "parameter 0 of SGD is not a tracked leaf",
+    ),
+    "a result": (lambda: [ag.Tensor([1.0]) * 2], TypeError, "not a tracked leaf"),
+    "an array": (lambda: [np.ones(2)], TypeError, "not a tracked leaf"),
+}
+
+
+@pytest.mark.parametrize("kind", UNTRAINABLE)
+def test_what_cannot_be_trained(kind):
+    make, error, message = UNTRAINABLE[kind]
     p, _ = start()
     optimizer = nn.SGD([p], lr=0.1)
     with pytest.raises(error, match=message):

@@ -9,6 +9,7 @@ This module knows no Tensor. A walk that is itself to be recorded gets `wrap(val
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -101,6 +102,7 @@ class Wide(Node):
 
     @property
     def parents(self) -> tuple[Node | None, ...]:
+        """Return the nodes of the operands, None for an operand that is not tracked."""
         return self.sources
 
     def space(self, k: int) -> Any:
@@ -113,11 +115,12 @@ class Wide(Node):
         return [s or a for s, a in zip(self.sources, self.args, strict=True)]
 
     def release(self) -> None:
-        self.args = self.ans = None  # type: ignore[assignment]
+        """Let go of the values kept for the pullbacks."""
+        self.args, self.ans = (), None
 
 
 class Leaf(Node):
-    """Where gradients accumulate. It outlives the graphs recorded from it; `updated` is the moment of its last change."""
+    """Where gradients accumulate. It outlives graphs recorded from it; `updated` is the moment of its last change."""
 
     __slots__ = ("grad", "name", "updated")
 
@@ -134,68 +137,48 @@ class Leaf(Node):
 class Live:
     """A node seen by a recorded walk: the same attributes, with kept values wrapped, so that they have gradients."""
 
-    __slots__ = ("_wrap", "kwargs", "node", "p", "q")
+    __slots__ = ("node", "wrap")
 
     def __init__(self, node: Any, wrap: Wrap) -> None:
         self.node = node
-        self._wrap = wrap
-        if node.op.wide:
-            self.kwargs = node.kwargs
-        else:
-            self.p, self.q = node.p, node.q
+        self.wrap = wrap
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what is not a kept value from the node itself: spaces, metadata, parents."""
+        return getattr(self.node, name)
 
     @property
     def a(self) -> Any:
-        return self._wrap(self.node.a, self.p)
+        """The first operand of a narrow operation."""
+        return self.wrap(self.node.a, self.node.p)
 
     @property
     def b(self) -> Any:
-        return self._wrap(self.node.b, self.q)
-
-    @property
-    def ans(self) -> Any:
-        if self.node.op.outputs:
-            return tuple(self._wrap(y, Pick(self.node, k)) for k, y in enumerate(self.node.ans))
-        return self._wrap(self.node.ans, self.node)
+        """The second one."""
+        return self.wrap(self.node.b, self.node.q)
 
     @property
     def args(self) -> tuple[Any, ...]:
-        n = self.node
-        return tuple(self._wrap(a, s) for a, s in zip(n.args, n.sources, strict=True))
+        """The operands of a wide operation."""
+        return tuple([self.wrap(a, s) for a, s in zip(self.node.args, self.node.sources, strict=True)])
 
     @property
-    def shape(self) -> Any:
-        return self.node.shape
-
-    @property
-    def dtype(self) -> Any:
-        return self.node.dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.node.shape)
-
-    @property
-    def size(self) -> int:
-        return int(self.node.size)
-
-    def space(self, k: int) -> Any:
-        return self.node.space(k)
-
-    @property
-    def spaces(self) -> list[Any]:
-        return self.node.spaces  # type: ignore[no-any-return]
+    def ans(self) -> Any:
+        """The result, or the results."""
+        if self.node.op.outputs:
+            return tuple([self.wrap(y, Pick(self.node, k)) for k, y in enumerate(self.node.ans)])
+        return self.wrap(self.node.ans, self.node)
 
 
-def _unpicked(g: Any) -> Any:
+def _unpicked(*_: Any) -> Any:
     raise AssertionError("a pick is walked by the sweep itself")
 
 
-PICK = Op(_unpicked, (lambda g: g,), name="pick")
+PICK = Op(_unpicked, (same,), name="pick")
 PICK.special = True
 
 
-def Pick(node: Wide, k: int) -> Node:  # noqa: N802  (makes a node)
+def Pick(node: Wide, k: int) -> Node:
     """Return the node of result `k` of an operation with several."""
     shape, dtype = node.shape[k], node.dtype[k]
     return Node(PICK, tick(), shape, dtype, node, None, k, None, None)
@@ -250,16 +233,16 @@ def order(roots: Sequence[Node], targets: Any = None) -> list[Node]:
 
 def refuse_stale(path: Sequence[Node]) -> None:
     """Raise if a leaf has been given new values since one of these operations used it."""
-    updated = [n for n in path if n.op is None and n.updated]  # type: ignore[attr-defined]
+    updated = [n for n in path if isinstance(n, Leaf) and n.updated]
     if not updated or updated[-1] is path[-1]:
         return
     first = next(n.seq for n in path if n.op is not None)
-    stale = {n for n in updated if n.updated > first}  # type: ignore[attr-defined]
+    stale = {n for n in updated if n.updated > first}
     for node in path if stale else ():
         for p in node.parents:
-            if p in stale and p.updated > node.seq:  # type: ignore[attr-defined]
+            if isinstance(p, Leaf) and p in stale and p.updated > node.seq:
                 raise GraphError(
-                    f"{p.name or 'a Tensor'} of shape {p.shape} was updated after {node.op.name} had used it, so the "  # type: ignore[union-attr]
+                    f"{p.name or 'a Tensor'} of shape {p.shape} was updated after {node.op.name} had used it, so the "
                     f"gradient would belong to other values; call backward() before updating, or compute the loss again"
                 )
 
@@ -274,8 +257,8 @@ def pull_back(
 ) -> dict[Node, Any]:
     """Return the cotangents of targets (of all leaves, if None) from cotangents of results.
 
-    `wrap` records the sweep itself; `free` lets go of kept values on the way; with `lead=1` every cotangent has one more
-    axis in front: a batch of sweeps in one.
+    `wrap` records the sweep itself; `free` lets go of kept values on the way; with `lead=1` every cotangent has one
+    more axis in front: a batch of sweeps in one.
     """
     path = order(list(seeds), targets)
     if targets is None:
@@ -414,7 +397,7 @@ class _Sweep:
     def _pull(self, op: Op, i: int, g: Any, view: Any) -> Any:
         """Call one pullback, row by row if it cannot take a batch."""
         pull = op.pulls[0 if op.variadic else i]
-        call = (lambda g: pull(g, view, i)) if op.variadic else (lambda g: pull(g, view))  # type: ignore[misc]
+        call: Callable[[Any], Any] = functools.partial(_call_pull, pull, view, i if op.variadic else None)
         if not self.lead or op.batched:
             return call(g)
         rows = [call(tuple(y[r] for y in g) if isinstance(g, tuple) else g[r]) for r in range(_rows(g))]
@@ -496,7 +479,7 @@ class _Sweep:
             self.add(p, project(gp, p, self.lead))
 
     def hand_over(self, node: Node, p: Node, g: Any, hole: Any) -> None:
-        """Pass the cotangent of an assignment on to the array assigned to, with nothing at `hole`; in place if it is ours."""
+        """Pass the cotangent of an assignment on to the array assigned to, zero at `hole`; in place if it is ours."""
         if self.useful is not None and p not in self.useful:
             return
         g = g if node in self.owned else np.array(g)
@@ -524,7 +507,7 @@ class _Sweep:
             slots[node.a] = g if slots[node.a] is None else slots[node.a] + g
 
     def _checked(self, gp: Any, p: Node) -> Any:
-        """Refuse what a user's rule must not return; copy the rest, since it may be an array that the user still holds."""
+        """Refuse what a user's rule must not return; copy the rest: the user may still hold it."""
         if isinstance(gp, int | float | complex):
             gp = np.asarray(gp)[()]
         if not hasattr(gp, "dtype") or not hasattr(gp, "shape"):
@@ -568,6 +551,10 @@ def project_mask(mask: Any, space: Any, lead: int, like: Any) -> Any:
         mask = np.any(mask, axis=tuple(range(lead, lead + extra)))
     stretched = tuple(lead + i for i, n in enumerate(space.shape) if n == 1 != mask.shape[lead + i])
     return np.any(mask, axis=stretched, keepdims=True) if stretched else mask
+
+
+def _call_pull(pull: Any, view: Any, i: int | None, g: Any) -> Any:
+    return pull(g, view) if i is None else pull(g, view, i)
 
 
 def _rows(g: Any) -> int:

@@ -34,6 +34,9 @@ class Note:
         self.sums: tuple[tuple[Any, int], ...] = ()
 
 
+NOTHING = Note()
+
+
 def annotate(
     state: State, t: Any, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None = None
 ) -> None:
@@ -90,10 +93,11 @@ def checksum(a: Any) -> int:
 
 def refuse_changed(node: Any) -> None:
     """Raise if an array that the tape keeps has been written into since it was recorded."""
-    note = getattr(node, "note", None)
-    for a, before in note.sums if note is not None else ():
+    note = getattr(node, "note", NOTHING)
+    for a, before in note.sums:
         if checksum(a) != before:
             raise GraphError(
-                f"an array of shape {a.shape} was changed after {node.op.name} had used it (at {note.line}), so its gradient would be "
+                f"an array of shape {a.shape} was changed after {node.op.name} had used it (at "
+                f"{note.line}), so its gradient would be "
                 f"wrong; pass a copy, or call backward() before changing it"
             )

@@ -1,7 +1,7 @@
-"""NumPy's calls, sorted: which row of the table a function stands for, which of its arguments are arrays, which metadata.
+"""NumPy's calls, sorted: which row of the table a function stands for, and which of its arguments are arrays.
 
-`call` serves ``__array_function__``, `call_ufunc` serves ``__array_ufunc__`` in all its ways. A function is ruled, composed,
-constant or refused; anything else is an error that says how to add a rule. Never an array of objects.
+`call` serves ``__array_function__``, `call_ufunc` serves ``__array_ufunc__`` in all its ways. A function is ruled,
+composed, constant or refused; anything else is an error that says how to add a rule. Never an array of objects.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, Op
 from .state import PLAIN
 
 ndarray = np.ndarray
+WITH_NUMBER: dict[Any, Op] = ops.elementwise.WITH_NUMBER
 
 
 def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -38,7 +39,7 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 def narrow(op: Op, args: tuple[Any, ...]) -> Any:
     """Record a narrow operation called by its function."""
     if len(args) == 2:
-        if op.fn in ops.elementwise.WITH_NUMBER:
+        if op.fn in WITH_NUMBER:
             return extreme(op, *args)
         return record2(op, op.compute, *args) if any(type(a) is recording.Tensor for a in args) else op.compute(*args)
     return record1(op, op.compute, args[0])
@@ -54,7 +55,7 @@ def extreme(op: Op, a: Any, b: Any) -> Any:
         and type(b._data) is ndarray
         and state_now().recorder is None
     ):
-        return record_wide1(ops.elementwise.WITH_NUMBER[op.fn], b, {"bound": operand(a, b._data)})
+        return record_wide1(WITH_NUMBER[op.fn], b, {"bound": operand(a, b._data)})
     return record2(op, op.fn, a, b)
 
 
@@ -194,7 +195,8 @@ def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, value: Any) -> None:
     """Apply ``np.add.at(t, index, value)``: repeated indices accumulate."""
     if ufunc not in (np.add, np.subtract) or not isinstance(t, recording.Tensor):
         raise TypeError(
-            f"np.{ufunc.__name__}.at is refused for Tensors, but for np.add.at(t, ...) and np.subtract.at(t, ...) with a Tensor t"
+            f"np.{ufunc.__name__}.at is refused for Tensors, but for np.add.at(t, ...) and "
+            "np.subtract.at(t, ...) with a Tensor t"
         )
     where = plain_index(index)
     shape = np.shape(t._data[where])

@@ -134,9 +134,7 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
     else:
         by_value, _, kans = op.plan(1, 1)
         dtype = float64 if type(ans) is float64 else ans.dtype
-        t._node = Wide(
-            op, tick(), ans.shape, dtype, (p,), (x if by_value else None,), ans if kans else None, kwargs
-        )
+        t._node = Wide(op, tick(), ans.shape, dtype, (p,), (x if by_value else None,), ans if kans else None, kwargs)
     if state is not PLAIN and state.noted:
         annotate(state, t, op, (a,), kwargs)
     return t
@@ -279,7 +277,8 @@ def plain(a: Any) -> Any:
         raise TypeError(f"a {type(a).__name__} is neither a number nor an array")
     if found.dtype == object:
         raise TypeError(
-            f"{type(a).__name__} holds Python objects, not numbers; join Tensors with np.stack([...]) or np.concatenate([...])"
+            f"{type(a).__name__} holds Python objects, not numbers; join Tensors with np.stack([...]) or "
+            "np.concatenate([...])"
         )
     return found if found.shape else found[()]
 

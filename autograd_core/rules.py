@@ -93,8 +93,8 @@ class Op:
         trusted: bool | None = None,
     ) -> None:
         self.fn = fn
-        self.name: str = name or getattr(fn, "__name__", repr(fn))
-        self.compute = compute or getattr(fn, "__wrapped__", fn)
+        self.name: str = name or str(getattr(fn, "__name__", repr(fn)))
+        self.compute: Any = compute or getattr(fn, "__wrapped__", fn)
         self.args = tuple(args.replace(",", " ").split()) if args else NAMES.get(len(pulls), ())
         self.variadic = variadic
         self.joint = joint
@@ -131,7 +131,7 @@ class Op:
             or None in pulls
         )
         self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
-        self.pulls = tuple(p and _adapt(self, p, i) for i, p in enumerate(pulls))
+        self.pulls: tuple[Any, ...] = tuple(p and _adapt(self, p) for p in pulls)
         self.blind = 0 if variadic or joint else sum(1 << i for i, p in enumerate(pulls) if p is None)
         self.plans: dict[tuple[int, int], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
         self.keeps = () if self.wide else tuple(self._narrow_plan(mask) for mask in range(4))
@@ -146,7 +146,8 @@ class Op:
     def plan(self, mask: int, n: int) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
         """Return what to keep of `n` arguments of which those in `mask` (bits) are tracked.
 
-        The numbers of those kept by value, of those kept as a space (where no node tells it), and whether the result is.
+        The numbers of those kept by value, of those kept as a space (where no node tells it), and whether the result
+        is kept.
         """
         if (found := self.plans.get((mask, n))) is not None:
             return found
@@ -179,13 +180,14 @@ class Op:
 
 
 def _ordered_names(pull: Pull) -> tuple[str, ...]:
-    """Return the names of a pullback's parameters; from its code, since `inspect` takes a fifth of NumPy's import time."""
+    """Return the names of a pullback's parameters, from its code: `inspect` takes a fifth of NumPy's import time."""
     code = getattr(pull, "__code__", None)
     if code is None:
         import inspect
 
         return tuple(inspect.signature(pull).parameters)
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]  # type: ignore[no-any-return]
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return names
 
 
 def _names(pull: Pull) -> frozenset[str]:
@@ -194,13 +196,14 @@ def _names(pull: Pull) -> frozenset[str]:
     return frozenset(_ordered_names(pull))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _compiled(source: str) -> Callable[..., Any]:
-    return eval(source)  # type: ignore[no-any-return]
+    made: Callable[..., Any] = eval(source)
+    return made
 
 
-def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
-    """Compile ``lambda g, n: pull(g, n.ans, ...)``: one call hands a pullback what it names, from a node or a live view."""
+def _adapt(op: Op, pull: Pull) -> Callable[[Any, Any], Any]:
+    """Compile ``lambda g, n: pull(g, n.ans, ...)``, which hands a pullback what it names from a node or a live view."""
     if pull is same:
         return same
     where = {"ans": "n.ans", "ans_space": "n", "i": "i", "spaces": "n.spaces", "values": "n.args", "g": "g"}
@@ -216,7 +219,8 @@ def _adapt(op: Op, pull: Pull, i: int) -> Callable[[Any, Any], Any]:
         )
     head = "lambda g, n, i" if op.variadic else "lambda g, n"
     make = _compiled(f"lambda pull: {head}: pull({', '.join(['g', *handed])})")
-    return make(pull)  # type: ignore[no-any-return]
+    adapted: Callable[[Any, Any], Any] = make(pull)
+    return adapted
 
 
 def same(g: Any, _: Any = None) -> Any:

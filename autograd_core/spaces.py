@@ -1,6 +1,7 @@
 """Shapes and dtypes of values, and the one place where broadcasting and promotion are undone.
 
-Everything here works on anything that speaks NumPy's protocols, so it may itself stand on a tape. Imports nothing of ours.
+Everything here works on anything that speaks NumPy's protocols, so it may itself stand on a tape. Imports nothing of
+ours.
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ def unreduce(g: Any, space: Any, axis: Any = None, keepdims: bool = False) -> An
     g = np.reshape(g, g.shape[:lead] + reduced)
     shape = g.shape[:lead] + tuple(space.shape)
     if type(g) is np.ndarray and g.flags.c_contiguous:
-        strides = tuple([0 if m == 1 and m != n else s for m, n, s in zip(g.shape, shape, g.strides, strict=True)])
-        return np.ndarray(shape, g.dtype, g, 0, strides)
+        steps = tuple([0 if m == 1 and m != n else s for m, n, s in zip(g.shape, shape, g.strides, strict=True)])
+        return np.ndarray(shape, g.dtype, g, 0, steps)
     return np.broadcast_to(g, shape)
 
 

@@ -16,7 +16,7 @@ class Recorder(Protocol):
     """What a recorder must offer; it is told of every operation, tracked or not, in the order of execution."""
 
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
-        """Note that ``ans = fn(*args, **kwargs)`` has been computed; operands and results are Tensors where recorded."""
+        """Note that ``ans = fn(*args, **kwargs)`` has been computed; what is recorded comes as Tensors."""
 
 
 class State:
@@ -78,7 +78,7 @@ def switched(**changes: Any) -> Iterator[State]:
 
 
 class deeper:
-    """Run a block inside one more transform, recording: `switched(grad=True, depth=depth + 1)` in a third of the time."""
+    """Run a block inside one more transform, recording: as `switched` would, in a third of the time."""
 
     __slots__ = ("token",)
 

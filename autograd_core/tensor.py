@@ -87,13 +87,15 @@ class Tensor:
     ) -> None:
         if isinstance(data, Tensor) and data._node is not None:
             raise TypeError(
-                "Tensor(t) of a tracked Tensor would lose its gradient: write t.copy() to stay connected, t.detach() not to"
+                "Tensor(t) of a tracked Tensor would lose its gradient: write t.copy() to stay connected, "
+                "t.detach() not to"
             )
         value = np.array(strip(data) if isinstance(data, Tensor) else data, dtype=dtype)
         kind = value.dtype.kind
         if kind not in "biufc":
             raise TypeError(
-                f"a Tensor holds numbers, {type(data).__name__} gave dtype {value.dtype}; join Tensors with np.stack([...])"
+                f"a Tensor holds numbers, {type(data).__name__} gave dtype {value.dtype}; join Tensors "
+                "with np.stack([...])"
             )
         if requires_grad and kind not in "fc":
             raise TypeError(
@@ -215,7 +217,8 @@ class Tensor:
         node = self._node
         if node is None:
             raise GraphError(
-                "backward() from a Tensor that depends on no tracked Tensor: was it computed under no_grad() or from .data?"
+                "backward() from a Tensor that depends on no tracked Tensor: was it computed under "
+                "no_grad() or from .data?"
             )
         state = state_now()
         live = state.recorder is not None
@@ -246,7 +249,8 @@ class Tensor:
         if type(self._node) is Leaf:
             if state_now().grad:
                 raise GraphError(
-                    f"in-place change of {self._label()}, a leaf: its gradient would be lost. To update a parameter write p.data -= ... or "
+                    f"in-place change of {self._label()}, a leaf: its gradient would be lost. To update a "
+                    "parameter write p.data -= ... or "
                     f"p.assign(...); to compute, start from y = x.copy()"
                 )
             self.assign(other)
@@ -257,13 +261,13 @@ class Tensor:
         if value.dtype != self.dtype:
             if not np.can_cast(value.dtype, self.dtype, "same_kind"):
                 raise TypeError(f"an in-place operation cannot turn {self.dtype} into {value.dtype}")
-            other = np.astype(other, self.dtype) if type(other) is Tensor else value.astype(self.dtype)
+            other = other.astype(self.dtype) if type(other) is Tensor else value.astype(self.dtype)
             value = other._data if type(other) is Tensor else other
         self._data = value
         self._node = other._node if type(other) is Tensor else None
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        """Assign into a copy that takes the place of the old value; into the old one itself if nobody else can see it."""
+        """Assign into a copy that takes the place of the old value; into that itself if nobody else can see it."""
         node, old, state = self._node, self._data, state_now()
         self._refuse_assignment(state)
         where = plain_index(index)
@@ -300,17 +304,21 @@ class Tensor:
         if node is None or node.op is not None:
             if node is not None and not state.grad:
                 raise GraphError(
-                    f"assignment into the result of {node.op.name} under no_grad() would lose its gradient: use t.detach().copy()"
+                    f"assignment into the result of {node.op.name} under no_grad() would lose its "
+                    "gradient: use t.detach().copy()"
                 )
             if type(self._data) is ndarray and self._data.base is not None and (node is None or node.op.carries):
                 raise GraphError(
-                    "assignment through a view would not reach the Tensor it was taken from, as it would in NumPy: write "
+                    "assignment through a view would not reach the Tensor it was taken from, as it would "
+                    "in NumPy: write "
                     "y[index] = value on the Tensor itself, or v = v.copy() first if only the view shall change"
                 )
         elif state.grad:
             raise GraphError(
-                f"assignment into {self._label()}, a leaf: its gradient would be lost. Start from y = x.copy(), build in "
-                f"y = Tensor(np.zeros(shape), requires_grad=False), or update a parameter by p.data[index] = ... or p.assign(...)"
+                f"assignment into {self._label()}, a leaf: its gradient would be lost. Start from y = "
+                "x.copy(), build in "
+                "y = Tensor(np.zeros(shape), requires_grad=False), or update a parameter by p.data[index] "
+                "= ... or p.assign(...)"
             )
 
     def fill(self, value: Any) -> None:
@@ -433,7 +441,8 @@ class Tensor:
         self._not_recorded(what)
         if self._node is not None:
             raise TypeError(
-                f"{what} of a tracked Tensor would silently lose its gradient; use .item() for a Python number, .data for the array, "
+                f"{what} of a tracked Tensor would silently lose its gradient; use .item() for a Python "
+                "number, .data for the array, "
                 f".detach() for an untracked Tensor"
             )
 
@@ -534,7 +543,7 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes."""
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._data.shape
 
     @property
     def dtype(self) -> Any:
@@ -544,20 +553,20 @@ class Tensor:
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._data.ndim
 
     @property
     def size(self) -> int:
         """Number of entries."""
-        return self._data.size  # type: ignore[no-any-return]
+        return self._data.size
 
     @property
-    def T(self) -> Any:  # noqa: N802  (NumPy's name)
+    def T(self) -> Any:
         """The axes in reverse order."""
         return np.transpose(self)
 
     @property
-    def mT(self) -> Any:  # noqa: N802  (NumPy's name)
+    def mT(self) -> Any:
         """The last two axes swapped."""
         return np.matrix_transpose(self)
 
@@ -574,9 +583,9 @@ class Tensor:
     @property
     def flat(self) -> Any:
         """An iterator over the entries."""
-        return iter(self.ravel())
+        return iter(self.reshape(-1))
 
-    def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
+    def reshape(self, *shape: Any, order: Any = "C") -> Any:
         """Return the entries in another shape."""
         return record(RULES[np.reshape], (self,), {"shape": shape[0] if len(shape) == 1 else shape, "order": order})
 
@@ -594,7 +603,7 @@ class Tensor:
 
     def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
         """Return the entries in another dtype; the gradient comes back in this one."""
-        return np.astype(self, np.dtype(dtype))
+        return record(RULES[np.astype], (self,), {"dtype": np.dtype(dtype)})
 
     def conj(self) -> Any:
         """Return the complex conjugate."""
@@ -623,7 +632,8 @@ def _method(name: str) -> Any:
 
 
 for _name in (
-    "all any argmax argmin argpartition argsort choose clip cumprod cumsum diagonal dot max mean min nonzero prod ravel "
+    "all any argmax argmin argpartition argsort choose clip cumprod cumsum diagonal dot max mean min "
+    "nonzero prod ravel "
     "repeat round searchsorted squeeze std sum swapaxes take trace var"
 ).split():
     setattr(Tensor, _name, _method(_name))
@@ -662,7 +672,8 @@ def _seed(t: Tensor, gradient: Any) -> Any:
     if gradient is None:
         if value.size != 1:
             raise ValueError(
-                f"backward() of a Tensor of shape {t.shape} needs gradient=, an array of that shape; or reduce it first, for example with np.sum"
+                f"backward() of a Tensor of shape {t.shape} needs gradient=, an array of that shape; or "
+                "reduce it first, for example with np.sum"
             )
         return float64(1.0) if type(value) is float64 else np.ones(value.shape, value.dtype)[()]
     gradient = gradient if type(gradient) is Tensor else plain(gradient)

@@ -76,7 +76,7 @@ def _tracked(leaf: Any) -> bool:
 def _enter(leaf: Any, name: str) -> Tensor:
     """Return a Tensor with a node of its own, connected to where the value came from."""
     source = leaf._node if type(leaf) is Tensor else None
-    value = leaf if type(leaf) is np.ndarray and leaf.shape else np.asarray(plain(leaf))[()]
+    value: Any = leaf if type(leaf) is np.ndarray and leaf.shape else np.asarray(plain(leaf))[()]
     if value.dtype.kind not in "fc":
         raise TypeError(
             f"{name} needs floats or complex numbers, an argument has dtype {value.dtype}: write np.asarray(x, float)"
@@ -118,7 +118,8 @@ def _seed_of_scalar(run: _Entered, name: str) -> list[Any]:
     r = run.results[0]
     if np.size(plain(r)) != 1:
         raise TypeError(
-            f"{name} needs a scalar result, the function returned shape {np.shape(plain(r))}; use jacobian, vjp or elementwise_grad"
+            f"{name} needs a scalar result, the function returned shape {np.shape(plain(r))}; use "
+            "jacobian, vjp or elementwise_grad"
         )
     if np.iscomplexobj(plain(r)):
         raise TypeError(
@@ -240,7 +241,7 @@ def elementwise_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...], **kwargs: Any) -> tuple[Any, Any]:
+def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Return ``f(*primals)`` and its directional derivative.
 
     Examples

@@ -131,32 +131,30 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return _product(x, weight) if bias is None else _affine(x, weight, bias)
 
 
-@ag.primitive
-def _product(x: Any, weight: Any) -> Any:
-    if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(_misfit(x, weight))
+def _multiply(x: Any, weight: Any) -> Any:
+    if x.ndim == 2 == weight.ndim and x.shape[1] == weight.shape[1]:
+        return x.dot(weight.T)
+    if weight.ndim != 2:
+        raise ValueError(f"linear needs a weight of shape (n_out, n_in), not {weight.shape}")
+    if x.shape[-1:] != weight.shape[1:]:
+        wanted = f"(..., {weight.shape[1]})"
+        raise ValueError(f"linear with a weight of shape {weight.shape} needs x of shape {wanted}, not {x.shape}")
     return _dot(x, weight.T)
+
+
+_product = ag.primitive(_multiply)
 
 
 @ag.primitive
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(_misfit(x, weight))
-    if bias.shape != weight.shape[:1]:
-        raise ValueError(
-            f"linear with a weight of shape {weight.shape} needs a bias of shape {weight.shape[:1]}, not {bias.shape}"
-        )
-    y = _dot(x, weight.T)
+    y = _multiply(x, weight)
+    if bias.shape != y.shape[-1:]:
+        n = y.shape[-1]
+        raise ValueError(f"linear with a weight of shape {weight.shape} needs a bias of shape ({n},), not {bias.shape}")
     if bias.dtype is not y.dtype:
         return y + bias
     y += bias
     return y
-
-
-def _misfit(x: Any, weight: Any) -> str:
-    if weight.ndim != 2:
-        return f"linear needs a weight of shape (n_out, n_in), not {weight.shape}"
-    return f"linear with a weight of shape {weight.shape} needs x of shape (..., {weight.shape[1]}), not {x.shape}"
 
 
 def _dot(a: Any, b: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_core.ops import elementwise, index, products, reduce
+from autograd_core.ops import elementwise, index, norms, products, reduce
 
 INF, NAN = np.inf, np.nan
 EDGES = np.array([0.0, -0.0, 1.0, -1.0, INF, -INF, NAN])
@@ -501,4 +501,61 @@ COMPOSITE_SAMPLES |= {
     np.fliplr: calls(((2, 3),), ((1, 2, 2),)),
     np.flipud: calls(((2, 3),), ((3,),)),
     np.rot90: calls(((2, 3),), ((2, 3), 2), ((2, 3), -1), ((2, 1, 3), 1, (2, 0)), ((2, 3), {"k": 4})),
+}
+
+# --- linear algebra ---------------------------------------------------------------------------------------------------
+
+
+def definite(a):
+    """Make a positive definite matrix of any square one."""
+    return (a @ np.conjugate(np.swapaxes(a, -1, -2)) + 2 * np.eye(a.shape[-1], dtype=a.dtype),)
+
+
+def regulars(*shapes, **kwargs):
+    """Samples of a function of a regular matrix and, where a second shape is given, of another array."""
+
+    def samples(rng):
+        for a, *b in shapes:
+            yield S(regular(rng, a), *(normal(rng, shape) for shape in b), **kwargs)
+
+    return samples
+
+
+square = [((3, 3),), ((2, 2, 2),), ((1, 1),), ((0, 2, 2),)]
+singular = [np.ones((3, 3)), np.zeros((2, 2)), np.diag([2.0, 0.0, 0.0]), np.stack([np.eye(2), np.ones((2, 2))])]
+SAMPLES |= {
+    np.linalg.inv: regulars(*square),
+    np.linalg.solve: regulars(((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 2, 2), (2, 2, 1)), ((2, 2, 2), (2,)), ((2, 2), (3, 2, 1)), ((2, 2), (2, 0))),
+    np.linalg.det: also(regulars(*square), *(S(a) for a in singular)),
+    np.linalg.slogdet: also(regulars(*square), S(np.array([[0.0, 1.0], [2.0, 0.3]])), rough(np.ones((2, 2)))),
+    np.linalg.cholesky: lambda rng: iter([
+        *(through(definite, normal(rng, shape)) for (shape,) in square), through(definite, normal(rng, (2, 2)), upper=True),
+    ]),
+    norms.euclidean: also(reduction(normal), rough(np.zeros((2, 3)), axis=1)),
+    norms.p_norm: also(
+        calls(((2, 3), {"ord": 3, "axis": -1}), ((2, 3), {"ord": 1.5, "axis": 0, "keepdims": True}), ((3,), {"ord": -2, "axis": 0}), draw=nonzero),
+        rough(np.zeros((2, 3)), ord=3, axis=1),
+    ),
+}
+vector_norms = [((3,),), ((2, 3), {"axis": 1}), *(((2, 3), {"axis": 1, "ord": p, "keepdims": p < 0}) for p in (0, 1, 2, 3, -1, INF, -INF))]
+matrix_norms = [((2, 3),), *(((2, 3, 2), {"ord": p, "axis": (0, 2)}) for p in ("fro", 1, -1, INF, -INF)), ((3, 3), 1), ((2, 2), "fro", (1, 0), True)]
+COMPOSITE_SAMPLES |= {
+    np.linalg.norm: also(calls(*vector_norms, *matrix_norms, ((2, 3, 2),), ((),), draw=nonzero), rough(np.zeros((2, 2))), rough(np.array([1.0, -1.0]), INF)),
+    np.linalg.vector_norm: calls(*vector_norms, ((2, 3),), ((2, 3, 2), {"axis": (0, -1), "ord": 1, "keepdims": True}), draw=nonzero),
+    np.linalg.matrix_norm: calls(((2, 3),), ((2, 3, 2), {"ord": 1, "keepdims": True}), draw=nonzero),
+    np.linalg.matrix_power: lambda rng: iter([S(regular(rng, (2, 2)), n) for n in (0, 1, 2, 3, 5, -1, -2)] + [S(normal(rng, (2, 2, 2)), 4)]),
+    np.linalg.multi_dot: lists(([(2, 3), (3, 2)],), ([(2, 3), (3, 4), (4, 1)],), ([(3,), (3, 2), (2, 2), (2,)],), ([(3,), (3, 2), (2, 3)],)),
+    np.linalg.tensorinv: lambda rng: iter([S(regular(rng, (4, 4)).reshape(2, 2, 4), ind=2), S(regular(rng, (4, 4)).reshape(4, 2, 2), ind=1)]),
+    np.linalg.tensorsolve: lambda rng: iter([
+        S(regular(rng, (4, 4)).reshape(2, 2, 4), normal(rng, (2, 2))), S(regular(rng, (4, 4)).reshape(2, 4, 2).copy(), normal(rng, (4,)), axes=(0,)),
+    ]),
+    np.cross: pairs(((3,), (3,)), ((2, 3), (3,)), ((3, 2), (3, 2), {"axis": 0}), ((2, 3), (3, 2), {"axisb": 0, "axisc": 0})),
+    np.linalg.cross: pairs(((3,), (3,)), ((3, 2), (3, 2), {"axis": 0})),
+    np.linalg.matmul: pairs(*matrices),
+    np.linalg.matrix_transpose: calls(((2, 3),), ((2, 3, 1),)),
+    np.linalg.tensordot: pairs(*kernels),
+    np.linalg.vecdot: pairs(((3,), (3,)), ((3, 2), (3, 2), {"axis": 0})),
+    np.linalg.diagonal: calls(((3, 3),), ((2, 3, 2), {"offset": -1})),
+    np.linalg.trace: calls(((3, 3),), ((2, 3, 2), {"offset": 1})),
+    np.linalg.outer: pairs(((2,), (3,))),
 }

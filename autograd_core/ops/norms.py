@@ -26,9 +26,7 @@ def euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _euclidean_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    flat = ans == 0
-    weight = np.where(flat, ans.dtype.type(0), g / np.where(flat, ans.dtype.type(1), ans))
-    return unreduce(weight, x, axis, keepdims) * _conj(x)
+    return unreduce(g / np.where(ans == 0, np.inf, ans), x, axis, keepdims) * _conj(x)
 
 
 rule(euclidean, _euclidean_pull, batched=True)

@@ -226,7 +226,7 @@ rule(np.triu, lambda g, k=0: np.triu(g, k), params="m k", **MOVES)
 rule(
     np.copy,
     lambda g: g,
-    compute=lambda x, order="K", subok=False: np.array(x, order=order, copy=True),
+    compute=lambda x, order="K", subok=False: x.copy(order),
     params="a order subok",
     metadata="order",
     **MOVES,

@@ -33,7 +33,7 @@ def count(space: Any, axis: Any) -> int:
 
 
 @primitive
-def total(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def total(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the sum; the same bits as `numpy.sum`, without its wrappers."""
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
@@ -49,7 +49,7 @@ rule(
 
 
 @primitive
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def mean(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the mean; the same bits as `numpy.mean` in half of its time."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
         return np.mean(x, axis=axis, keepdims=keepdims)
@@ -90,30 +90,30 @@ def taken(g: Any, where: Any) -> Any:
 
 
 @primitive
-def total_where(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None, where: Any = True) -> Any:
+def total_where(x: Any, axis: Any = None, keepdims: Any = False, dtype: Any = None, where: Any = True) -> Any:
     """Return the sum of some entries, in some dtype."""
     return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
 
 
 @primitive
 def total_from(
-    x: Any, initial: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None, where: Any = True
+    x: Any, initial: Any, axis: Any = None, keepdims: Any = False, dtype: Any = None, where: Any = True
 ) -> Any:
     """Return the sum that starts with `initial`."""
     return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @primitive
-def mean_where(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None, where: Any = True) -> Any:
+def mean_where(x: Any, axis: Any = None, keepdims: Any = False, dtype: Any = None, where: Any = True) -> Any:
     """Return the mean of some entries, in some dtype."""
     return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
 
 
-def _total_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+def _total_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: Any = False, where: Any = True) -> Any:
     return taken(unreduce(g, x_space, axis, keepdims), where)
 
 
-def _mean_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False, where: Any = True) -> Any:
+def _mean_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: Any = False, where: Any = True) -> Any:
     return taken(unreduce(g / count_where(x_space, axis, where, keepdims), x_space, axis, keepdims), where)
 
 
@@ -162,12 +162,12 @@ def _var(
 
 
 @primitive
-def variance(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+def variance(x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
     """Return the variance, as `numpy.var` has it."""
     return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
-def _variance_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+def _variance_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
     deviation = x - mean(x, axis=axis, keepdims=True)
     if deviation.dtype.kind == "c":
         deviation = np.conjugate(deviation)
@@ -178,21 +178,21 @@ rule(variance, _variance_pull, batched=True, name="var")
 
 
 @primitive
-def variance_where(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True) -> Any:
+def variance_where(x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False, where: Any = True) -> Any:
     """Return the variance of some entries."""
     return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims, where=where)
 
 
 @primitive
 def variance_about(
-    x: Any, center: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True
+    x: Any, center: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False, where: Any = True
 ) -> Any:
     """Return the mean square of deviations from a given center, as `numpy.var` has it with ``mean=``."""
     return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=center)
 
 
 def _variance_where_pull(
-    g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, where: Any = True
+    g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False, where: Any = True
 ) -> Any:
     center = mean_where(x, axis=axis, keepdims=True, where=where)
     return taken(_slope_about(g, x, center, axis, ddof, keepdims, where), where)
@@ -232,12 +232,12 @@ def _std(
 
 
 @primitive
-def deviation(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+def deviation(x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
     """Return the standard deviation, as `numpy.std` has it; its derivative at constant data is 0."""
     return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
-def _deviation_pull(g: Any, ans: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+def _deviation_pull(g: Any, ans: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
     return _variance_pull(g * _half_over(ans), x, axis, ddof, keepdims)
 
 
@@ -262,7 +262,7 @@ rule(root, lambda g, ans: g * _half_over(ans), elementwise=True, name="sqrt")
 # --- products -----------------------------------------------------------------------------------------------------------
 
 
-def _prod_pull(g: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _prod_pull(g: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return g times the product of all the other entries: exact where some are zero, and never quadratic."""
     return unreduce(g, x, axis, keepdims) * product_of_others(x, axis)
 
@@ -285,7 +285,7 @@ def product_of_others(x: Any, axis: Any) -> Any:
 
 
 @primitive
-def product(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def product(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the product, as `numpy.prod` has it."""
     return np.prod(x, axis=axis, keepdims=keepdims)
 
@@ -294,7 +294,7 @@ rule(product, _prod_pull, batched=True, name="prod")
 
 
 @primitive
-def product_from(x: Any, initial: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def product_from(x: Any, initial: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the product that starts with `initial`."""
     return np.prod(x, axis=axis, keepdims=keepdims, initial=initial)
 
@@ -347,7 +347,7 @@ def _sum(
 # --- extremes -----------------------------------------------------------------------------------------------------------
 
 
-def _extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Share the cotangent equally among ties."""
     winners = x == unreduce(ans, x, axis, keepdims)
     share = winners / np.sum(winners, axis=axis, keepdims=True).astype(x.dtype)
@@ -355,13 +355,13 @@ def _extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = F
 
 
 @primitive
-def largest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def largest(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the maximum, as `numpy.max` has it."""
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
 @primitive
-def smallest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def smallest(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the minimum, as `numpy.min` has it."""
     return np.min(x, axis=axis, keepdims=keepdims)
 
@@ -458,7 +458,7 @@ rule(np.cumprod, _cumprod_pull)
 
 
 @primitive
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return log(sum(exp(x))) without overflow; of all -inf it is -inf."""
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, x.dtype.type(0))
@@ -467,7 +467,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return ans if keepdims else np.squeeze(ans, axis=axis if axis is None else from_end(axis, x.ndim))
 
 
-def _logsumexp_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _logsumexp_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     ans = unreduce(ans, x, axis, keepdims)
     same = x == ans  # exp(inf - inf), exp(-inf + inf): all of the weight, or none at all
     weight = np.exp(np.where(same, x.dtype.type(0), x) - np.where(same, x.dtype.type(0), ans))

@@ -20,7 +20,7 @@ def lead(g: Any, ndim: int) -> tuple[int, ...]:
 # --- shapes -------------------------------------------------------------------------------------------------------------
 
 
-def _reshape_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None, order: str = "C") -> Any:
+def _reshape_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None, order: Any = "C") -> Any:
     shape = tuple(x_space.shape)
     if order == "C":
         return np.reshape(g, lead(g, len(ans_space.shape)) + shape)
@@ -29,7 +29,7 @@ def _reshape_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None, order
     return np.reshape(g, shape, order=order)
 
 
-def _reshape(x: Any, shape: Any = None, order: str = "C", copy: bool | None = None) -> Any:
+def _reshape(x: Any, shape: Any = None, order: Any = "C", copy: bool | None = None) -> Any:
     if order == "A":  # only the values would tell the pullback which
         raise TypeError("np.reshape with order='A' is refused for Tensors: write order='C' or order='F'")
     return np.reshape(x, shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
@@ -39,7 +39,7 @@ rule(np.reshape, _reshape_pull, compute=_reshape, params="a shape order copy", *
 
 
 @composite(np.ravel)
-def _ravel(a: Any, order: str = "C") -> Any:
+def _ravel(a: Any, order: Any = "C") -> Any:
     if order == "K":  # as the entries lie in memory
         a, order = np.transpose(a, np.argsort([-abs(s) for s in a.strides], kind="stable")), "C"
     elif order == "A":

@@ -229,7 +229,7 @@ def wrap(value: Any, node: Any) -> Any:
     """Return a Tensor of a value and its node: what a recorded walk sees of an operand. Untracked values stay plain."""
     if node is None:
         recorder = state_now().recorder
-        return value if recorder is None or value is None else recorder.find(value)  # type: ignore[attr-defined]
+        return value if recorder is None or value is None else recorder.find(value)
     t = new(Tensor)
     t._data = value
     t._node = node

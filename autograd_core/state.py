@@ -18,6 +18,9 @@ class Recorder(Protocol):
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
         """Note that ``ans = fn(*args, **kwargs)`` has been computed; what is recorded comes as Tensors."""
 
+    def find(self, value: Any) -> Any:
+        """Return the Tensor that stands for an untracked value the tape had kept, or the value itself."""
+
 
 class State:
     """One setting of all switches, never changed; entering a context makes another.

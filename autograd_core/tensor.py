@@ -105,6 +105,11 @@ class Tensor:
         tracked = kind in "fc" if requires_grad is None else requires_grad
         self._node = Leaf(value.shape, _dtype_key(self._data), name) if tracked else None
 
+    def __init_subclass__(cls) -> None:
+        raise TypeError(
+            "Tensor cannot be subclassed: an operation asks `type(x) is Tensor`, and returns Tensors; hold one instead"
+        )
+
     # --- what it is -----------------------------------------------------------------------------------------------
 
     @property

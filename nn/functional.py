@@ -176,10 +176,8 @@ def _pull_weight(g: Any, x: Any) -> Any:
     return np.swapaxes(g, -1, -2) @ x.reshape(-1, x.shape[-1])
 
 
-# With a bias the map is affine in x and in the weight: it does not push tangents.
-
 # fmt: off
-ag.rule(_product, _pull_x, _pull_weight,              args="x weight",      name="linear", linear=True)
+ag.rule(_product, _pull_x, _pull_weight,              args="x weight",      name="linear", batched=True)
 ag.rule(_affine,  _pull_x, _pull_weight, lambda g: g, args="x weight bias", name="linear", batched=True)
 # fmt: on
 

@@ -86,7 +86,7 @@ def apart(offset):
 normal = between(-2, 2)
 positive = between(0.3, 2)
 nonzero = beyond(0.3, 2)
-regular = lambda rng, shape: normal(rng, shape) + 3 * np.eye(*shape[-2:])  # well-conditioned matrices
+regular = lambda rng, shape: between(-1, 1)(rng, shape) + 3 * np.eye(*shape[-2:])  # matrices far from singular
 
 
 # --- families ---------------------------------------------------------------------------------------------------------
@@ -531,7 +531,10 @@ SAMPLES |= {
     np.linalg.cholesky: lambda rng: iter([
         *(through(definite, normal(rng, shape)) for (shape,) in square), through(definite, normal(rng, (2, 2)), upper=True),
     ]),
-    norms.euclidean: also(reduction(normal), rough(np.zeros((2, 3)), axis=1)),
+    norms.euclidean: also(
+        calls(((2, 3),), ((2, 3, 2), {"axis": (0, -1)}), ((2, 3), {"axis": 1, "keepdims": True}), ((),), ((0, 3), {"axis": 0}), draw=nonzero),
+        rough(np.zeros((2, 3)), axis=1),
+    ),
     norms.p_norm: also(
         calls(((2, 3), {"ord": 3, "axis": -1}), ((2, 3), {"ord": 1.5, "axis": 0, "keepdims": True}), ((3,), {"ord": -2, "axis": 0}), draw=nonzero),
         rough(np.zeros((2, 3)), ord=3, axis=1),

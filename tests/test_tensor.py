@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from tables import bug, expressions, named, same
 
 import autograd_core as ag
 from autograd_core import Tensor
@@ -17,24 +18,8 @@ V = np.array([1.5, -2.0, 0.7])
 S = np.float64(1.7)
 
 
-def bug(*values, reason):
-    """Mark one row of a table as failing for now."""
-    return pytest.param(*values, marks=pytest.mark.xfail(strict=True, reason=reason))
-
-
-def same(ours, theirs, container=None):
-    """Compare with NumPy's result: the container if given, shape, dtype and every bit, through nested tuples and lists."""
-    if isinstance(theirs, tuple | list):
-        assert type(ours) is type(theirs)
-        for a, b in zip(ours, theirs, strict=True):
-            same(a, b, container)
-        return
-    assert container is None or type(ours) is container
-    value = ours._data if isinstance(ours, Tensor) else ours
-    assert type(value) is type(theirs[()] if isinstance(theirs, np.ndarray) else theirs)
-    assert np.shape(value) == np.shape(theirs)
-    assert np.asarray(value).dtype == np.asarray(theirs).dtype
-    assert np.asarray(value).tobytes() == np.asarray(theirs).tobytes()
+def bare(x):
+    return x.data if isinstance(x, Tensor) else x
 
 
 # --- construction -----------------------------------------------------------------------------------------------------
@@ -74,15 +59,17 @@ def same(ours, theirs, container=None):
 )
 def test_construction(data, keywords, kind, dtype, tracked):
     t = Tensor(data, **keywords)
-    plain = data._data if isinstance(data, Tensor) else [d.item() for d in data] if data and isinstance(data, list) and isinstance(data[0], Tensor) else data
-    same(t, np.array(plain, dtype=keywords.get("dtype"))[()])
+    plain = [bare(d) for d in data] if isinstance(data, list) else bare(data)
+    same(t, np.array(plain, keywords.get("dtype"))[()])
     assert (type(t.data), t.dtype, t.requires_grad) == (kind, np.dtype(dtype), tracked)
     assert t.is_leaf
     assert t.grad is None
     assert t.name is None
 
 
-@pytest.mark.parametrize("a", [A.copy(), A.copy().T[::-1], np.broadcast_to(np.ones(3), (2, 3))], ids=["whole", "strided", "broadcast"])
+@pytest.mark.parametrize(
+    "a", [A.copy(), A.copy().T[::-1], np.broadcast_to(np.ones(3), (2, 3))], ids=["whole", "strided", "broadcast"]
+)
 def test_construction_copies(a):
     t, before = Tensor(a), a.copy()
     assert not np.shares_memory(t.data, a)
@@ -120,35 +107,32 @@ def test_a_list_of_tensors_is_joined_by_stack():
         Tensor([Tensor(1.0), Tensor(2.0)])
 
 
-@pytest.mark.parametrize("data", ["scalars", "arrays", "object array"])
-def test_never_an_object_array(data):
-    s, x = Tensor(1.0), Tensor(V)
-    with pytest.raises((TypeError, ValueError)) as caught:
-        if data == "object array":
-            holder = np.empty(1, object)
-            holder[0] = s
-            x + holder  # noqa: B018
-        else:
-            np.array([s, s] if data == "scalars" else [x, x])
-    assert any(word in str(caught.value) for word in (".data", "np.stack"))
+def hold(t):
+    holder = np.empty(1, object)
+    holder[0] = t
+    return holder
 
 
-class Sub(Tensor):
-    """A subclass has the methods of its parent."""
+OBJECTS = [
+    "np.array([t, t])",
+    "np.array([t[0], t[0]])",
+    "t + hold(t)",
+    "hold(t) * t[0]",
+    "np.add(t, hold(t))",
+    "Tensor(hold(t))",
+    "np.concatenate([t, hold(t)])",
+]
 
 
-@pytest.mark.parametrize(
-    "use", [lambda t: t * 2, lambda t: 2 * t, np.sum, np.exp, lambda t: t[0], lambda t: np.concatenate([t, t]), lambda t: ag.grad(np.sum)(t)]
-)
-@pytest.mark.xfail(strict=True, reason="`type(a) is Tensor` sends a subclass astray: AttributeError, or recursion without end")
-def test_a_subclass_works_or_is_refused_with_a_sentence(use):
-    try:
-        t = Sub(V)
-        ours = use(t)
-    except TypeError as error:
-        assert "Tensor" in str(error)
-    else:
-        same(ours, use(V))
+@pytest.mark.parametrize("use", expressions(*OBJECTS))
+def test_never_an_object_array(use):
+    with pytest.raises((TypeError, ValueError), match=r"\.data|np\.stack"):
+        use(Tensor(V))
+
+
+def test_subclasses_are_refused():
+    with pytest.raises(TypeError, match=r"cannot be subclassed.*hold one"):
+        type("Sub", (Tensor,), {})
 
 
 # --- requires_grad, grad ----------------------------------------------------------------------------------------------
@@ -187,7 +171,13 @@ def test_setting_requires_grad_to_what_it_is_changes_nothing():
 
 @pytest.mark.parametrize(
     ("value", "found"),
-    [(None, None), (V, V), ([1, 2, 3], np.array([1.0, 2, 3])), (V.astype("f4"), V.astype("f4").astype(float)), (Tensor(V, requires_grad=False), V)],
+    [
+        (None, None),
+        (V, V),
+        ([1, 2, 3], np.array([1.0, 2, 3])),
+        (V.astype("f4"), V.astype("f4").astype(float)),
+        (Tensor(V, requires_grad=False), V),
+    ],
     ids=["None", "array", "list", "float32", "Tensor"],
 )
 def test_grad_may_be_set(value, found):
@@ -202,7 +192,13 @@ def test_grad_may_be_set(value, found):
         (lambda: Tensor(V), np.ones(2), ValueError, r"shape \(2,\).*shape \(3,\)"),
         (lambda: Tensor(V) * 2, V, ag.GraphError, "leaf"),
         (lambda: Tensor(V, requires_grad=False), V, ag.GraphError, "leaf"),
-        bug(lambda: Tensor(V), V * 1j, TypeError, "complex", reason="NumPy's ComplexWarning, and no error where warnings are not errors"),
+        bug(
+            lambda: Tensor(V),
+            V * 1j,
+            TypeError,
+            "complex",
+            reason="NumPy's ComplexWarning, and no error where warnings are not errors",
+        ),
     ],
 )
 def test_grad_refused(make, value, error, says):
@@ -240,7 +236,7 @@ def test_data_of_a_scalar_leaf():
     same(p, np.float64(1.5))
 
 
-@pytest.mark.parametrize("make", [lambda x: x * 2, lambda x: x[1:], lambda x: x.T, np.exp, lambda x: np.reshape(x, (1, 3))])
+@pytest.mark.parametrize("make", expressions("x * 2", "x[1:]", "x.T", "np.exp(x)", "np.reshape(x, (1, 3))", of="x"))
 def test_data_of_a_result_is_read_only(make):
     y = make(Tensor(V))
     with pytest.raises(ValueError, match="read-only"):
@@ -251,7 +247,9 @@ def test_data_of_a_result_is_read_only(make):
 
 
 @pytest.mark.parametrize("set_", [lambda p, v: p.assign(v), lambda p, v: setattr(p, "data", v)], ids=["assign", "data"])
-@pytest.mark.parametrize("value", [V + 1, [1, 2, 3], Tensor(V + 1), Tensor([1, 2, 3]), (V + 1).astype("f4"), np.arange(3)], ids=repr)
+@pytest.mark.parametrize(
+    "value", [V + 1, [1, 2, 3], Tensor(V + 1), Tensor([1, 2, 3]), (V + 1).astype("f4"), np.arange(3)], ids=repr
+)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_assign(set_, value, dtype):
     p = Tensor(V, dtype=dtype)
@@ -275,7 +273,7 @@ def test_assign_returns_the_tensor_and_takes_scalars():
         (lambda: Tensor(V), np.ones(2), ValueError, r"\(2,\).*\(3,\)"),
         (lambda: Tensor(V), 1.0, ValueError, r"\(\).*\(3,\)"),
         (lambda: Tensor(V), V * 1j, TypeError, "complex.*float64"),
-        (lambda: Tensor(V), "abc", (TypeError, ValueError), ""),
+        (lambda: Tensor(V), "abc", (TypeError, ValueError), r"\(\)|number"),
         (lambda: Tensor(V) * 2, V, ag.GraphError, "only a leaf.*multiply"),
     ],
 )
@@ -301,10 +299,10 @@ def test_detach():
 
 @pytest.mark.parametrize(
     "make",
-    [bug(lambda: Tensor(V), reason="the documentation says read-only, but detach() of a leaf hands out the leaf's own array"), lambda: Tensor(V) * 1],
+    expressions("x * 1", ("x", "detach() says read-only, but of a leaf it hands out the leaf's own array"), of="x"),
 )
 def test_values_of_a_detached_tensor_are_read_only(make):
-    t = make()
+    t = make(Tensor(V))
     with pytest.raises(ValueError, match="read-only"):
         t.detach().data[0] = 9
     same(t, V)
@@ -319,7 +317,9 @@ def test_numpy_is_a_copy_and_tolist_python():
     same(Tensor(1.5).numpy(), np.array(1.5))
 
 
-@pytest.mark.parametrize(("data", "args"), [(2.5, ()), ([2.5], ()), (A, (1, 2)), (A, (3,)), (A, ((0, 1),)), (3, ()), (1j, ())])
+@pytest.mark.parametrize(
+    ("data", "args"), [(2.5, ()), ([2.5], ()), (A, (1, 2)), (A, (3,)), (A, ((0, 1),)), (3, ()), (1j, ())]
+)
 def test_item(data, args):
     found, wanted = Tensor(data).item(*args), np.array(data).item(*args)
     assert (found, type(found)) == (wanted, type(wanted))
@@ -389,6 +389,8 @@ SQUARES = "T ** 2.0 of integers is computed as T ** 2: integers instead of float
 def operands():
     for name in BINARY:
         for x, y in FLOATS:
+            if name == "mul" and np.ndim(x) == 0 and isinstance(y, list):  # Python's repetition of a sequence
+                continue
             if name == "matmul" and (np.ndim(x) == 0 or np.ndim(y) == 0 or np.shape(x)[-1] != np.shape(y)[0]):
                 continue
             if name in ("mod", "floordiv", "lt", "le", "gt", "ge") and (np.iscomplexobj(x) or np.iscomplexobj(y)):
@@ -431,15 +433,31 @@ def test_operator_is_numpys_in_both_orders(name):
 
 @pytest.mark.parametrize(
     ("x", "y"),
-    [(np.arange(3), 2), (np.arange(3), 2.5), (np.int64(3), 2), bug(np.arange(3), 2.0, reason=SQUARES), bug(np.int64(3), 2.0, reason=SQUARES)],
+    [
+        (np.arange(3), 2),
+        (np.arange(3), 2.5),
+        (np.int64(3), 2),
+        bug(np.arange(3), 2.0, reason=SQUARES),
+        bug(np.int64(3), 2.0, reason=SQUARES),
+    ],
 )
 def test_power_of_integers(x, y):
     compare_operator("pow", x, y)
 
 
-@pytest.mark.parametrize("y", [0, 1, 2, 3, -1, -2, 0.5, 2.0, -1.0, 1.5, -0.5, np.float64(2), np.float64(0.5), np.array(0.5), np.array(2.0)], ids=repr)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
-def test_power_has_numpys_bits(y, dtype):  # NumPy computes some exponents as square, sqrt, reciprocal
+@pytest.mark.parametrize(
+    "y",
+    [0, 1, 2, 3, -1, -2, 0.5, 2.0, -1.0, 1.5, -0.5, np.float64(2), np.float64(0.5), np.array(0.5), np.array(2.0)],
+    ids=repr,
+)
+@pytest.mark.parametrize("dtype", ["f8", "f4", "c16"])
+def test_power_has_numpys_bits(y, dtype, request):  # NumPy computes some exponents as square, sqrt, reciprocal
+    if dtype == "c16" and (type(y), y) in ((int, -1), (float, 0.5)):
+        request.applymarker(
+            pytest.mark.xfail(
+                strict=True, reason="a complex array to the power of a Python number becomes the power of a 0-d array"
+            )
+        )
     x = np.random.default_rng(0).uniform(0.1, 3, 500).astype(dtype)
     same(Tensor(x) ** y, x**y)
     same(Tensor(x[0]) ** y, x[0] ** y)
@@ -465,22 +483,32 @@ def test_shifts(op):
 
 
 @pytest.mark.parametrize("op", [operator.neg, operator.pos, operator.abs])
-@pytest.mark.parametrize("x", [A, S, A.astype("f4"), np.arange(-1, 2), A + 1j], ids=lambda x: str(x.dtype) + str(x.shape))
+@pytest.mark.parametrize(
+    "x", [A, S, A.astype("f4"), np.arange(-1, 2), A + 1j], ids=lambda x: str(x.dtype) + str(x.shape)
+)
 def test_unary_operators(op, x):
     same(op(Tensor(x)), op(x), Tensor)
 
 
-def test_divmod():
-    for x, y in [(A, 0.7), (0.7, A), (A, V), (V, A)]:
-        ours = divmod(*(Tensor(v) if v is A else v for v in (x, y)))
-        same(ours, divmod(x, y))
-        assert (type(ours[0]), type(ours[1])) == (np.ndarray, Tensor)
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        (A, 0.7),
+        (0.7, A),
+        (A, V),
+        bug(V, A, reason="divmod(array, Tensor): np.divmod has no rule, though divmod(Tensor, array) works"),
+    ],
+)
+def test_divmod(x, y):
+    ours = divmod(*(Tensor(v) if v is A else v for v in (x, y)))
+    same(ours, divmod(x, y))
+    assert (type(ours[0]), type(ours[1])) == (np.ndarray, Tensor)
 
 
 @pytest.mark.parametrize(
     ("x", "args"),
     [
-        (A, ()) if False else (S, (1,)),
+        (S, (1,)),
         (np.float32(2.75), (1,)),
         bug(S, (), reason="round(np.float64) is an int, round(Tensor) a float"),
     ],
@@ -501,7 +529,9 @@ def test_operators_are_recorded_in_both_orders(name):
         assert not r.requires_grad
 
 
-@pytest.mark.parametrize("other", [None, "a", object(), {"a": 1}, np.array([None] * 3), [None] * 3, [[1.0], [1.0, 2.0]]], ids=repr)
+@pytest.mark.parametrize(
+    "other", [None, "a", object(), {"a": 1}, np.array([None] * 3), [None] * 3, [[1.0], [1.0, 2.0]]], ids=repr
+)
 @pytest.mark.parametrize("op", [operator.add, operator.mul, operator.pow, operator.matmul])
 def test_operators_refuse_what_is_no_number(op, other):
     for x in (Tensor(V), Tensor(S)):
@@ -534,32 +564,13 @@ def test_tensors_are_hashed_by_identity():
 
 @pytest.mark.parametrize(
     "use",
-    [
-        len,
-        lambda t: [v + 0 for v in t],
-        lambda t: [v + 0 for row in t for v in row],
-        lambda t: list(reversed(t[0])),
-        lambda t: -1.25 in t,
-        lambda t: 7.0 in t,
-        lambda t: V in t,
-        lambda t: sum(t),
-        lambda t: max(t[0]) + min(t[1]),
-        lambda t: sorted(t[0]),
-        lambda t: bool(t[0, 0]),
-        lambda t: bool(t[:1, :1] > 0),
-        lambda t: [*t][1],
-        lambda t: (lambda a, b: b)(*t),
-        lambda t: math.prod(t[0]),
-        lambda t: str(t),
-        lambda t: f"{t}",
-        lambda t: f"{t[0, 0]:.3f}|{t[0, 1]:+}|{t[0, 2]!s:>6}",
-        lambda t: f"{t[0, 0]:>9.2e}",
-        lambda t: "%s" % t[0, 0],  # noqa: UP031
-        lambda t: hasattr(t, "__float__"),
-        lambda t: callable(t),
-        lambda t: isinstance(t, float),
-    ],
-)
+    expressions(
+        "len(t)", "[v + 0 for v in t]", "[v + 0 for row in t for v in row]", "list(reversed(t[0]))", "-1.25 in t", "7.0 in t", "V in t",
+        "sum(t)", "max(t[0]) + min(t[1])", "sorted(t[0])", "bool(t[0, 0])", "bool(t[:1, :1] > 0)", "[*t][1]", "(lambda a, b: b)(*t)",
+        "math.prod(t[0])", "str(t)", "f'{t}'", "f'{t[0, 0]:.3f}|{t[0, 1]:+}|{t[0, 2]!s:>6}'", "f'{t[0, 0]:>9.2e}'", "'%s' % t[0, 0]",
+        "callable(t)", "isinstance(t, float)",
+    ),
+)  # fmt: skip
 def test_python_protocols_as_numpy(use):
     ours, theirs = use(Tensor(A)), use(A)
     if isinstance(theirs, np.ndarray | np.generic | list | tuple):
@@ -568,10 +579,10 @@ def test_python_protocols_as_numpy(use):
         assert (ours, type(ours)) == (theirs, type(theirs))
 
 
-@pytest.mark.parametrize("use", [len, iter, list, lambda t: 1.5 in t if False else t[0], lambda t: t[:]])
+@pytest.mark.parametrize("use", expressions("len(t)", "iter(t)", "list(t)", "t[0]", "t[:]", "t.mT"))
 def test_a_scalar_has_no_axes(use):
     for t in (Tensor(1.5), Tensor(1.5) * 2):
-        with pytest.raises((TypeError, IndexError)):
+        with pytest.raises((TypeError, IndexError, ValueError)):
             use(t)
 
 
@@ -598,14 +609,12 @@ def test_iteration_is_recorded():
         (Tensor(np.float32(2)), "Tensor(2.0, dtype=float32)"),
         (Tensor([1.0, 2.0]) * 2, "Tensor([2., 4.], op=multiply)"),
         (np.sum(Tensor([1.0, 2.0])), "Tensor(3.0, op=sum)"),
-        (Tensor(np.zeros((0, 2))), "Tensor([], op=zeros)" if False else "Tensor([]"),
         (Tensor([[1.0, 2.0], [3.0, 4.0]]), "Tensor([[1., 2.],\n        [3., 4.]])"),
     ],
     ids=str,
 )
 def test_repr(t, text):
-    assert repr(t).startswith(text) if text.endswith("[]") else repr(t) == text
-    assert "Tensor(" in f"{[t]}"
+    assert repr(t) == text
 
 
 def test_repr_of_a_large_tensor_is_short():
@@ -625,14 +634,16 @@ LEAVES = {
     "empty": lambda: Tensor(np.zeros((0, 3))),
     "strided": lambda: Tensor(np.asfortranarray(A)),
 }
-COPIES = {f"pickle {p}": lambda t, p=p: pickle.loads(pickle.dumps(t, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)} | {
+COPIES = {
+    f"pickle {p}": lambda t, p=p: pickle.loads(pickle.dumps(t, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)
+} | {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
 }
 
 
-@pytest.mark.parametrize("make", LEAVES.values(), ids=LEAVES)
-@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("make", named(LEAVES))
+@pytest.mark.parametrize("duplicate", named(COPIES))
 def test_copy_of_a_leaf(make, duplicate):
     t = make()
     if t.requires_grad:
@@ -649,7 +660,7 @@ def test_copy_of_a_leaf(make, duplicate):
         assert not np.shares_memory(twin.data, t.data)
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, Tensor.copy], ids=["copy", "deepcopy", "t.copy()"])
+@pytest.mark.parametrize("duplicate", expressions("copy.copy(t)", "copy.deepcopy(t)", "t.copy()", "np.copy(t)", "+t"))
 def test_copy_of_a_result_stays_connected(duplicate):
     x = Tensor(V)
     y = x * x
@@ -668,10 +679,10 @@ def test_a_container_keeps_its_sharing():
         assert a is not t
 
 
-@pytest.mark.parametrize("make", [lambda x: x * 2, lambda x: x[0], np.sum])
+@pytest.mark.parametrize("make", expressions("x * 2", "x[0]", "np.sum(x)", of="x"))
 def test_a_result_cannot_be_pickled(make):
     y = make(Tensor(V))
-    with pytest.raises(TypeError, match=rf"result of \w+ cannot be pickled.*t\.detach\(\).*t\.data"):
+    with pytest.raises(TypeError, match=r"result of \w+ cannot be pickled.*t\.detach\(\).*t\.data"):
         pickle.dumps(y)
     same(pickle.loads(pickle.dumps(y.detach())), y._data)
 
@@ -716,8 +727,32 @@ DETACHING = {
     "copyto": lambda t: np.copyto(ARRAY.copy(), t),
     "put": lambda t: np.put(ARRAY.copy(), [0], t),
 }
-NAMELESS = {"list index", "array index", "range", "frombuffer", "format d", "copyto", "put", "out", "iadd"}  # Python's and NumPy's own words
-SCALARS_ONLY = {"float", "int", "complex", "index", "math.sin", "math.floor", "store an entry", "fill", "list index", "range", "float32", "format d", "full"}
+NAMELESS = {
+    "list index",
+    "array index",
+    "range",
+    "frombuffer",
+    "format d",
+    "copyto",
+    "put",
+    "out",
+    "iadd",
+}  # Python's and NumPy's own words
+SCALARS_ONLY = {
+    "float",
+    "int",
+    "complex",
+    "index",
+    "math.sin",
+    "math.floor",
+    "store an entry",
+    "fill",
+    "list index",
+    "range",
+    "float32",
+    "format d",
+    "full",
+}
 
 
 @pytest.mark.parametrize("name", DETACHING)
@@ -732,13 +767,28 @@ def test_silent_detaching_is_refused(name):
             assert any(all(word in str(e) for word in (".item()", ".data", ".detach()")) for e in chain)
 
 
-@pytest.mark.xfail(strict=True, reason="only the chained TypeError names them; the line a person reads is 'setting an array element with a sequence.'")
+@pytest.mark.xfail(
+    strict=True,
+    reason="only the chained TypeError names them; the line a person reads is 'setting an array element with a sequence.'",
+)
 def test_storing_an_entry_says_what_to_write():
     with pytest.raises((TypeError, ValueError), match=r"\.item\(\).*\.data.*\.detach\(\)"):
         np.zeros(3)[0] = Tensor(1.0)
 
 
-@pytest.mark.parametrize("use", [float, int, complex, math.sin, lambda t: f"{t:.2f}", np.asarray, np.float32, lambda t: np.full(2, t)])
+@pytest.mark.parametrize(
+    "use",
+    expressions(
+        "float(t)",
+        "int(t)",
+        "complex(t)",
+        "math.sin(t)",
+        "f'{t:.2f}'",
+        "np.asarray(t)",
+        "np.float32(t)",
+        "np.full(2, t)",
+    ),
+)
 def test_untracked_scalars_convert(use):
     ours, theirs = use(Tensor(1.5, requires_grad=False)), use(np.float64(1.5))
     assert type(ours) is type(theirs)
@@ -763,7 +813,7 @@ INDICES = [
 
 @pytest.mark.parametrize("index", INDICES, ids=repr)
 def test_indexing_is_numpys(index):
-    plain = index.data if isinstance(index, Tensor) else tuple(i.data if isinstance(i, Tensor) else i for i in index) if isinstance(index, tuple) else index
+    plain = tuple(bare(i) for i in index) if isinstance(index, tuple) else bare(index)
     x = Tensor(A)
     y = x[index]
     same(y, A[plain], Tensor)
@@ -774,7 +824,22 @@ def test_indexing_is_numpys(index):
     same(x.grad, wanted)
 
 
-@pytest.mark.parametrize("index", [2, (0, 3), 1.0, "a", ([0, 1], [0, 1, 2]), (0, 0, 0), [0.5], Tensor(1.0), slice(None, None, 0), np.ones((3, 3), bool)], ids=repr)
+@pytest.mark.parametrize(
+    "index",
+    [
+        2,
+        (0, 3),
+        1.0,
+        "a",
+        ([0, 1], [0, 1, 2]),
+        (0, 0, 0),
+        [0.5],
+        Tensor(1.0),
+        slice(None, None, 0),
+        np.ones((3, 3), bool),
+    ],
+    ids=repr,
+)
 def test_bad_indices(index):
     theirs = None
     try:
@@ -789,57 +854,97 @@ def test_bad_indices(index):
 # --- ndarray's methods and attributes ---------------------------------------------------------------------------------
 
 M = np.array([[4.0, 1.0, 3.0], [2.0, 6.0, 5.0]])
-SAME = {  # attribute: (array, calls); without calls it is a plain attribute
-    "T": [(A,)],
-    "mT": [(np.stack([A, A]),)],
-    "real": [(A,), (A + 1j,)],
-    "imag": [(A + 1j,)],
-    "shape": [(A,), (S,)],
-    "dtype": [(A,), (S,)],
-    "ndim": [(A,), (S,)],
-    "size": [(A,), (S,)],
-    "nbytes": [(A,), (S,)],
-    "itemsize": [(A,)],
-    "strides": [(A,)],
-    "device": [(A,)],
-    "all": [(M > 2, "", "0", "axis=1, keepdims=True"), (M, "", "where=[[True], [False]]")],
-    "any": [(M > 2, "", "0", "axis=1, keepdims=True")],
-    "argmax": [(M, "", "0", "axis=1, keepdims=True")],
-    "argmin": [(M, "", "0", "axis=-1")],
-    "argpartition": [(M, "1", "1, axis=0")],
-    "argsort": [(M, "", "0", "axis=None", "kind='stable'")],
-    "astype": [(M, "'f4'", "int", "complex", "'f4', copy=False", "dtype=np.float32")],
-    "choose": [(np.array([0, 1]), "([1.5, 2.5], [3.5, 4.5])")],
-    "clip": [(M, "2, 4", "2", "min=2", "max=4", "2, max=4", "[2, 3, 1], 5.5")],
-    "compress": [(M, "[True, False], axis=0", "[True, False, True]", "[False, True, True], 1")],
-    "conj": [(M, ""), (M + 1j, "")],
-    "conjugate": [(M + 1j, "")],
-    "copy": [(M, "", "'F'", "order='K'")],
-    "cumprod": [(M, "", "0", "axis=1")],
-    "cumsum": [(M, "", "0", "axis=1")],
-    "diagonal": [(M, "", "1", "offset=-1", "0, 1, 0")],
-    "dot": [(M, "V", "M.T"), (V, "V"), (V, "2.0")],
-    "flatten": [(M, "", "'F'"), (S, "")],
-    "item": [(S, ""), (M, "3", "1, 2", "(0, 1)")],
-    "max": [(M, "", "0", "axis=(0, 1)", "axis=1, keepdims=True", "initial=9.0", "1, where=M > 2, initial=0.0")],
-    "mean": [(M, "", "0", "axis=1, keepdims=True", "dtype='f4'", "where=M > 2"), (M.astype("f4"), "", "dtype='f8'", "0")],
-    "min": [(M, "", "0", "axis=1, keepdims=True", "initial=0.5")],
-    "nonzero": [(M > 2, "")],
-    "prod": [(M, "", "0", "axis=1, keepdims=True", "dtype='f4'", "initial=2.0", "where=M > 2")],
-    "ravel": [(M, "", "'F'", "order='K'"), (M.T, "'K'", "'A'")],
-    "repeat": [(M, "2", "2, 1", "[1, 2], axis=0")],
-    "reshape": [(M, "3, 2", "(3, 2)", "-1", "(3, -1), order='F'", "[6]", "1, 6, 1", "3, 2, copy=True"), (S, "1", "1, 1", "()")],
-    "round": [(A, "", "1", "decimals=1")],
-    "searchsorted": [(np.sort(V), "0.5", "[0.5, 2.0]", "1.5, side='right'", "v=0.1")],
-    "squeeze": [(M[None], "", "0", "axis=0"), (M[None, :, :1], "(0, 2)")],
-    "std": [(M, "", "0", "axis=1, keepdims=True", "ddof=1", "dtype='f4'", "correction=1")],
-    "sum": [(M, "", "0", "axis=(0, 1)", "axis=1, keepdims=True", "dtype='f4'", "initial=2.0", "where=M > 2"), (M.astype("f4"), "", "dtype=float")],
-    "swapaxes": [(M, "0, 1", "-1, -2")],
-    "take": [(M, "[0, 5]", "1, axis=0", "[0, 2], 1", "[7, -8], mode='wrap'", "[7, -8], mode='clip'", "[[0, 1], [2, 0]], axis=1")],
-    "tolist": [(M, ""), (S, "")],
-    "trace": [(M, "", "1", "offset=-1", "dtype='f4'")],
-    "transpose": [(M, "", "1, 0", "(1, 0)", "None", "[-1, 0]")],
-    "var": [(M, "", "0", "axis=1, keepdims=True", "ddof=1", "dtype='f4'", "mean=np.mean(M)")],
+F, C, B, L, K = M.astype("f4"), M + 1j, M > 2, M[None, :, :1], np.arange(2)
+SAME = {  # attribute: what is asked of which array, "M(axis=0)" for M.sum(axis=0)
+    "T": ["A", "V", "S"],
+    "mT": ["L"],
+    "real": ["A", "C"],
+    "imag": ["C"],
+    "shape": ["A", "S"],
+    "dtype": ["A", "S", "F"],
+    "ndim": ["A", "S"],
+    "size": ["A", "S"],
+    "nbytes": ["A", "S"],
+    "itemsize": ["A", "F"],
+    "strides": ["A"],
+    "device": ["A"],
+    "all": ["B()", "B(0)", "B(axis=1, keepdims=True)", "M()", "M(where=[[True], [False]])"],
+    "any": ["B()", "B(0)", "B(axis=1, keepdims=True)"],
+    "argmax": ["M()", "M(0)", "M(axis=1, keepdims=True)"],
+    "argmin": ["M()", "M(axis=-1)"],
+    "argpartition": ["M(1)", "M(1, axis=0)"],
+    "argsort": ["M()", "M(0)", "M(axis=None)", "M(kind='stable')"],
+    "astype": ["M('f4')", "M(int)", "M(complex)", "M('f4', copy=False)", "M(dtype=np.float32)"],
+    "choose": ["K([[1.5, 2.5], [3.5, 4.5]])"],
+    "clip": ["M(2, 4)", "M(2)", "M(min=2)", "M(max=4)", "M(2, max=4)", "M([2, 3, 1], 5.5)"],
+    "compress": ["M([True, False], axis=0)", "M([True, False, True])", "M([False, True, True], 1)"],
+    "conj": ["M()", "C()"],
+    "conjugate": ["C()"],
+    "copy": ["M()", "M('F')", "M(order='K')"],
+    "cumprod": ["M()", "M(0)", "M(axis=1)", "F(dtype=float)"],
+    "cumsum": ["M()", "M(0)", "M(axis=1)", "F(dtype=float)"],
+    "diagonal": ["M()", "M(1)", "M(offset=-1)", "M(0, 1, 0)"],
+    "dot": ["M(V)", "M(M.T)", "V(V)", "V(2.0)"],
+    "flatten": ["M()", "M('F')", "S()"],
+    "item": ["S()", "M(3)", "M(1, 2)", "M((0, 1))"],
+    "max": [
+        "M()",
+        "M(0)",
+        "M(axis=(0, 1))",
+        "M(axis=1, keepdims=True)",
+        "M(initial=9.0)",
+        "M(1, where=B, initial=0.0)",
+    ],
+    "mean": ["M()", "M(0)", "M(axis=1, keepdims=True)", "M(dtype='f4')", "M(where=B)", "F()", "F(dtype='f8')", "F(0)"],
+    "min": ["M()", "M(0)", "M(axis=1, keepdims=True)", "M(initial=0.5)"],
+    "nonzero": ["B()"],
+    "prod": ["M()", "M(0)", "M(axis=1, keepdims=True)", "M(dtype='f4')", "M(initial=2.0)", "M(where=B)"],
+    "ravel": ["M()", "M('F')", "M(order='K')", "L('K')", "L('A')"],
+    "repeat": ["M(2)", "M(2, 1)", "M([1, 2], axis=0)"],
+    "reshape": [
+        "M(3, 2)",
+        "M((3, 2))",
+        "M(-1)",
+        "M((3, -1), order='F')",
+        "M([6])",
+        "M(1, 6, 1)",
+        "M(3, 2, copy=True)",
+        "S(1)",
+        "S(1, 1)",
+        "S(())",
+    ],
+    "round": ["A()", "A(1)", "A(decimals=1)"],
+    "searchsorted": ["K(0.5)", "K([0.5, 2.0])", "K(1, side='right')", "K(v=0.1)"],
+    "squeeze": ["L()", "L(0)", "L(axis=2)", "L((0, 2))"],
+    "std": ["M()", "M(0)", "M(axis=1, keepdims=True)", "M(ddof=1)", "M(dtype='f4')", "M(0, mean=M.mean(0))"],
+    "sum": [
+        "M()",
+        "M(0)",
+        "M(axis=(0, 1))",
+        "M(axis=1, keepdims=True)",
+        "M(dtype='f4')",
+        "M(initial=2.0)",
+        "M(where=B)",
+        "F()",
+        "F(dtype=float)",
+    ],
+    "swapaxes": ["M(0, 1)", "M(-1, -2)"],
+    "take": [
+        "M([0, 5])",
+        "M(1, axis=0)",
+        "M([0, 2], 1)",
+        "M([7, -8], mode='wrap')",
+        "M([7, -8], mode='clip')",
+        "M([[0, 1], [2, 0]], axis=1)",
+    ],
+    "tolist": ["M()", "S()"],
+    "trace": ["M()", "M(1)", "M(offset=-1)", "M(dtype='f4')"],
+    "transpose": ["M()", "M(1, 0)", "M((1, 0))", "M(None)", "M([-1, 0])"],
+    "var": ["M()", "M(0)", "M(axis=1, keepdims=True)", "M(ddof=1)", "M(dtype='f4')", "M(mean=np.mean(M))"],
+}
+KNOWN_BUGS = {
+    "K.choose([[1.5, 2.5], [3.5, 4.5]])": "the method is there, but np.choose has no rule",
+    "M.reshape(3, 2, copy=True)": "the method does not know copy=, np.reshape does",
 }
 DIFFERENT = {  # attribute: why it is not NumPy's result, and what it is instead
     "data": "the array itself (NumPy: a buffer of bytes): .data is what PyTorch's users expect",
@@ -865,10 +970,6 @@ ABSENT = {
     "tofile": "files: use t.data",
     "view": "would reinterpret or alias memory: t.astype(dtype), t.copy()",
 }
-KNOWN = {
-    ("all", "where=[[True], [False]]"): "",
-    ("reshape", "3, 2, copy=True"): "",
-}
 
 
 def public(kind):
@@ -888,22 +989,24 @@ def test_what_a_tensor_has_and_an_array_has_not():
     assert public(Tensor) - public(np.ndarray) == set(ours.split())
 
 
-def calls():
+def uses():
     for name, rows in SAME.items():
-        for a, *texts in rows:
-            for text in texts or [None]:
-                yield pytest.param(name, a, text, id=f"{name}({text})" if text is not None else f"{name} of {a.dtype}{list(a.shape)}")
+        for row in rows:
+            source = f"{row[0]}.{name}{row[1:]}"
+            function = eval(f"lambda t: t.{name}{row[1:]}", globals())
+            reason = KNOWN_BUGS.get(source)
+            yield (
+                bug(row[0], function, reason=reason, id=source) if reason else pytest.param(row[0], function, id=source)
+            )
 
 
-@pytest.mark.parametrize(("name", "a", "text"), calls())
-def test_attribute_is_numpys(name, a, text):
-    def use(t):
-        if text is None:
-            return getattr(t, name)
-        return eval(f"t.{name}({text})", {"t": t, "np": np, "V": V, "M": M})
-
+@pytest.mark.parametrize(("array", "use"), list(uses()))
+def test_attribute_is_numpys(array, use):
+    a = globals()[array]
     ours, theirs = use(Tensor(a)), use(a)
-    if isinstance(theirs, np.ndarray | np.generic | list | tuple) and not isinstance(theirs, str):
+    if isinstance(theirs, np.ndarray | np.generic) or (
+        isinstance(theirs, tuple) and isinstance(next(iter(theirs), 0), np.ndarray)
+    ):
         same(ours, theirs)
         if isinstance(ours, Tensor):
             assert ours.requires_grad == (ours.dtype.kind in "fc" and a.dtype.kind in "fc")
@@ -911,29 +1014,25 @@ def test_attribute_is_numpys(name, a, text):
         assert (ours, type(ours)) == (theirs, type(theirs))
 
 
+WITHOUT_KEYWORDS = ("item", "tolist", "conj", "conjugate", "flatten", "copy", "nonzero", "transpose", "swapaxes")
+
+
 @pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        *((name, "no_such_keyword=1") for name, rows in SAME.items() if len(rows[0]) > 1 and name not in ("item", "tolist")),
-        bug("astype", "int, casting='safe'", reason="astype ignores every keyword: NumPy refuses this cast"),
-        bug("astype", "'f4', no_such_keyword=1", reason="astype ignores every keyword"),
-        ("reshape", "4, 2"),
-        ("transpose", "0"),
-        ("transpose", "0, 0"),
-        ("take", "[9]"),
-        ("squeeze", "0"),
-        ("sum", "5"),
-        ("dot", "np.ones(5)"),
-        ("swapaxes", "0, 5"),
-        ("compress", "[True] * 9, 1"),
-        ("repeat", "[1, 2, 3], 0"),
-    ],
+    "use",
+    expressions(
+        *(f"t.{name}{rows[0][1:-1] + ', no_such_keyword=1)'}".replace("(, ", "(") for name, rows in SAME.items() if rows[0][-1] == ")" and name != "astype"),
+        ("t.astype(int, casting='safe')", "astype ignores every keyword: NumPy refuses this cast"),
+        ("t.astype('f4', no_such_keyword=1)", "astype ignores every keyword"),
+        "t.reshape(4, 2)", "t.transpose(0)", "t.transpose(0, 0)", "t.take([9])", "t.squeeze(0)", "t.sum(5)", "t.dot(np.ones(5))",
+        "t.swapaxes(0, 5)", "t.compress([True] * 9, 1)", "t.repeat([1, 2, 3], 0)", "t.item(99)", "t.cumsum((0, 1))", "t.max(where=B)",
+        "t.sum(axis=(0, 0))", "t.trace(0, 1, 1)", "t.diagonal(0, 1, 1)", "t.argmax((0, 1))", "t.reshape(-1, -1)", "t.reshape()", "t.T.mT.shape[5]",
+        "V.mT if t is M else Tensor(V).mT", "t.mean(3)", "t.std(axis=2)", "t.prod(axis=-3)", "t.min(axis=9)", ("t.take([5], mode='no')", "any mode but raise and wrap is taken for clip"), "t.ravel('Z')",
+    ),
 )  # fmt: skip
-def test_attribute_refuses_what_numpy_refuses(name, text):
-    a = next(a for a, *_ in SAME[name])
-    for t in (a, Tensor(a)):
+def test_attribute_refuses_what_numpy_refuses(use):
+    for t in (M, Tensor(M)):
         with pytest.raises((TypeError, ValueError, IndexError)):
-            eval(f"t.{name}({text})", {"t": t, "np": np, "V": V, "M": M})
+            use(t)
 
 
 def test_different_attributes():

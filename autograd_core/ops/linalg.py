@@ -117,7 +117,7 @@ rule(np.linalg.det, lambda g, a, ans: g[..., None, None] * mT(adjugate(a, ans)),
 
 def _slogdet_pull(g: Any, ans: Any, a: Any) -> Any:
     """Pull through sign and logarithm; only a complex sign moves. A singular matrix has no derivative here: NaN."""
-    weight = g[1] if a.dtype.kind != "c" else g[1] + 1j * np.imag(g[0] * ans[0])
+    weight = g[1] if a.dtype.kind != "c" else g[1] + np.imag(g[0] * ans[0]) * 1j
     singular = (ans[0] == 0)[..., None, None]
     if np.any(singular):
         identity = np.eye(a.shape[-1], dtype=a.dtype)

@@ -74,7 +74,7 @@ def _of_vectors(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     if ord not in (1, np.inf, -np.inf):
         return p_norm(x, ord=ord, axis=axis, keepdims=keepdims)
     reduce = np.sum if ord == 1 else _largest if ord > 0 else np.min
-    return reduce(np.absolute(x), axis=axis, keepdims=keepdims)
+    return reduce(np.absolute(x), axis=(axis,), keepdims=keepdims)
 
 
 def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:

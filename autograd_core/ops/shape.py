@@ -239,9 +239,3 @@ rule(
     metadata="dtype",
     **MOVES,
 )
-
-
-@composite(np.asarray)
-@composite(np.asanyarray)
-def _asarray(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
-    return a if dtype is None else np.astype(a, dtype)

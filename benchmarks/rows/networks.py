@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.rows.base import Descent, Gradients
-from benchmarks.styles import layers
+from benchmarks.styles import layers, modules
 
 
 class Xor(Gradients):
@@ -47,6 +47,15 @@ class Xor(Gradients):
 
 class XorStep(Xor, Descent):
     """The same, and the update."""
+
+
+class XorModules(Xor):
+    """The same, out of each library's layers and loss."""
+
+    style = modules
+    sizes = (2, 16, 1)
+    activation = "tanh"
+    loss = "mse"
 
 
 class XorLayers(XorStep):
@@ -138,13 +147,23 @@ class Classifier(Gradients):
         return loss
 
 
+class ClassifierModules(Classifier):
+    """The same, out of each library's layers and loss."""
+
+    style = modules
+    loss = "cross_entropy"
+
+
 MNIST = Classifier("mnist", "784-512-256-10, batch 128, relu", (784, 512, 256, 10), 128, "relu")
 
 ROWS = [
     Xor("xor", "XOR 2-16-1, loss and gradients"),
     XorStep("xor-step", "XOR 2-16-1, SGD step written out"),
-    XorLayers("xor-nn", "XOR 2-16-1, SGD step with nn's layers"),
+    XorModules("xor-nn", "XOR 2-16-1, loss and gradients with nn's layers"),
+    XorLayers("xor-nn-step", "XOR 2-16-1, SGD step with nn's layers"),
     Classifier("small-tanh", "32-64-64-10, batch 64, tanh", (32, 64, 64, 10), 64, "tanh"),
     Classifier("small-relu", "32-64-64-10, batch 64, relu", (32, 64, 64, 10), 64, "relu"),
+    ClassifierModules("small-nn", "32-64-64-10, batch 64, tanh, nn's layers", (32, 64, 64, 10), 64, "tanh"),
     MNIST,
+    ClassifierModules("mnist-nn", "784-512-256-10, batch 128, relu, nn's layers", (784, 512, 256, 10), 128, "relu"),
 ]

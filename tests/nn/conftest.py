@@ -34,10 +34,16 @@ def check_derivatives():
         def inner(gradient, directions):
             return sum(np.sum(g * d) for g, d in zip(gradient, directions, strict=True))
 
+        def tangent(*a):  # the same slope, by the forward sweep
+            return ag.jvp(scalar, a, tuple(u))[1]
+
         for g, a in zip(ag.grad(scalar, every)(*args), args, strict=True):
             assert (g.shape, g.dtype) == (a.shape, a.dtype)
         np.testing.assert_allclose(slope(*args), along(scalar, args, u), rtol, atol)
         np.testing.assert_allclose(ag.jvp(f, tuple(args), tuple(u))[1], along(f, args, u), rtol, atol)
-        np.testing.assert_allclose(inner(ag.grad(slope, every)(*args), v), along(slope, args, v), rtol, atol)
+        second = along(slope, args, v)
+        np.testing.assert_allclose(inner(ag.grad(slope, every)(*args), v), second, rtol, atol)
+        np.testing.assert_allclose(inner(ag.grad(tangent, every)(*args), v), second, rtol, atol)
+        np.testing.assert_allclose(ag.jvp(slope, tuple(args), tuple(v))[1], second, rtol, atol)
 
     return check

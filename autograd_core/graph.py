@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .notes import GraphError, refuse_changed
-from .rules import Op, Present, same
+from .rules import Door, Op, Present, same
 from .spaces import Space, project
 from .state import STATE
 
@@ -606,18 +606,16 @@ def _push(node: Any, i: int, dp: Any, wrap: Wrap, live: bool, lead: int) -> Any:
         with np.errstate(all="ignore"):  # an infinite slope that a later selection leaves out is no event
             t = op.pulls[i](_stretch(dp, node.shape, lead), view)
         return _settle(t.g if type(t) is Present else t, node, lead)
-    if lead and not (op.linear and op.wide is False and op.batched):
+    if op.push is not None:
+        return _settle(op.push(i, dp, view, lead), node, lead)
+    if lead:
         return _stack_rows([_push(node, i, dp[r], wrap, live, 0) for r in range(dp.shape[0])])
     if op.linear and not op.variadic and not op.joint:
-        if op.wide:
-            operands = list(view.args)
-            operands[i] = dp
-            return _settle(op.compute(*operands, **node.kwargs), node, lead)
-        return _settle(
-            op.compute(dp, view.b) if i == 0 and len(op.args) == 2 else op.compute(view.a, dp) if i else op.compute(dp),
-            node,
-            lead,
-        )
+        operands = list(view.args if op.wide else (view.a, view.b)[: len(op.args)])
+        operands[i] = dp
+        if not live:
+            return _settle(op.compute(*operands, **(node.kwargs if op.wide else {})), node, lead)
+        return _settle(Door.record(op, tuple(operands), node.kwargs) if op.wide else op.fn(*operands), node, lead)
     return _transpose_twice(node, view, i, dp, wrap, live)
 
 

@@ -259,6 +259,8 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
         Number of results, if the operation returns a tuple.
     variadic : bool
         Any number of array arguments, one pullback for all, told which one by its parameter ``i``.
+    push : callable, optional
+        ``push(i, tangent, node, lead)``: the tangent of the result, where calling the operation would not do.
     aux : bool
         The operation is computed by ``compute(...) -> (result, by-product)``, and a pullback may name ``aux``.
     joint : bool

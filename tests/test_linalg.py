@@ -584,12 +584,14 @@ def jax():
 def test_as_pytorch(torch, name, kind, rng):
     a = hermitian(draw(rng, (2, 3, 3), kind))
     f = SAME_NAMES[name]
-    w = f(LA, hermitian(draw(rng, a.shape, kind)))  # real where the result is: there PyTorch minds more than it should
+    w = f(LA, hermitian(draw(rng, a.shape, kind)))
     t = torch.tensor(a, requires_grad=True)
     f(torch.linalg, t).backward(torch.tensor(np.conj(w)))
     expected = (
         np.zeros_like(a) if t.grad is None else np.conj(t.grad.numpy())
     )  # its gradients are the conjugates of ours
+    if name.startswith("cholesky"):
+        expected = (expected + adjoint(expected)) / 2  # PyTorch keeps an imaginary diagonal on the way, to no effect
     close(ag.vjp(lambda a: f(LA, a), a)[1](w), expected)
 
 

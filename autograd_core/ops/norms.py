@@ -10,9 +10,10 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..rules import composite, primitive, rule
-from ..spaces import from_end, unreduce
+from ..spaces import unreduce
 
 
 def _conj(x: Any) -> Any:
@@ -56,7 +57,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         x = x.astype(float)
     if axis is None and (ord is None or (x.ndim == 1 and ord == 2) or (x.ndim == 2 and ord in ("f", "fro"))):
         return euclidean(x, axis=None, keepdims=keepdims)
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (operator.index(axis),)
+    axes = _axes(axis, x.ndim)
     if len(axes) == 1:
         return _of_vectors(x, ord, axes[0], keepdims)
     if len(axes) == 2:
@@ -74,13 +75,10 @@ def _of_vectors(x: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     if ord not in (1, np.inf, -np.inf):
         return p_norm(x, ord=ord, axis=axis, keepdims=keepdims)
     reduce = np.sum if ord == 1 else _largest if ord > 0 else np.min
-    return reduce(np.absolute(x), axis=(axis,), keepdims=keepdims)
+    return reduce(np.absolute(x), axis=axis, keepdims=keepdims)
 
 
 def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:
-    rows, columns = from_end(axes, x.ndim)
-    if rows == columns:
-        raise ValueError(f"the axes of a matrix norm must differ: axis={axes}")
     if ord is None or ord in ("f", "fro"):
         return euclidean(x, axis=axes, keepdims=keepdims)
     if ord in (2, -2, "nuc"):
@@ -90,32 +88,37 @@ def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any
         )
     if ord not in (1, -1, np.inf, -np.inf):
         raise ValueError(f"a matrix has no norm of order {ord!r}: only 'fro', 'nuc', 1, -1, 2, -2, inf and -inf")
+    rows, columns = axes
     sums = np.sum(np.absolute(x), axis=rows if abs(ord) == 1 else columns, keepdims=True)
     extreme = _largest if ord > 0 else np.min
-    return extreme(sums, axis=(rows, columns), keepdims=keepdims)
+    return extreme(sums, axis=axes, keepdims=keepdims)
 
 
 def _largest(size: Any, axis: Any, keepdims: bool) -> Any:
     """Return the maximum of sizes; of none of them 0, as NumPy has it for norms."""
-    empty = not math.prod(size.shape[a] for a in from_end(axis, size.ndim))
+    empty = not math.prod(size.shape[i] for i in _axes(axis, size.ndim))
     return (np.sum if empty else np.max)(size, axis=axis, keepdims=keepdims)
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes that a norm is taken over, counted from the front."""
+    if axis is None:
+        return tuple(range(ndim))
+    return normalize_axis_tuple(axis if isinstance(axis, tuple) else operator.index(axis), ndim)
 
 
 @composite(np.linalg.vector_norm)
 def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    axes = from_end(axis, x.ndim)
-    if axis is None:
-        flat = np.reshape(x, -1)
-    elif isinstance(axis, tuple):
-        rest = [i for i in range(-x.ndim, 0) if i not in axes]
-        n = math.prod(x.shape[i] for i in axes)
-        flat = np.reshape(np.transpose(x, [*axes, *rest]), (n, *(x.shape[i] for i in rest)))
-    else:
+    if axis is not None and not isinstance(axis, tuple):
         return np.linalg.norm(x, ord, axis=axis, keepdims=keepdims)
+    axes = _axes(axis, x.ndim)
+    rest = [i for i in range(x.ndim) if i not in axes]
+    n = math.prod(x.shape[i] for i in axes)
+    flat = np.reshape(np.transpose(x, [*axes, *rest]), (n, *(x.shape[i] for i in rest)))
     ans = np.linalg.norm(flat, ord, axis=0)
     if not keepdims:
         return ans
-    return np.reshape(ans, tuple(1 if i in axes else x.shape[i] for i in range(-x.ndim, 0)))
+    return np.reshape(ans, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
 
 
 @composite(np.linalg.matrix_norm)

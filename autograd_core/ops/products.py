@@ -42,7 +42,27 @@ def _pull_b(g: Any, a: Any, b_space: Any) -> Any:
     return mT(a) @ g
 
 
-rule(np.matmul, _pull_a, _pull_b, linear=True, compute=matmul, batched=True)
+def _push(i: int, t: Any, n: Any, lead: int) -> Any:
+    """Push a tangent through ``a @ b``; a batch of them with its axis in front of all others."""
+    if not lead:
+        return t @ n.b if i == 0 else n.a @ t
+    other, ndim = (n.b, len(n.p.shape)) if i == 0 else (n.a, len(n.q.shape))
+    vector, other_vector = ndim == 1, other.ndim == 1
+    if vector:
+        t = t[..., None, :] if i == 0 else t[..., None]
+    if other_vector:
+        other = other[:, None] if i == 0 else other[None, :]
+    stack = max(ndim - 2, other.ndim - 2, 0) - max(ndim - 2, 0)
+    t = np.reshape(t, (t.shape[0], *(1,) * stack, *t.shape[1:]))
+    out = t @ other if i == 0 else other @ t
+    if vector:
+        out = out[..., 0, :] if i == 0 else out[..., 0]
+    if other_vector:
+        out = out[..., 0] if i == 0 else out[..., 0, :]
+    return out
+
+
+rule(np.matmul, _pull_a, _pull_b, linear=True, compute=matmul, batched=True, push=_push)
 
 
 def _dot_pull_a(g: Any, a_space: Any, b: Any) -> Any:

@@ -1,0 +1,294 @@
+"""A cotangent that is absent is not one that is zero; and the derivatives we chose where there is none."""
+
+import numpy as np
+import pytest
+from numeric import along
+
+import autograd_core as ag
+
+INF = np.inf
+
+# --- what is not taken sends nothing back -----------------------------------------------------------------------------
+# A function whose slope is infinite, or NaN, at some point; and the point.
+
+SINGULAR = {
+    "sqrt": (np.sqrt, 0.0),
+    "sqrt out of its domain": (np.sqrt, -1.0),
+    "root of a root": (lambda x: np.sqrt(np.sqrt(x)), 0.0),
+    "log": (np.log, 0.0),
+    "log2 of 3 sqrt": (lambda x: np.log2(3 * np.sqrt(x)), 0.0),
+    "log1p": (np.log1p, -1.0),
+    "1/x": (lambda x: 1 / x, 0.0),
+    "reciprocal": (np.reciprocal, 0.0),
+    "division": (lambda x: np.sin(x + 1) / x, 0.0),
+    "divisor of a divisor": (lambda x: 1 / (1 / x), 0.0),
+    "cbrt": (np.cbrt, 0.0),
+    "x**0.5": (lambda x: x**0.5, 0.0),
+    "x**-1.5": (lambda x: x**-1.5, 0.0),
+    "x**x": (lambda x: x**x, -0.5),
+    "x**b": (lambda x: np.power(x, np.array([0.5, 0.25, -1.0, 0.5])), 0.0),
+    "x log x": (lambda x: x * np.log(x), 0.0),
+    "arccos": (np.arccos, 1.0),
+    "arcsin": (np.arcsin, -1.0),
+    "arctanh": (np.arctanh, 1.0),
+    "arccosh": (lambda x: np.arccosh(x + 1), 0.0),
+    "logaddexp": (lambda x: np.logaddexp(np.log(x), np.log(2 * x)), 0.0),
+    "tan of arctanh": (lambda x: np.tan(np.arctanh(x)), 1.0),
+    "overflow": (lambda x: np.exp(1 / x**2), 1e-2),
+}
+
+
+def set_zero(y, mask):
+    y = y.copy()
+    y[~mask] = 0.0
+    return y
+
+
+def both_sides(y, mask):
+    rest = mask.copy()
+    rest[0] = False
+    return np.where(rest, y, 0.0) + np.where(rest, 0.0, np.where(mask, y, 0.0))
+
+
+# How `mask` keeps the point away from the result; `y` has four entries, or as many more in front as a batch.
+SELECTIONS = {
+    "where": lambda y, mask: np.where(mask, y, 0.0),
+    "where not": lambda y, mask: np.where(~mask, 1.0, y),
+    "where twice": lambda y, mask: np.where(mask, np.where(mask, y, 1.0), 0.0),
+    "of two halves": both_sides,
+    "after a function": lambda y, mask: np.where(mask, np.sin(y) * 2 + 1, 0.0),
+    "before a function": lambda y, mask: np.exp(-np.where(mask, y, 0.0)),
+    "select": lambda y, mask: np.select([mask], [y], 0.5),
+    "select among": lambda y, mask: np.select([~mask, mask], [np.ones(4), y]),
+    "boolean index": lambda y, mask: y[mask],
+    "integer index": lambda y, mask: y[np.flatnonzero(mask)],
+    "slices": lambda y, mask: np.concatenate([y[:1], y[2:]]) if not mask[1] else y,
+    "take": lambda y, mask: np.take(y, np.flatnonzero(mask)),
+    "compress": lambda y, mask: np.compress(mask, y),
+    "assignment": set_zero,
+    "sum where": lambda y, mask: np.sum(y, where=mask),
+    "mean where": lambda y, mask: np.mean(np.sin(y), where=mask),
+    "prod where": lambda y, mask: np.prod(y, where=mask),
+    "behind a reshape": lambda y, mask: np.where(mask.reshape(2, 2), np.reshape(y, (2, 2)), 0.0),
+    "behind a transpose": lambda y, mask: np.where(mask.reshape(2, 2).T, np.reshape(y, (2, 2)).T, 0.0),
+    "behind flip and roll": lambda y, mask: np.where(np.roll(mask[::-1], 1), np.roll(np.flip(y), 1), 0.0),
+    "behind a stack": lambda y, mask: np.where(mask, np.stack([y, 2 * y]), 0.0),
+    "behind a broadcast": lambda y, mask: np.where(mask, y * np.ones((3, 1)), 0.0),
+    "behind a sum": lambda y, mask: np.where(mask, np.sum(np.stack([y, y**2]), axis=0), 0.0),
+    "behind an index": lambda y, mask: np.where(mask[[2, 1, 1, 0]], y[[2, 1, 1, 0]], 0.0),
+}
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("name", SINGULAR)
+def test_the_branch_not_taken_is_absent(name, selection):
+    h, hole = SINGULAR[name]
+    choose = SELECTIONS[selection]
+    x = np.array([0.3, hole, 0.7, 0.45])
+    mask = np.array([True, False, True, True])
+
+    def f(x):
+        with np.errstate(all="ignore"):  # NumPy's own warnings of the forward pass; in the backward pass they are errors
+            return np.sum(choose(h(x), mask) ** 2)
+
+    def g(x):  # the same where the point has been replaced beforehand
+        return f(np.where(mask, x, 0.6))
+
+    v = np.array([1.0, 2.0, -1.0, 0.5])
+    first, second = ag.grad(g)(x), ag.hvp(g)(x, v)
+    assert first[1] == second[1] == 0
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-300)
+    close(ag.grad(f)(x), first)
+    close(ag.grad(lambda x: np.sum(ag.grad(f)(x) * v))(x), second)
+    close(ag.jvp(ag.grad(f), (x,), (v,))[1], second)
+    close(ag.jvp(f, (x,), (v,))[1], np.sum(first * v))
+    close(ag.jacobian(f, mode="reverse")(x), first)
+    close(ag.hessian(f)(x) @ v, second)
+    t = ag.Tensor(x)
+    f(t).backward()
+    close(t.grad, first)
+
+
+BOUNDS = {
+    "maximum": (lambda x: np.maximum(np.sqrt(x), 0.5), 0.0),
+    "maximum of two": (lambda x: np.maximum(np.sqrt(x), 0.5 + 0 * x), 0.0),
+    "minimum": (lambda x: np.minimum(1 / x, 4.0), 0.0),
+    "fmax": (lambda x: np.fmax(np.log(x), -3.0), -1.0),
+    "fmin": (lambda x: np.fmin(np.arccos(x), 9.0), 2.0),
+    "clip": (lambda x: np.clip(np.log(x), -3.0, 2.0), 0.0),
+    "clip twice": (lambda x: np.clip(np.clip(np.sqrt(x), 0.1, 3), 0.2, None), 0.0),
+    "relu": (lambda x: ag.relu(np.sqrt(x) - 0.25), 0.0),
+    "max": (lambda x: np.max(np.log(x)), 0.0),
+    "min": (lambda x: np.min(1 / x), 0.0),
+    "sort": (lambda x: np.sort(np.sqrt(x))[1:], 0.0),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_what_a_bound_cuts_off_is_absent(name):
+    h, hole = BOUNDS[name]
+
+    def f(x):
+        with np.errstate(all="ignore"):
+            return np.sum(h(x) ** 2)
+
+    rest = np.array([0.5, 0.9, 0.35])
+    x, v = np.concatenate([rest, [hole]]), np.array([1.0, -1.0, 2.0, 3.0])
+    (expected,) = along(lambda y: (f(np.concatenate([y[0], [hole]])),), (rest,), (v[:3],))
+    np.testing.assert_allclose(ag.grad(f)(x) @ v, expected, rtol=1e-9)
+    np.testing.assert_allclose(ag.jvp(f, (x,), (v,))[1], expected, rtol=1e-9)
+    second = ag.grad(lambda x: np.sum(ag.grad(f)(x) * v))(x)
+    (expected,) = along(lambda y: (ag.grad(f)(np.concatenate([y[0], [hole]]))[:3],), (rest,), (v[:3],))
+    np.testing.assert_allclose(second, [*expected, 0], rtol=1e-8, atol=1e-8)
+
+
+def test_rows_not_taken_are_absent():
+    # a sum over rows carries the mask on: no entry of the row reaches the square root
+    x = np.array([[1.0, 0.0], [4.0, 9.0]])
+    f = lambda x: np.sum(np.where([False, True], np.sum(np.sqrt(x), axis=1), 0.0))
+    np.testing.assert_array_equal(ag.grad(f)(x), [[0, 0], [1 / 4, 1 / 6]])
+
+
+def test_select_takes_a_tracked_default():
+    f = lambda x: np.sum(np.select([x > 0], [np.log(np.where(x > 0, x, 1.0))], x))
+    np.testing.assert_array_equal(ag.grad(f)(np.array([2.0, -3.0])), [0.5, 1.0])
+
+
+def test_a_ufunc_with_where_is_a_selection():
+    x = ag.Tensor([4.0, 0.0])
+    y = np.sqrt(x, where=x > 0, out=ag.Tensor(np.zeros(2), requires_grad=False))
+    np.sum(y).backward()
+    np.testing.assert_array_equal(x.grad, [0.25, 0])
+
+
+# --- counter-examples: what must not be lost ---------------------------------------------------------------------------
+
+
+def test_a_cotangent_that_merely_is_zero_keeps_second_order():
+    f = lambda x: np.sum(np.where(x > 0, (np.sqrt(x) - 1) ** 2, 0.0))
+    x = np.array([1.0, 0.0])
+    np.testing.assert_array_equal(ag.grad(f)(x), [0, 0])
+    np.testing.assert_allclose(ag.hessian(f)(x), [[0.5, 0], [0, 0]])
+
+
+def test_a_singular_slope_on_the_taken_branch_surfaces():
+    with np.errstate(all="ignore"):
+        assert ag.grad(lambda x: np.where(x >= 0, np.sqrt(x), 0.0))(0.0) == INF
+        assert np.isnan(ag.grad(lambda x: np.where(x < 0, np.log(np.sqrt(x)), 0.0))(-1.0))
+        assert np.isnan(ag.grad(lambda x: np.sum(np.array([0.0, 1.0]) * np.sqrt(x)))(np.zeros(2))[0])  # 0 * inf: no selection
+
+
+PATHS = {"whole": lambda y: y, "where": lambda y: np.where(y == 0, y, 0.0), "index": lambda y: y[:1], "root": np.sqrt}
+
+
+@pytest.mark.parametrize("other", PATHS)
+def test_what_is_taken_on_another_path_is_present(other):
+    def f(x):
+        y = np.sqrt(x)
+        return np.sum(np.where(x > 0, y, 0.0)) + np.sum(PATHS[other](y))
+
+    with np.errstate(all="ignore"):
+        assert ag.grad(f)(np.array([0.0, 4.0]))[0] == INF
+
+
+def test_programs_without_selections_see_no_masks():
+    x = ag.Tensor([0.0, 1.0])
+    with np.errstate(all="ignore"):
+        np.sum(np.sqrt(x) * np.array([0.0, 1.0])).backward()
+    assert np.isnan(x.grad[0])
+
+
+# --- derivatives chosen where there is none ----------------------------------------------------------------------------
+
+CHOSEN = {
+    "relu at 0": (ag.relu, [0.0], [0.0]),
+    "maximum(x, 0) at 0": (lambda x: np.maximum(x, 0.0), [0.0, 1.0, -1.0], [0.5, 1.0, 0.0]),
+    "maximum(0, x) at 0": (lambda x: np.maximum(0, x), [0.0], [0.5]),
+    "minimum(x, 0) at 0": (lambda x: np.minimum(x, 0.0), [0.0], [0.5]),
+    "clip at its bounds": (lambda x: np.clip(x, 0.0, 1.0), [0.0, 0.5, 1.0], [0.5, 1.0, 0.5]),
+    "maximum of a tie": (lambda x: np.maximum(x[0], x[1]), [2.0, 2.0], [0.5, 0.5]),
+    "minimum of a tie": (lambda x: np.minimum(x[0], x[1]), [2.0, 2.0], [0.5, 0.5]),
+    "fmax of a tie": (lambda x: np.fmax(x[0], x[1]), [2.0, 2.0], [0.5, 0.5]),
+    "fmin of a tie": (lambda x: np.fmin(x[0], x[1]), [2.0, 2.0], [0.5, 0.5]),
+    "maximum with itself": (lambda x: np.maximum(x, x), [2.0], [1.0]),
+    "max of ties": (np.max, [3.0, 1.0, 3.0, 3.0], [1 / 3, 0.0, 1 / 3, 1 / 3]),
+    "min of ties": (np.min, [3.0, 1.0, 1.0], [0.0, 0.5, 0.5]),
+    "ptp of constants": (np.ptp, [2.0, 2.0], [0.0, 0.0]),
+    "sort of ties": (lambda x: np.sort(x)[0], [2.0, 2.0], [1.0, 0.0]),
+    "abs at 0": (np.abs, [0.0, -0.0], [0.0, 0.0]),
+    "fabs at 0": (np.fabs, [0.0], [0.0]),
+    "copysign at 0": (lambda x: np.copysign(x, -1.0), [0.0], [0.0]),
+    "std of constants": (np.std, [1.5, 1.5, 1.5], [0.0, 0.0, 0.0]),
+    "std of one": (lambda x: np.std(x, ddof=0), [1.5], [0.0]),
+    "var of constants": (np.var, [1.5, 1.5], [0.0, 0.0]),
+    "norm at 0": (np.linalg.norm, [0.0, 0.0], [0.0, 0.0]),
+    "norm of order 1 at 0": (lambda x: np.linalg.norm(x, 1), [0.0, 2.0], [0.0, 1.0]),
+    "norm of order 3 at 0": (lambda x: np.linalg.norm(x, 3), [0.0, 0.0], [0.0, 0.0]),
+    "prod with a zero": (np.prod, [2.0, 0.0, 3.0], [0.0, 6.0, 0.0]),
+    "prod with two zeros": (np.prod, [2.0, 0.0, 0.0], [0.0, 0.0, 0.0]),
+    "cumprod with a zero": (np.cumprod, [2.0, 0.0, 3.0], [1.0, 8.0, 0.0]),
+    "sinc at 0": (np.sinc, [0.0, -0.0], [0.0, 0.0]),
+    "logaddexp of -inf": (lambda x: np.logaddexp(x[0], x[1]), [-INF, -INF], [0.5, 0.5]),
+    "logaddexp of inf": (lambda x: np.logaddexp(x[0], x[1]), [INF, INF], [0.5, 0.5]),
+    "logaddexp of far apart": (lambda x: np.logaddexp(x[0], x[1]), [-INF, 1e300], [0.0, 1.0]),
+    "logsumexp of -inf": (ag.logsumexp, [-INF, -INF], [0.0, 0.0]),
+    "logsumexp beside -inf": (ag.logsumexp, [-INF, 1.0], [0.0, 1.0]),
+    "hypot at 0": (lambda x: np.hypot(x[0], x[1]), [0.0, 0.0], [0.0, 0.0]),
+    "arctan2 at 0": (lambda x: np.arctan2(x[0], x[1]), [0.0, 0.0], [0.0, 0.0]),
+    "x**0 at 0": (lambda x: x**0, [0.0, 2.0], [0.0, 0.0]),
+    "x**0.0 at 0": (lambda x: x ** np.zeros(2), [0.0, 2.0], [0.0, 0.0]),
+    "x**1 at 0": (lambda x: x**1, [0.0], [1.0]),
+    "x**2 at 0": (lambda x: x**2, [0.0, -0.0], [0.0, 0.0]),
+    "x**b at 0": (lambda x: x ** np.array([1.0, 2.0, 3.0]), [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]),
+    "0**b": (lambda b: 0.0**b, [2.0, 0.5], [0.0, 0.0]),
+    "0**b of an array": (lambda b: np.zeros(2) ** b, [2.0, 0.0], [0.0, 0.0]),
+    "a negative base": (lambda x: x**3, [-2.0], [12.0]),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_chosen_derivative(name):
+    f, x, expected = CHOSEN[name]
+    for scale in (1.0, 2.0):
+        g = lambda x, scale=scale: scale * np.sum(f(x))
+        np.testing.assert_allclose(ag.grad(g)(np.array(x)), scale * np.array(expected), atol=1e-15)
+    t = ag.Tensor(x, dtype=np.float32)
+    np.sum(f(t)).backward()
+    np.testing.assert_allclose(t.grad, expected, rtol=1e-6)
+
+
+SECOND = {
+    "relu at 0": (ag.relu, [0.0], [[0.0]]),
+    "sinc at 0": (np.sinc, [0.0], [[-np.pi**2 / 3]]),
+    "x**2 at 0": (lambda x: x**2, [0.0], [[2.0]]),
+    "square at 0": (np.square, [0.0], [[2.0]]),
+    "x**b at 0": (lambda x: x ** np.array([1.0, 2.0]), [0.0, 0.0], [[0.0, 0.0], [0.0, 2.0]]),
+    "x**0 at 0": (lambda x: x**0, [0.0], [[0.0]]),
+    "abs at 0": (np.abs, [0.0], [[0.0]]),
+    "prod with a zero": (np.prod, [2.0, 0.0, 3.0], [[0.0, 3.0, 0.0], [3.0, 0.0, 2.0], [0.0, 2.0, 0.0]]),
+    "prod with two zeros": (np.prod, [2.0, 0.0, 0.0], [[0.0, 0.0, 0.0], [0.0, 0.0, 2.0], [0.0, 2.0, 0.0]]),
+    "cumprod with zeros": (np.cumprod, [0.0, 0.0, 5.0], [[0.0, 6.0, 0.0], [6.0, 0.0, 0.0], [0.0, 0.0, 0.0]]),
+    "var of constants": (np.var, [1.5, 1.5], [[0.5, -0.5], [-0.5, 0.5]]),
+    "max of ties": (np.max, [1.0, 1.0], [[0.0, 0.0], [0.0, 0.0]]),
+    "logaddexp of a tie": (lambda x: np.logaddexp(x[0], x[1]), [1.0, 1.0], [[0.25, -0.25], [-0.25, 0.25]]),
+    "hypot at 0": (lambda x: np.hypot(x[0], x[1]), [0.0, 3.0], [[1 / 3, 0.0], [0.0, 0.0]]),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_chosen_second_derivative(name):
+    f, x, expected = SECOND[name]
+    g = lambda x: np.sum(f(x))
+    np.testing.assert_allclose(ag.hessian(g)(np.array(x)), expected, atol=1e-12)
+    np.testing.assert_allclose(ag.jacobian(ag.grad(g), mode="forward")(np.array(x)), expected, atol=1e-12)
+
+
+def test_standard_deviation_of_constants_beside_others():
+    x = np.array([[1.0, 1.0], [1.0, 3.0]])
+    np.testing.assert_array_equal(ag.grad(lambda x: np.sum(np.std(x, axis=1)))(x), [[0, 0], [-0.5, 0.5]])
+    assert np.all(np.isfinite(ag.hessian(lambda x: np.sum(np.std(x, axis=1)))(x)))
+
+
+def test_absolute_value_of_complex_zero():
+    z = np.array([0j, 3 + 4j])
+    np.testing.assert_allclose(ag.grad(lambda z: np.sum(np.abs(z)))(z), [0, 0.6 - 0.8j])

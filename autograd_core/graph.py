@@ -372,7 +372,13 @@ class _Sweep:
                 _zeros(self.lead, g, s, d) if y is None else y
                 for y, s, d in zip(g, node.shape, node.dtype, strict=True)
             )
-        if op.refill is not None and self.wrap is None and not self.lead and mask is None:
+        if (
+            op.refill is not None
+            and self.wrap is None
+            and not self.lead
+            and mask is None
+            and not self._wants(node.parents[0])
+        ):
             op.refill(self, node, g)
             return
         view = node if self.wrap is None else Live(node, self.wrap)
@@ -403,7 +409,9 @@ class _Sweep:
         rows = [call(tuple(y[r] for y in g) if isinstance(g, tuple) else g[r]) for r in range(_rows(g))]
         if op.joint:
             return [None if c[0] is None else np.stack(c) for c in zip(*rows, strict=True)]
-        return np.stack([r.g if type(r) is Present else r for r in rows])
+        if type(rows[0]) is Present:
+            return Present(np.stack([r.g for r in rows]), lambda: np.stack([_mask(r) for r in rows]))
+        return np.stack(rows)
 
     def _masked(self, op: Op, i: int, g: Any, view: Any, p: Node, mask: Any) -> tuple[Any, Any]:
         """Call one pullback; return the cotangent and, where a selection left entries out, which are present."""
@@ -415,12 +423,12 @@ class _Sweep:
                 return gp, None
             if not self._wants(p):
                 return gp.g, None
-            return gp.g, project_mask(gp.mask() if callable(gp.mask) else gp.mask, p, self.lead, gp.g)
+            return gp.g, project_mask(_mask(gp), p, self.lead, gp.g)
         with np.errstate(all="ignore"):  # entries that nothing flows into may divide by zero
             gp = self._pull(op, i, g, view)
         own = None
         if type(gp) is Present:
-            own, gp = (gp.mask() if callable(gp.mask) else gp.mask), gp.g
+            own, gp = _mask(gp), gp.g
         if op.elementwise:
             mask = mask if own is None else mask & own
             if op.singular:
@@ -432,9 +440,9 @@ class _Sweep:
             return gp, None
         return gp, project_mask(mask, p, self.lead, gp) if self._wants(p) else None
 
-    def _wants(self, p: Node) -> bool:
+    def _wants(self, p: Node | None) -> bool:
         """Say whether a mask on the cotangent of `p` would reach an operation that applies it."""
-        if p.op is None or not p.op.carries:
+        if p is None or p.op is None or not p.op.carries:
             return False
         stack, seen = [p], {p}
         while stack:
@@ -553,6 +561,10 @@ def project_mask(mask: Any, space: Any, lead: int, like: Any) -> Any:
     return np.any(mask, axis=stretched, keepdims=True) if stretched else mask
 
 
+def _mask(cotangent: Present) -> Any:
+    return cotangent.mask() if callable(cotangent.mask) else cotangent.mask
+
+
 def _call_pull(pull: Any, view: Any, i: int | None, g: Any) -> Any:
     return pull(g, view) if i is None else pull(g, view, i)
 
@@ -580,15 +592,16 @@ def push_forward(
     otherwise the pullback, linear in its cotangent, is recorded on a dummy and pulled back: the transpose's transpose.
     """
     moving = dict(tangents)
-    for node in order(roots, set(tangents)):
-        if node not in tangents:
-            total: Any = None
-            for i, p in enumerate(node.parents):
-                if p is not None and p in moving:
-                    t = _push(node, i, moving[p], wrap, live, lead)
-                    total = t if total is None else _plus(total, t)
-            if total is not None:
-                moving[node] = total
+    with np.errstate(all="ignore"):  # an infinite slope that a later selection leaves out is no event
+        for node in order(roots, set(tangents)):
+            if node not in tangents:
+                total: Any = None
+                for i, p in enumerate(node.parents):
+                    if p is not None and p in moving:
+                        t = _push(node, i, moving[p], wrap, live, lead)
+                        total = t if total is None else _plus(total, t)
+                if total is not None:
+                    moving[node] = total
     return {root: moving.get(root) for root in roots}
 
 
@@ -603,8 +616,7 @@ def _push(node: Any, i: int, dp: Any, wrap: Wrap, live: bool, lead: int) -> Any:
         return dp[node.a]
     view = Live(node, wrap) if live else node
     if op.elementwise and not op.variadic:
-        with np.errstate(all="ignore"):  # an infinite slope that a later selection leaves out is no event
-            t = op.pulls[i](_stretch(dp, node.shape, lead), view)
+        t = op.pulls[i](_stretch(dp, node.shape, lead), view)
         return _settle(t.g if type(t) is Present else t, node, lead)
     if op.push is not None:
         return _settle(op.push(i, dp, view, lead), node, lead)

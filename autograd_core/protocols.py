@@ -63,10 +63,12 @@ def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     """Apply a function without gradient to plain values; under a recorder it stands on the tape."""
     ans = fn(*strip(args), **{k: strip(v) for k, v in kwargs.items()})
     state = state_now()
-    if state is not PLAIN and state.recorder is not None and isinstance(ans, ndarray | np.generic):
-        t = tensor(ans)
-        state.recorder.record(fn, args, kwargs, t)
-        return t
+    if state is not PLAIN and state.recorder is not None:
+        parts = ans if isinstance(ans, tuple) else (ans,)
+        if all(isinstance(part, ndarray | np.generic) for part in parts):
+            told = tuple(tensor(part) for part in parts) if isinstance(ans, tuple) else tensor(ans)
+            state.recorder.record(fn, args, kwargs, told)
+            return told
     return ans
 
 

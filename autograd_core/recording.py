@@ -261,6 +261,8 @@ def operand(b: Any, x: Any) -> Any:
                 found.flags.writeable = False
             return found
         return b
+    if kind is complex:  # beside a float64, which is a Python float, Python would compute the result
+        return np.complex128(b) if type(x) is float64 else b
     if kind is ndarray and b.dtype is not _OBJECT:
         return b
     return plain(b)

@@ -151,15 +151,13 @@ class Op:
         """
         if (found := self.plans.get((mask, n))) is not None:
             return found
-        tracked = range(len(self.needs)) if self.variadic or self.joint else [i for i in range(n) if mask >> i & 1]
+        together = self.variadic or self.joint
+        tracked = range(len(self.needs)) if together else [i for i in range(n) if mask >> i & 1]
         wanted = frozenset[str]().union(*(self.needs[i] for i in tracked))
         every = range(n)
-        if self.variadic or self.joint:
-            by_value = tuple(every) if "values" in wanted or self.joint else ()
-            by_space = tuple(every) if "spaces" in wanted else ()
-        else:
-            by_value = tuple(i for i in every if self.args[i] in wanted)
-            by_space = tuple(i for i in every if self.args[i] + "_space" in wanted)
+        names = self.args if len(self.args) == n else ("",) * n
+        by_value = tuple(i for i in every if "values" in wanted or names[i] in wanted)
+        by_space = tuple(i for i in every if "spaces" in wanted or names[i] + "_space" in wanted)
         by_space = tuple(i for i in by_space if i not in by_value and not mask >> i & 1)
         plan = self.plans[mask, n] = by_value, by_space, "ans" in wanted
         return plan

@@ -431,7 +431,7 @@ def test_norms_have_numpys_bits_and_errors(shape, rng):
         expected = outcome(lambda: LA.norm(x, ord, axis, keepdims))  # noqa: B023
         got = outcome(lambda: LA.norm(t, ord, axis, keepdims))  # noqa: B023
         if isinstance(expected, type):
-            assert got in (expected, TypeError), (axis, ord)
+            assert issubclass(got, (expected, TypeError)), (axis, ord)
         elif ord not in (2, -2, "nuc") or got is not TypeError:
             same(got, expected)
 
@@ -448,7 +448,10 @@ def test_norm_at_zero_has_derivatives_zero(dtype):
                 return np.sum(np.real(ag.grad(lambda x: LA.norm(x, ord))(x)))
 
             same(ag.grad(lambda x, ord=ord: LA.norm(x, ord))(x), x)
-            same(ag.grad(slope)(x), x)
+            second = ag.grad(slope)(x)
+            assert np.isfinite(second).all()
+            if x.dtype.kind == "f":
+                same(second, x)
 
 
 def test_norm_of_rows_of_which_one_is_zero(rng):

@@ -72,8 +72,8 @@ rule(np.maximum,    lambda g, a, b: present(_larger(g, a, b), a >= b), lambda g,
 rule(np.minimum,    lambda g, a, b: present(_larger(g, b, a), a <= b), lambda g, a, b: present(_larger(g, a, b), b <= a), selects=True)
 rule(np.fmax,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans), lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
 rule(np.fmin,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans), lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
-rule(np.logaddexp,  lambda g, a, b: g * _sigmoid_of_difference(a, b), lambda g, a, b: g * _sigmoid_of_difference(b, a))
-rule(np.logaddexp2, lambda g, a, b: g * _sigmoid_of_difference(a * LOG2, b * LOG2), lambda g, a, b: g * _sigmoid_of_difference(b * LOG2, a * LOG2))
+rule(np.logaddexp,  lambda g, a, b, ans: g * _share(np.exp, a, b, ans), lambda g, a, b, ans: g * _share(np.exp, b, a, ans))
+rule(np.logaddexp2, lambda g, a, b, ans: g * _share(np.exp2, a, b, ans), lambda g, a, b, ans: g * _share(np.exp2, b, a, ans))
 rule(np.hypot,      lambda g, a, ans: g * a / _safe(ans, ans == 0), lambda g, b, ans: g * b / _safe(ans, ans == 0))
 rule(np.arctan2,    lambda g, a, b: g * b / _safe_square(a, b), lambda g, a, b: -g * a / _safe_square(a, b))
 rule(np.copysign,   lambda g, a, b: g * np.sign(a) * np.copysign(a.dtype.type(1), b), None)
@@ -85,7 +85,7 @@ def _unit(x: Any) -> Any:
     if x.dtype.kind != "c":
         return np.sign(x)
     size = np.absolute(x)
-    return np.conjugate(x) / _safe(size, size == 0)
+    return np.conjugate(x) / np.where(size == 0, np.inf, size)  # 0 at 0, in every order
 
 
 def _slope(a: Any, b: Any) -> Any:
@@ -97,6 +97,7 @@ def _slope(a: Any, b: Any) -> Any:
 
 def _log_base(a: Any, b: Any) -> Any:
     """Return log(a), but 0 where a is 0: there a**b is 0 for every b > 0."""
+    a = a if hasattr(a, "dtype") else np.float64(a)
     return np.log(_safe(a, a == 0))
 
 
@@ -110,10 +111,12 @@ def _winner(g: Any, a: Any, b: Any, ans: Any) -> Any:
     return where(a == ans, np.where(b == ans, 0.5 * g, g))
 
 
-def _sigmoid_of_difference(a: Any, b: Any) -> Any:
-    """Return exp(a) / (exp(a) + exp(b)): 1/2 where both are the same infinity."""
-    same = a == b
-    return 0.5 + 0.5 * np.tanh(0.5 * np.where(same, 0, np.where(same, 0, a) - np.where(same, 0, b)))
+def _share(exp: Any, a: Any, b: Any, ans: Any) -> Any:
+    """Return exp(a) / (exp(a) + exp(b)), precise where it is tiny: 1/2 where both are the same infinity."""
+    infinite = np.isinf(ans)
+    weight = exp(np.where(infinite, 0, a) - np.where(infinite, 0, ans))
+    one = weight.dtype.type(1)
+    return np.where(infinite, np.where(a == b, 0.5 * one, np.where(a == ans, one, 0)), weight)
 
 
 def _safe_square(a: Any, b: Any) -> Any:

@@ -107,9 +107,8 @@ def is_mask(index: Any) -> bool:
 def _getitem_pull(g: Any, x_space: Any, ans_space: Any, index: Any = None) -> Any:
     shape = tuple(x_space.shape)
     lead = len(g.shape) - len(ans_space.shape)
-    if lead:
-        return scatter_rows(g, index, shape)
-    return present(scatter(g, index=index, shape=shape), lambda: _touched(g, index, shape))
+    back = scatter_rows(g, index, shape) if lead else scatter(g, index=index, shape=shape)
+    return present(back, lambda: _touched(index, shape))
 
 
 def scatter_rows(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -144,7 +143,7 @@ def _scatter_pull(g: Any, index: Any = None, shape: Any = None) -> Any:
     return np.stack([getitem(row, index=index) for row in g])
 
 
-def _touched(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+def _touched(index: Any, shape: tuple[int, ...]) -> Any:
     mask = np.zeros(shape, bool)
     mask[index] = True
     return mask

@@ -55,11 +55,9 @@ def _push(i: int, t: Any, n: Any, lead: int) -> Any:
     stack = max(ndim - 2, other.ndim - 2, 0) - max(ndim - 2, 0)
     t = np.reshape(t, (t.shape[0], *(1,) * stack, *t.shape[1:]))
     out = t @ other if i == 0 else other @ t
-    if vector:
-        out = out[..., 0, :] if i == 0 else out[..., 0]
-    if other_vector:
-        out = out[..., 0] if i == 0 else out[..., 0, :]
-    return out
+    if vector if i == 0 else other_vector:  # drop the row that stood for a vector on the left, then the column
+        out = out[..., 0, :]
+    return out[..., 0] if (other_vector if i == 0 else vector) else out
 
 
 rule(np.matmul, _pull_a, _pull_b, linear=True, compute=matmul, batched=True, push=_push)

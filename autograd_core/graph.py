@@ -597,12 +597,16 @@ def push_forward(
             if node not in tangents:
                 total: Any = None
                 for i, p in enumerate(node.parents):
-                    if p is not None and p in moving:
+                    if p is not None and p in moving and _pull_of(node.op, i) is not None:
                         t = _push(node, i, moving[p], wrap, live, lead)
                         total = t if total is None else _plus(total, t)
                 if total is not None:
                     moving[node] = total
     return {root: moving.get(root) for root in roots}
+
+
+def _pull_of(op: Op, i: int) -> Any:
+    return op.pulls[0 if op.variadic or op.joint else i]
 
 
 def _plus(a: Any, b: Any) -> Any:
@@ -637,7 +641,7 @@ def _transpose_twice(node: Any, view: Any, i: int, dp: Any, wrap: Wrap, live: bo
     dtypes = node.dtype if op.outputs else (node.dtype,)
     dummies = [Leaf(tuple(s), d) for s, d in zip(shapes, dtypes, strict=True)]
     u = tuple(wrap(np.zeros(leaf.shape, leaf.dtype), leaf) for leaf in dummies)
-    pull = op.pulls[0 if op.variadic or op.joint else i]
+    pull = _pull_of(op, i)
     g = u if op.outputs else u[0]
     back = pull(g, view, i) if op.variadic else pull(g, view)
     back = back[i] if op.joint else back

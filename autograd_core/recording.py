@@ -69,12 +69,12 @@ def record2(op: Op, compute: Callable[..., Any], a: Any, b: Any) -> Any:
             y = b._data
             q = b._node
         else:
-            y = operand(b, x)
+            y = operand(b, x) if op.weak else plain(b)
             q = None
     else:
         y = b._data
         q = b._node
-        x = operand(a, y)
+        x = operand(a, y) if op.weak else plain(a)
         p = None
     ans = compute(x, y)
     state = state_now()

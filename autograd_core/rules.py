@@ -65,6 +65,7 @@ class Op:
         "special",
         "trusted",
         "variadic",
+        "weak",
         "wide",
     )
 
@@ -108,6 +109,8 @@ class Op:
         self.selects = selects
         self.elementwise = (isinstance(fn, np.ufunc) and fn.signature is None) if elementwise is None else elementwise
         self.batched = self.elementwise if batched is None else batched
+        # Does a Python number beside an array take the array's dtype? Not where NumPy computes in float64 regardless.
+        self.weak = isinstance(fn, np.ufunc) and fn is not np.float_power
         self.carries = carries or self.elementwise
         self.push, self.into, self.refill = push, into, refill
         ours = all(

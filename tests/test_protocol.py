@@ -83,6 +83,14 @@ def suitable(f, way):
     return None
 
 
+def attempt(f, *args, **kwargs):
+    """Return a result, or the TypeError that refuses."""
+    try:
+        return f(*args, **kwargs)
+    except TypeError as refusal:
+        return refusal
+
+
 def ways():
     for name, way in WAYS.items():
         for f in UFUNCS:
@@ -102,11 +110,10 @@ def test_ufunc_has_numpys_values_or_is_refused_by_name(ufunc, way):
             way(ufunc, Tensor(A))
         return
     a, theirs = found
-    try:
-        with np.errstate(all="ignore"):
-            ours = way(ufunc, Tensor(a))
-    except TypeError as error:
-        assert ufunc.__name__ in str(error)
+    with np.errstate(all="ignore"):
+        ours = attempt(way, ufunc, Tensor(a))
+    if isinstance(ours, TypeError):
+        assert ufunc.__name__ in str(ours)
     else:
         same(ours, theirs)
 
@@ -372,10 +379,9 @@ def test_out_of_a_function_is_filled_or_refused(fn):
     args, kwargs = first_sample(fn)
     theirs = fn(*args, **kwargs)
     out = untracked(np.full(np.shape(theirs), 7).astype(np.asarray(theirs).dtype))
-    try:
-        ours = fn(*wrapped(args), **kwargs, out=out)
-    except TypeError as error:
-        assert "out=" in str(error)
+    ours = attempt(fn, *wrapped(args), **kwargs, out=out)
+    if isinstance(ours, TypeError):
+        assert "out=" in str(ours)
     else:
         assert ours is out, "out= is forgotten"
         same(out, np.asarray(theirs)[()])
@@ -392,10 +398,7 @@ def test_out_of_a_constant_does_not_write_into_kept_values():
     x = Tensor(V)
     y = np.exp(x)
     loss = np.sum(y)
-    try:
-        np.round(y, out=y)
-    except TypeError as error:
-        assert "out=" in str(error)  # noqa: PT017
+    attempt(np.round, y, out=y)
     loss.backward()
     same(x.grad, np.exp(V))
 
@@ -562,7 +565,10 @@ class Unwilling(Foreign):
 class Operators:
     """Speaks Python's operators only."""
 
-    __radd__ = __rmatmul__ = __rpow__ = __gt__ = lambda self, other: "foreign"
+    def __radd__(self, _):
+        return "foreign"
+
+    __rmatmul__ = __rpow__ = __gt__ = __radd__
 
 
 TURN = "a Tensor on the left tries to make an array of it instead of returning NotImplemented"

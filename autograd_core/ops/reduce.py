@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, present, primitive, rule
+from ..rules import composite, present, primitive, rule, where
 from ..spaces import from_end, unreduce
 
 _NoValue = np._NoValue
@@ -351,7 +351,7 @@ def _extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: Any = Fa
     """Share the cotangent equally among ties."""
     winners = x == unreduce(ans, x, axis, keepdims)
     share = winners / np.sum(winners, axis=axis, keepdims=True).astype(x.dtype)
-    return present(unreduce(g, x, axis, keepdims) * share, winners)
+    return present(where(winners, unreduce(g, x, axis, keepdims) * share), winners)
 
 
 @primitive

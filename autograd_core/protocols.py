@@ -6,6 +6,7 @@ composed, constant or refused; anything else is an error that says how to add a 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         )
     body = COMPOSITES.get(fn)
     if body is not None:
-        return body(*args, **kwargs)
+        args, kwargs, out = without_out(body, args, kwargs)
+        return body(*args, **kwargs) if out is None else deliver(body(*args, **kwargs), out, fn)
     if fn in CONSTANTS:
         return call_constant(fn, args, kwargs)
     if fn in REFUSED:
@@ -61,6 +63,10 @@ def extreme(op: Op, a: Any, b: Any) -> Any:
 
 def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a function without gradient to plain values; under a recorder it stands on the tape."""
+    if not isinstance(fn, np.ufunc):
+        args, kwargs, out = without_out(fn, args, kwargs)
+        if out is not None:
+            return deliver(call_constant(fn, args, kwargs), out, fn)
     ans = fn(*strip(args), **{k: strip(v) for k, v in kwargs.items()})
     state = state_now()
     if state is not PLAIN and state.recorder is not None:
@@ -70,6 +76,42 @@ def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
             state.recorder.record(fn, args, kwargs, told)
             return told
     return ans
+
+
+def without_out(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Take ``out=`` out of the arguments of a function, by name or by position."""
+    if kwargs.get("out") is not None:
+        kwargs = dict(kwargs)
+        return args, kwargs, kwargs.pop("out")
+    at = _place_of_out(fn) if len(args) > 1 else None
+    if at is None or len(args) <= at or args[at] is None:
+        return args, kwargs, None
+    return (*args[:at], None, *args[at + 1 :]), kwargs, args[at]
+
+
+@functools.lru_cache(maxsize=None)
+def _place_of_out(fn: Any) -> int | None:
+    import inspect
+
+    try:
+        names = list(inspect.signature(fn).parameters)
+    except (TypeError, ValueError):
+        return None
+    return names.index("out") if "out" in names else None
+
+
+def deliver(ans: Any, out: Any, fn: Any) -> Any:
+    """Write a result into ``out=``: a Tensor takes it as an assignment, a plain array only what is not tracked."""
+    out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if not np.can_cast(plain(ans).dtype, out.dtype, "same_kind"):
+        raise TypeError(f"{title(fn)} gives {plain(ans).dtype}, which does not fit into out= of {out.dtype}")
+    if not isinstance(out, recording.Tensor) and isinstance(ans, recording.Tensor) and ans._node is not None:
+        raise TypeError(
+            f"{title(fn)} with out= would write a tracked result into a plain array and lose its gradient; "
+            f"pass a Tensor as out=, or write out = {title(fn)}(...)"
+        )
+    out[...] = ans if isinstance(out, recording.Tensor) else plain(ans)
+    return out
 
 
 def strip(a: Any) -> Any:
@@ -144,35 +186,22 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         raise TypeError(f"np.{ufunc.__name__} with several out= arrays is refused for Tensors")
     where = kwargs.pop("where", True)
     if method == "__call__":
-        if where is not True and ufunc not in CONSTANTS:
+        if where is not True:
             ans = _call_where(ufunc, inputs, where, out, kwargs)
         else:
-            ans = _call_plain(ufunc, inputs, kwargs, where)
+            ans = _call_plain(ufunc, inputs, kwargs)
     else:
         if method == "at":
             return _ufunc_at(ufunc, *inputs)
         if where is not True:
             kwargs["where"] = where
         ans = ops.ufunc_method(ufunc, method, inputs, kwargs)
-    if out is None:
-        return ans
-    if not isinstance(out, recording.Tensor):
-        if isinstance(ans, recording.Tensor) and ans._node is not None:
-            raise TypeError(
-                f"np.{ufunc.__name__} with out= would write a tracked result into a plain array and lose its gradient; "
-                f"pass a Tensor as out=, or write out = np.{ufunc.__name__}(...)"
-            )
-        out[...] = plain(ans)
-        return out
-    out[...] = ans
-    return out
+    return ans if out is None else deliver(ans, out, ufunc)
 
 
-def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any], where: Any = True) -> Any:
+def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     op = RULES.get(ufunc)
     if op is None:
-        if ufunc in CONSTANTS and where is not True:
-            kwargs = kwargs | {"where": where}
         return call(ufunc, inputs, kwargs)
     if op.wide or op.outputs:
         return record(op, inputs, kwargs)
@@ -197,9 +226,10 @@ def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, value: Any) -> None:
     """Apply ``np.add.at(t, index, value)``: repeated indices accumulate."""
     if ufunc not in (np.add, np.subtract) or not isinstance(t, recording.Tensor):
         raise TypeError(
-            f"np.{ufunc.__name__}.at is refused for Tensors, but for np.add.at(t, ...) and "
-            "np.subtract.at(t, ...) with a Tensor t"
+            f"np.{ufunc.__name__}.at is refused for Tensors, but for np.add.at(t, ...) "
+            f"and np.subtract.at(t, ...) with a Tensor t"
         )
+    t._refuse_assignment(state_now())
     where = plain_index(index)
-    shape = np.shape(t._data[where])
-    t._become(ufunc(t, ops.index.scatter(np.broadcast_to(value, shape), index=where, shape=t.shape)))
+    value = np.broadcast_to(value if ufunc is np.add else np.negative(value), np.shape(t._data[where]))
+    t._become(ops.index.added_at(t, value, index=where))

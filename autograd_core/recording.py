@@ -213,7 +213,7 @@ def _wrap_all(ans: Any, node: Any) -> Any:
 
 def record_primitive(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record a primitive of ours, called with all of its arrays by position and all of its metadata by name."""
-    if len(args) == 1 and not op.outputs and not op.joint and kwargs.keys() <= op.metadata:
+    if len(args) == 1 and type(args[0]) is Tensor and not op.outputs and not op.joint and kwargs.keys() <= op.metadata:
         return record_wide1(op, args[0], kwargs)
     if kwargs.keys() <= op.metadata:
         return record_wide(op, args, kwargs, kwargs)
@@ -274,6 +274,10 @@ def plain(a: Any) -> Any:
         return a
     if isinstance(a, Tensor):
         return a._data
+    if isinstance(a, ndarray) and hasattr(type(a), "mask" if hasattr(a, "mask") else "getA"):
+        raise TypeError(
+            f"a {type(a).__name__} would lose what makes it different: pass a.filled(value) or np.asarray(a)"
+        )
     found = np.asarray(a)
     if found.dtype == object and not isinstance(a, list | tuple | ndarray):
         raise TypeError(f"a {type(a).__name__} is neither a number nor an array")

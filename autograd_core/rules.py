@@ -110,7 +110,8 @@ class Op:
         self.elementwise = (isinstance(fn, np.ufunc) and fn.signature is None) if elementwise is None else elementwise
         self.batched = self.elementwise if batched is None else batched
         # Does a Python number beside an array take the array's dtype? Not where NumPy computes in float64 regardless.
-        self.weak = isinstance(fn, np.ufunc) and fn is not np.float_power
+        # A power by a Python number has bits of its own in NumPy (x**0.5 is a square root).
+        self.weak = isinstance(fn, np.ufunc) and fn not in (np.power, np.float_power)
         self.carries = carries or self.elementwise
         self.push, self.into, self.refill = push, into, refill
         ours = all(

@@ -31,17 +31,38 @@ def _binary(fn: np.ufunc, compute: Callable[..., Any]) -> tuple[Any, Any]:
     op = RULES[fn]
 
     def forward(self: Tensor, other: Any) -> Any:
-        return record2(op, compute, self, other)
+        if type(other) in KNOWN or _is_array_like(other):
+            return record2(op, compute, self, other)
+        return _left_to(fn, self, other)
 
     def reflected(self: Tensor, other: Any) -> Any:
-        return record2(op, compute, other, self)
+        if type(other) in KNOWN or _is_array_like(other):
+            return record2(op, compute, other, self)
+        return NotImplemented
 
     return forward, reflected
 
 
-def _constant_binary(fn: np.ufunc) -> Any:
+def _is_array_like(other: Any) -> bool:
+    """Say whether an operand is a number, an array or a list of them, rather than an object with ideas of its own."""
+    if isinstance(other, Tensor | ndarray | np.generic | int | float | complex | list | tuple):
+        return True
+    return hasattr(other, "__array__") and not hasattr(other, "__array_ufunc__")
+
+
+def _left_to(fn: np.ufunc, t: Tensor, other: Any) -> Any:
+    """Give an unknown operand its turn, as ndarray does: by its ufunc protocol, else by its reflected operator."""
+    return fn(t, other) if getattr(other, "__array_ufunc__", None) is not None else NotImplemented
+
+
+def _constant_binary(fn: np.ufunc, compute: Callable[..., Any], swapped: bool = False) -> Any:
     def method(self: Tensor, other: Any) -> Any:
-        return call_constant(fn, (self, other), {})
+        if type(other) not in KNOWN and not _is_array_like(other) and type(other) is not str:
+            return _left_to(fn, self, other)
+        if state_now().recorder is not None:
+            return call_constant(fn, (other, self) if swapped else (self, other), {})
+        a, b = self._data, other._data if type(other) is Tensor else other
+        return compute(b, a) if swapped else compute(a, b)
 
     return method
 
@@ -184,6 +205,8 @@ class Tensor:
             value = plain(value)
             if np.shape(value) != self.shape:
                 raise ValueError(f"a gradient of shape {np.shape(value)} for a Tensor of shape {self.shape}")
+            if np.asarray(value).dtype.kind == "c" and self.dtype.kind != "c":
+                raise TypeError(f"a complex gradient for a Tensor of dtype {self.dtype}")
             value = np.asarray(value, self.dtype)[()]
         self._node.grad = value
 
@@ -233,7 +256,11 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """Return an untracked Tensor with the same values (shared, read-only)."""
-        return tensor(self.data if self.is_leaf is False else self._data)
+        value = self._data
+        if type(value) is ndarray:
+            value = value.view()
+            value.flags.writeable = False
+        return tensor(value)
 
     def item(self, *args: Any) -> Any:
         """Return the value of a Tensor with one entry as a Python number."""
@@ -260,6 +287,11 @@ class Tensor:
                 )
             self.assign(other)
             return
+        if self._node is not None and not state_now().grad:
+            raise GraphError(
+                f"in-place change of the result of {self._node.op.name} under no_grad() would lose its gradient: "
+                f"use t.detach().copy()"
+            )
         value = other._data if type(other) is Tensor else plain(other)
         if np.shape(value) != self.shape:
             raise ValueError(f"an in-place operation cannot turn shape {self.shape} into {np.shape(value)}")
@@ -280,8 +312,14 @@ class Tensor:
         given = plain(value)
         if np.asarray(given).dtype.kind == "c" and old.dtype.kind != "c":
             raise TypeError(f"cannot assign complex values into a Tensor of dtype {old.dtype}")
+        if source is not None and old.dtype.kind not in "fc":
+            raise TypeError(
+                f"cannot assign a tracked value into a Tensor of dtype {old.dtype}: its gradient would be lost"
+            )
         if type(old) is not ndarray:
             old = np.array(old)
+        elif type(node) is Leaf:
+            pass  # under no_grad: an update, in its own array
         elif not (old.base is None and old.flags.writeable and _getrefcount(old) <= _ALONE):
             old = old.copy()
         old[where] = given
@@ -312,7 +350,7 @@ class Tensor:
                     f"assignment into the result of {node.op.name} under no_grad() would lose its "
                     "gradient: use t.detach().copy()"
                 )
-            if type(self._data) is ndarray and self._data.base is not None and (node is None or node.op.carries):
+            if self._is_view():
                 raise GraphError(
                     "assignment through a view would not reach the Tensor it was taken from, as it would "
                     "in NumPy: write "
@@ -326,12 +364,22 @@ class Tensor:
                 "= ... or p.assign(...)"
             )
 
+    def _is_view(self) -> bool:
+        """Say whether NumPy would have this share memory with another array that somebody can still see."""
+        node, value = self._node, self._data
+        if node is not None and node.op is GETITEM:
+            return ops.index.is_basic(node.kwargs["index"]) and type(value) is ndarray
+        if type(value) is not ndarray or value.base is None or not (node is None or node.op.carries):
+            return False
+        return _getrefcount(value.base) > 2  # the view's, and getrefcount's own
+
     def fill(self, value: Any) -> None:
         """Set every entry."""
         self[...] = value
 
     def sort(self, axis: int = -1, **kwargs: Any) -> None:
         """Sort in place."""
+        self._refuse_assignment(state_now())
         self._become(np.sort(self, axis, **kwargs))
 
     def _label(self) -> str:
@@ -348,7 +396,7 @@ class Tensor:
     _power, __rpow__ = _binary(np.power, operator.pow)
 
     def __pow__(self, other: Any) -> Any:
-        if type(other) is not Tensor and type(other) in (int, float) and other == 2:
+        if type(other) in (int, float) and other == 2 and self.dtype.kind in "fc":
             return record1(RULES[np.square], _square, self)
         return self._power(other)
 
@@ -382,15 +430,19 @@ class Tensor:
     __imod__ = _inplace(operator.mod)
     __ifloordiv__ = _inplace(operator.floordiv)
 
-    __lt__ = _constant_binary(np.less)
-    __le__ = _constant_binary(np.less_equal)
-    __gt__ = _constant_binary(np.greater)
-    __ge__ = _constant_binary(np.greater_equal)
-    __eq__ = _constant_binary(np.equal)
-    __ne__ = _constant_binary(np.not_equal)
-    __and__ = __rand__ = _constant_binary(np.bitwise_and)
-    __or__ = __ror__ = _constant_binary(np.bitwise_or)
-    __xor__ = __rxor__ = _constant_binary(np.bitwise_xor)
+    __lt__ = _constant_binary(np.less, operator.lt)
+    __le__ = _constant_binary(np.less_equal, operator.le)
+    __gt__ = _constant_binary(np.greater, operator.gt)
+    __ge__ = _constant_binary(np.greater_equal, operator.ge)
+    __eq__ = _constant_binary(np.equal, operator.eq)
+    __ne__ = _constant_binary(np.not_equal, operator.ne)
+    __and__ = __rand__ = _constant_binary(np.bitwise_and, operator.and_)
+    __or__ = __ror__ = _constant_binary(np.bitwise_or, operator.or_)
+    __xor__ = __rxor__ = _constant_binary(np.bitwise_xor, operator.xor)
+    __lshift__ = _constant_binary(np.left_shift, operator.lshift)
+    __rlshift__ = _constant_binary(np.left_shift, operator.lshift, swapped=True)
+    __rshift__ = _constant_binary(np.right_shift, operator.rshift)
+    __rrshift__ = _constant_binary(np.right_shift, operator.rshift, swapped=True)
     __hash__ = object.__hash__
 
     def __invert__(self) -> Any:
@@ -405,6 +457,8 @@ class Tensor:
         if node is None or (state is not PLAIN and not state.grad):
             t._node = None
         else:
+            if node.op is SETITEM and type(ans) is ndarray and 8 * ans.nbytes <= self._data.nbytes:
+                t._data = ans = ans.copy()  # a view that is kept would make the next assignment copy the whole
             t._node = Wide(
                 GETITEM,
                 tick(),
@@ -448,7 +502,7 @@ class Tensor:
             raise TypeError(
                 f"{what} of a tracked Tensor would silently lose its gradient; use .item() for a Python "
                 "number, .data for the array, "
-                f".detach() for an untracked Tensor"
+                f".detach() for an untracked Tensor, np.stack([...]) to join Tensors"
             )
 
     def __float__(self) -> float:
@@ -467,8 +521,8 @@ class Tensor:
         self._refuse_detaching("index()")
         return operator.index(self._data)
 
-    def __round__(self, digits: int = 0) -> Any:
-        return np.round(self, digits)
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self._data, digits) if type(self._data) is not ndarray else np.round(self, digits or 0)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._refuse_detaching("np.asarray()")
@@ -541,7 +595,11 @@ class Tensor:
         if len(types) > 1 and any(kind is not Tensor and not issubclass(kind, ndarray) for kind in types):
             return NotImplemented
         body = COMPOSITES.get(fn)
-        return call(fn, args, kwargs) if body is None else body(*args, **kwargs)
+        return (
+            body(*args, **kwargs)
+            if body is not None and len(args) < 2 and "out" not in kwargs
+            else call(fn, args, kwargs)
+        )
 
     # --- ndarray's attributes and methods: those without a line of their own are made below --------------------------
 
@@ -590,9 +648,14 @@ class Tensor:
         """An iterator over the entries."""
         return iter(self.reshape(-1))
 
-    def reshape(self, *shape: Any, order: Any = "C") -> Any:
+    def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
         """Return the entries in another shape."""
-        return record(RULES[np.reshape], (self,), {"shape": shape[0] if len(shape) == 1 else shape, "order": order})
+        return record(
+            RULES[np.reshape],
+            (self,),
+            {"shape": shape[0] if len(shape) == 1 else shape, "order": order}
+            | ({} if copy is None else {"copy": copy}),
+        )
 
     def transpose(self, *axes: Any) -> Any:
         """Return the axes in another order."""
@@ -606,8 +669,12 @@ class Tensor:
         """Return a recorded copy."""
         return np.copy(self, order=order)
 
-    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
+    def astype(
+        self, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Any:
         """Return the entries in another dtype; the gradient comes back in this one."""
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TypeError(f"cannot cast {self.dtype} to {np.dtype(dtype)} under the rule {casting!r}")
         return record(RULES[np.astype], (self,), {"dtype": np.dtype(dtype)})
 
     def conj(self) -> Any:
@@ -715,5 +782,6 @@ _ALONE = 3  # the Tensor's slot, the local name, getrefcount's own argument
 GETITEM, SETITEM = ops.index.GETITEM, ops.index.SETITEM
 
 
+KNOWN = {Tensor, ndarray, float, int, float64}
 recording.Tensor = Tensor
 Door.kind, Door.record = Tensor, staticmethod(record_primitive)

@@ -34,11 +34,11 @@ class _Entered:
         chosen = tuple(args[i] for i in argnums)
         leaves, self.rebuild = flatten(chosen)
         self.inputs = [_enter(leaf, name) for leaf in leaves]
+        self.nodes = [t._node for t in self.inputs]  # before `f` runs: it may change its arguments in place
         self.live = state.depth > 0 or state.recorder is not None or any(_tracked(leaf) for leaf in leaves)
         entered = dict(zip(argnums, self.rebuild(self.inputs), strict=True))
         with deeper():
             self.out = f(*(entered.get(i, a) for i, a in enumerate(args)), **kwargs)
-        self.nodes = [t._node for t in self.inputs]
         self.results, self.rebuild_out = flatten(self.out)
 
     def value(self) -> Any:
@@ -254,13 +254,11 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
     primals, tangents = tuple(primals), tuple(tangents)
     given = flatten_like(tangents, primals, "the tuple of tangents")
     run = _Entered(f, primals, tuple(range(len(primals))), kwargs, "jvp")
-    for t, v in zip(run.inputs, given, strict=True):
-        if np.shape(plain(v)) != t.shape:
-            raise ValueError(f"a tangent of shape {np.shape(plain(v))} for an argument of shape {t.shape}")
+    for n, v in zip(run.nodes, given, strict=True):
+        if np.shape(plain(v)) != n.shape:
+            raise ValueError(f"a tangent of shape {np.shape(plain(v))} for an argument of shape {n.shape}")
     live = run.live or any(_tracked(v) for v in given)
-    moving = {
-        t._node: v if type(v) is Tensor else np.asarray(v, t.dtype)[()] for t, v in zip(run.inputs, given, strict=True)
-    }
+    moving = {n: v if type(v) is Tensor else np.asarray(v, n.dtype)[()] for n, v in zip(run.nodes, given, strict=True)}
     pushed = _push(run, moving, live)
     found = [
         np.zeros(np.shape(plain(r)), _float_of(r))[()] if d is None else d if live else plain(d)
@@ -308,7 +306,7 @@ def jacobian(
     @functools.wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
         run = _Entered(f, args, _positions(argnums, args, "jacobian"), kwargs, "jacobian")
-        n_in, n_out = sum(t.size for t in run.inputs), sum(np.size(plain(r)) for r in run.results)
+        n_in, n_out = sum(n.size for n in run.nodes), sum(np.size(plain(r)) for r in run.results)
         forward = mode == "forward" or (mode is None and 2 * n_in < n_out)
         blocks = _columns(run) if forward else _rows(run)
         return run.rebuild_out([_unpack(run.rebuild(row), argnums) for row in blocks])
@@ -329,7 +327,7 @@ def _batches(n: int, widest: int) -> list[tuple[int, int]]:
 
 def _rows(run: _Entered) -> list[list[Any]]:
     """Return the blocks of the Jacobian, result by result, from batched reverse sweeps."""
-    widest = max([t.size for t in run.inputs] + [np.size(plain(r)) for r in run.results])
+    widest = max([n.size for n in run.nodes] + [np.size(plain(r)) for r in run.results])
     blocks = []
     for k, r in enumerate(run.results):
         shape, n = np.shape(plain(r)), np.size(plain(r))
@@ -341,20 +339,20 @@ def _rows(run: _Entered) -> list[list[Any]]:
         columns = (
             [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
             if parts
-            else [np.zeros((0, *t.shape), t.dtype) for t in run.inputs]
+            else [np.zeros((0, *n.shape), n.dtype) for n in run.nodes]
         )
-        blocks.append([np.reshape(c, shape + t.shape) for c, t in zip(columns, run.inputs, strict=True)])
+        blocks.append([np.reshape(c, shape + n.shape) for c, n in zip(columns, run.nodes, strict=True)])
     return blocks
 
 
 def _columns(run: _Entered) -> list[list[Any]]:
     """Return the blocks of the Jacobian, from batched forward sweeps, argument by argument."""
-    widest = max([t.size for t in run.inputs] + [np.size(plain(r)) for r in run.results])
+    widest = max([n.size for n in run.nodes] + [np.size(plain(r)) for r in run.results])
     blocks: list[list[Any]] = [[] for _ in run.results]
-    for t in run.inputs:
+    for t in run.nodes:
         parts: list[list[Any]] = [[] for _ in run.results]
         for start, stop in _batches(t.size, widest):
-            pushed = _push(run, {t._node: _identity(t.shape, t.dtype, start, stop)}, run.live, lead=1)
+            pushed = _push(run, {t: _identity(t.shape, t.dtype, start, stop)}, run.live, lead=1)
             for part, r, d in zip(parts, run.results, pushed, strict=True):
                 part.append(np.zeros((stop - start, *np.shape(plain(r))), _float_of(r)) if d is None else d)
         for block, part, r in zip(blocks, parts, run.results, strict=True):
@@ -440,7 +438,15 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         start = tick()
-        out = f(*args, **kwargs)
+        leaves, rebuild_args = flatten((args, kwargs))
+
+        def run() -> Any:
+            """Run `f` on Tensors of its own, which it may change in place."""
+            own = [tensor(a._data, a._node) if type(a) is Tensor else a for a in leaves]
+            positional, named = rebuild_args(own)
+            return f(*positional, **named)
+
+        out = run()
         state: State = STATE.get()
         results, rebuild = flatten(out)
         tracked = [r for r in results if _tracked(r)]
@@ -448,7 +454,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return out
         outside = _outside([r._node for r in tracked], start)
         op = Op(f, (_checkpoint_pull,), joint=True, outputs=len(tracked), name=getattr(f, "__name__", "f"))
-        metadata = {"again": functools.partial(f, *args, **kwargs), "outside": outside}
+        metadata = {"again": run, "outside": outside}
         fresh = iter(wrap_results(op, [r._data for r in tracked], outside, metadata))
         return rebuild([next(fresh) if _tracked(r) else r for r in results])
 

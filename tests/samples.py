@@ -508,7 +508,7 @@ COMPOSITE_SAMPLES |= {
 
 def definite(a):
     """Make a positive definite matrix of any square one."""
-    return (a @ np.conjugate(np.swapaxes(a, -1, -2)) + 2 * np.eye(a.shape[-1], dtype=a.dtype),)
+    return (a @ a.conj().swapaxes(-1, -2) + 2 * np.eye(a.shape[-1], dtype=a.dtype),)
 
 
 def regulars(*shapes, **kwargs):

@@ -242,3 +242,30 @@ def test_batched(case):
     if case.dtype is np.float64:
         columns = ag.jacobian(case.f, mode="forward")(case.x)
         close([b for row in columns for b in row], [b for row in found for b in row], 1e-13)
+
+
+# --- what the tables cannot say ----------------------------------------------------------------------------------------
+
+
+def test_forward_is_pushed_under_no_grad_too():
+    x = np.array([2.0, 3.0, 4.0])
+    with ag.no_grad():
+        np.testing.assert_array_equal(ag.jvp(np.cumprod, (x,), (np.ones(3),))[1], [1, 5, 26])
+        np.testing.assert_array_equal(ag.hvp(lambda x: np.sum(x**3))(x, np.ones(3)), 6 * x)
+
+
+def test_a_tangent_that_does_not_depend_on_the_argument():
+    x, v = np.array([1.0, 2.0]), np.array([3.0, -1.0])
+    slope = lambda x: ag.jvp(lambda x: np.sum(np.broadcast_to(x, (2, 2)) * np.sort(x)), (x,), (v,))[1]
+    np.testing.assert_allclose(ag.grad(slope)(x), 4 * v)
+
+
+@pytest.mark.parametrize("axes", [[(0, 1), (1, 0), (0, 1)], [(1, 0), (0, 1), (0, 1)], [(-2, -1), (-2, -1), (1, 0)]])
+def test_matmul_with_axes_is_right_or_refused(axes):
+    a, b = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.5, -1.0], [2.0, 0.3]])
+    f = lambda x: (np.matmul(x[0], x[1], axes=axes) ** 2,)
+    try:
+        found = ag.grad(lambda x: np.sum(f(x)[0]))((a, b))
+    except TypeError:  # a sentence is enough, silence is not
+        return
+    close(found, gradient(lambda x: np.sum(f(x)[0]), (a, b)))

@@ -36,6 +36,14 @@ def setitem(a: Any, b: Any, index: Any) -> Any:
     return out
 
 
+@primitive
+def added_at(a: Any, b: Any, index: Any) -> Any:
+    """Return a copy of `a` with `b` added at `index`, one entry after the other."""
+    out = np.array(a)
+    np.add.at(out, index, b)
+    return out
+
+
 def is_basic(index: Any) -> bool:
     """Say whether an index takes every entry at most once without a look at values: integers, slices, new axes.
 
@@ -156,6 +164,7 @@ def _into(sweep_buffer: Any, g: Any, node: Any) -> None:
 GETITEM = rule(
     getitem, _getitem_pull, params="x index", linear=True, selects=True, carries=True, batched=True, into=_into
 )
+rule(added_at, lambda g, index=None: g, lambda g, index=None: getitem(g, index=index), params="a b index")
 rule(scatter, _scatter_pull, args="x", params="g index shape", linear=True, carries=True, batched=True)
 
 
@@ -206,6 +215,8 @@ def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: 
         a, axis = np.reshape(a, -1), 0
     n = a.shape[axis]
     indices = np.asarray(indices)
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}")
     if mode != "raise":
         indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
     axis %= a.ndim

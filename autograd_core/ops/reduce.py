@@ -117,8 +117,19 @@ def _mean_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: Any = Fal
     return taken(unreduce(g / count_where(x_space, axis, where, keepdims), x_space, axis, keepdims), where)
 
 
-rule(total_where, _total_where_pull, metadata="dtype", linear=True, selects=True, batched=True, carries=True, name="sum")
-rule(total_from, _total_where_pull, lambda g: g, args="x initial", metadata="dtype", selects=True, batched=True, name="sum")
+rule(
+    total_where, _total_where_pull, metadata="dtype", linear=True, selects=True, batched=True, carries=True, name="sum"
+)
+rule(
+    total_from,
+    _total_where_pull,
+    lambda g: g,
+    args="x initial",
+    metadata="dtype",
+    selects=True,
+    batched=True,
+    name="sum",
+)
 rule(mean_where, _mean_where_pull, metadata="dtype", linear=True, selects=True, batched=True, name="mean")
 
 
@@ -206,8 +217,8 @@ def _slope_about(g: Any, x: Any, center: Any, axis: Any, ddof: float, keepdims: 
 rule(variance_where, _variance_where_pull, selects=True, batched=True, name="var")
 rule(
     variance_about,
-    lambda g, x, center, axis=None, ddof=0, keepdims=False, where=True: (
-        taken(_slope_about(g, x, center, axis, ddof, keepdims, where), where)
+    lambda g, x, center, axis=None, ddof=0, keepdims=False, where=True: taken(
+        _slope_about(g, x, center, axis, ddof, keepdims, where), where
     ),
     lambda g, x, center, axis=None, ddof=0, keepdims=False, where=True: (
         -_slope_about(g, x, center, axis, ddof, keepdims, where)

@@ -1,0 +1,278 @@
+"""Calculus on samples: differences, slopes and integrals along an axis, interpolation, convolution, unwrapped phases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, constant, primitive, rule, same
+from ..spaces import from_end
+from .index import scatter
+from .products import array
+from .reduce import _to
+
+# --- slopes and integrals ---------------------------------------------------------------------------------------------
+
+
+@primitive
+def instead(x: Any, value: Any) -> Any:
+    """Return `value`, with the derivative of `x`: for two formulas of the same number, one of them for its bits."""
+    return value
+
+
+@primitive
+def plain_gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Return `numpy.gradient` without derivatives."""
+    return np.gradient(f, *spacing, axis=axis, edge_order=edge_order)
+
+
+rule(instead, same, None, args="x value", elementwise=True, name="gradient")
+constant(plain_gradient)
+
+
+@composite(np.gradient)
+def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    f = array(f)
+    f = f if f.dtype.kind in "fc" else np.astype(f, float)
+    axes = from_end(axis, f.ndim)
+    if edge_order not in (1, 2):
+        raise ValueError(f"edge_order is 1 or 2, not {edge_order}")
+    if len(varargs) == 0:
+        spacings: tuple[Any, ...] = (1.0,) * len(axes)
+    elif len(varargs) == 1 and np.ndim(varargs[0]) == 0:
+        spacings = varargs * len(axes)
+    elif len(varargs) == len(axes):
+        spacings = varargs
+    else:
+        raise TypeError(
+            f"np.gradient along {len(axes)} axes was given {len(varargs)} spacings: give one, or one for each"
+        )
+    slopes = tuple(_slope(f, h, a, edge_order) for h, a in zip(spacings, axes, strict=True))
+    return slopes[0] if len(axes) == 1 else slopes
+
+
+def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
+    """Return the slope along one axis, whose points are `h` apart or, if `h` is a vector, at `h`."""
+    n = f.shape[axis]
+    if n < edge_order + 1:
+        raise ValueError(f"np.gradient with edge_order={edge_order} needs {edge_order + 1} points or more, not {n}")
+    part = lambda a, b=None: f[(..., slice(a, b), *(slice(None),) * (-1 - axis))]
+    if not np.ndim(h):
+        return _formula(part, h, None, None, axis, edge_order, f.dtype)
+    points = array(h)
+    if points.shape != (n,):
+        raise ValueError(
+            f"the spacing along an axis of {n} points has shape {points.shape}: give a number or {n} places"
+        )
+    points = points if points.dtype.kind in "fc" else np.astype(points, float)
+    d = np.diff(points)
+    apart = [np.reshape(x, (-1, *(1,) * (-1 - axis))) for x in (d[:-1], d[1:])]
+    ends = [np.reshape(x, (-1, *(1,) * (-1 - axis))) for x in (d[:1], d[1:2], d[-2:-1], d[-1:])]
+    uniform = np.all(d == d[0])
+    if uniform and type(d) is np.ndarray:
+        return _formula(part, d[0], None, None, axis, edge_order, f.dtype)
+    slope = _formula(part, None, apart, ends, axis, edge_order, f.dtype)
+    return instead(slope, plain_gradient(f, points, axis=axis, edge_order=edge_order)) if uniform else slope
+
+
+def _formula(part: Any, h: Any, apart: Any, ends: Any, axis: int, edge_order: int, dtype: Any) -> Any:
+    """Return NumPy's differences: central ones between two of the first or the second order at the ends."""
+    if h is not None:
+        middle = (part(2) - part(0, -2)) / (2.0 * h)
+    else:
+        d, e = apart
+        middle = -e / (d * (d + e)) * part(0, -2) + (e - d) / (d * e) * part(1, -1) + d / (e * (d + e)) * part(2)
+    if edge_order == 1:
+        first, last = (h, h) if h is not None else (ends[0], ends[3])
+        first, last = (part(1, 2) - part(0, 1)) / first, (part(-1) - part(-2, -1)) / last
+    elif h is not None:
+        first = -1.5 / h * part(0, 1) + 2.0 / h * part(1, 2) + -0.5 / h * part(2, 3)
+        last = 0.5 / h * part(-3, -2) + -2.0 / h * part(-2, -1) + 1.5 / h * part(-1)
+    else:
+        d, e, u, v = ends
+        first = (
+            -(2.0 * d + e) / (d * (d + e)) * part(0, 1)
+            + (d + e) / (d * e) * part(1, 2)
+            + -d / (e * (d + e)) * part(2, 3)
+        )
+        last = (
+            v / (u * (u + v)) * part(-3, -2)
+            + -(v + u) / (u * v) * part(-2, -1)
+            + (2.0 * v + u) / (v * (u + v)) * part(-1)
+        )
+    slope = np.concatenate([first, middle, last], axis=axis)
+    return slope if slope.dtype == dtype else np.astype(slope, dtype)
+
+
+@composite(np.trapezoid)
+def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    y = array(y)
+    axis = from_end(axis, y.ndim)[0]
+    if x is not None:
+        x = array(x)
+        dx = np.reshape(np.diff(x), (-1, *(1,) * (-1 - axis))) if x.ndim == 1 else np.diff(x, axis=axis)
+    behind = (slice(None),) * (-1 - axis)
+    return np.sum(dx * (y[(..., slice(1, None), *behind)] + y[(..., slice(None, -1), *behind)]) / 2.0, axis)
+
+
+@composite(np.ediff1d)
+def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    ary = np.reshape(array(ary), -1)
+    parts = [ary[1:] - ary[:-1]]
+    for end, at in ((to_begin, 0), (to_end, len(parts) + 1)):
+        if end is not None:
+            end = np.reshape(array(end), -1)
+            if not np.can_cast(end.dtype, ary.dtype, "same_kind"):
+                raise TypeError(f"np.ediff1d of {ary.dtype} cannot take {end.dtype} at its ends")
+            parts.insert(at, end if end.dtype == ary.dtype else np.astype(end, ary.dtype))
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def _running(fn: Any, identity: float) -> Any:
+    def body(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
+        x = np.atleast_1d(x)
+        if axis is None and x.ndim > 1:
+            raise ValueError(f"the axis must be given for an array of shape {x.shape}")
+        axis = from_end(0 if axis is None else axis, x.ndim)[0]
+        result = fn(x, axis=axis, dtype=dtype)
+        if include_initial:
+            shape = tuple(1 if i - x.ndim == axis else n for i, n in enumerate(x.shape))
+            result = np.concatenate([np.full(shape, identity, result.dtype), result], axis=axis)
+        return _to(out, result)
+
+    return body
+
+
+composite(np.cumulative_sum)(_running(np.cumsum, 0))
+composite(np.cumulative_prod)(_running(np.cumprod, 1))
+
+
+# --- interpolation ----------------------------------------------------------------------------------------------------
+
+
+@primitive
+def interpolate(x: Any, xp: Any, fp: Any) -> Any:
+    """Return the polygon through the points (xp, fp), held beyond its ends."""
+    return np.interp(x, xp, fp)
+
+
+def _leg(x: Any, xp: Any) -> tuple[Any, ...]:
+    """Return the numbers of the corners to the left and right of each x, how far it is between them, and their distance."""
+    n = xp.shape[0]
+    left = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), max(n - 2, 0))
+    right = np.minimum(left + 1, n - 1)
+    h = np.where(right == left, 1, xp[right] - xp[left])
+    t = (x - xp[left]) / h
+    return left, right, np.where(x < xp[0], 0, np.where(x > xp[-1], 1, t)), h, (x < xp[0]) | (x > xp[-1])
+
+
+def _interpolate_pull_x(g: Any, x: Any, xp: Any, fp: Any) -> Any:
+    left, right, _, h, beyond = _leg(x, xp)
+    return g * np.where(beyond, 0, (fp[right] - fp[left]) / h)
+
+
+def _interpolate_pull_xp(g: Any, x: Any, xp: Any, fp: Any) -> Any:
+    left, right, t, h, beyond = _leg(x, xp)
+    g = g * np.where(beyond, 0, (fp[right] - fp[left]) / h)
+    return _to_corners(g * (t - 1), -g * t, left, right, xp.shape)
+
+
+def _interpolate_pull_fp(g: Any, x: Any, xp: Any, fp_space: Any) -> Any:
+    left, right, t, _, _ = _leg(x, xp)
+    return _to_corners(g * (1 - t), g * t, left, right, tuple(fp_space.shape))
+
+
+def _to_corners(a: Any, b: Any, left: Any, right: Any, shape: Any) -> Any:
+    return scatter(np.stack([a, b]), index=np.stack([left, right]), shape=shape)
+
+
+rule(interpolate, _interpolate_pull_x, _interpolate_pull_xp, _interpolate_pull_fp, args="x xp fp", name="interp")
+
+
+@composite(np.interp)
+def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    x, xp, fp = array(x), array(xp), array(fp)
+    if period is None:
+        y = interpolate(x, xp, fp)
+        y = y if left is None else np.where(x < xp[0], left, y)
+        return y if right is None else np.where(x > xp[-1], right, y)
+    if xp.ndim != 1 or fp.shape != xp.shape:
+        raise ValueError(f"np.interp needs as many values as places: shapes {fp.shape} and {xp.shape}")
+    if np.any(period == 0):
+        raise ValueError("the period of np.interp must not be 0")
+    period = np.absolute(period)
+    x, xp = (np.remainder(a if a.dtype == float else np.astype(a, float), period) for a in (x, xp))
+    order = np.argsort(xp)
+    xp, fp = xp[order], fp[order]
+    xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
+    return interpolate(x, xp, np.concatenate([fp[-1:], fp, fp[:1]]))
+
+
+# --- convolution ------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def convolution(a: Any, b: Any, mode: str) -> Any:
+    """Return the convolution of a vector with one that is not longer."""
+    return np.convolve(a, b, mode)
+
+
+@primitive
+def correlation(a: Any, b: Any, mode: str) -> Any:
+    """Return the correlation of a vector with one that is not longer."""
+    return np.correlate(a, b, mode)
+
+
+def _whole(g: Any, n: int, m: int, mode: str) -> Any:
+    """Return the cotangent of the whole convolution of n and m <= m entries from that of its middle part."""
+    if mode == "full":
+        return g
+    start = m - 1 if mode == "valid" else (m - 1) // 2
+    zeros = lambda k: np.zeros(k, g.dtype)
+    return np.concatenate([zeros(start), g, zeros(n + m - 1 - start - g.shape[0])])
+
+
+def _pull_a(g: Any, a_space: Any, b: Any, mode: str = "full") -> Any:
+    return np.convolve(_whole(g, a_space.shape[0], b.shape[0], mode), b[::-1], "valid")
+
+
+def _pull_b(g: Any, a: Any, b_space: Any, mode: str = "full") -> Any:
+    return np.convolve(_whole(g, a.shape[0], b_space.shape[0], mode), a[::-1], "valid")
+
+
+rule(convolution, _pull_a, _pull_b, linear=True, name="convolve")
+rule(
+    correlation,
+    lambda g, a_space, b, mode="full": _pull_a(g, a_space, np.conjugate(b[::-1]), mode),
+    lambda g, a, b_space, mode="full": np.conjugate(_pull_b(g, a, b_space, mode)[::-1]),
+    linear=True,
+    name="correlate",
+)
+
+MODES = {0: "valid", 1: "same", 2: "full"}
+
+
+@composite(np.convolve)
+def _convolve(a: Any, v: Any, mode: Any = "full") -> Any:
+    a, v = np.atleast_1d(array(a)), np.atleast_1d(array(v))
+    if not (a.size and v.size):
+        raise ValueError(f"np.convolve takes vectors that are not empty, these have {a.size} and {v.size} entries")
+    a, v = (v, a) if len(v) > len(a) else (a, v)
+    return convolution(a, v, mode=MODES.get(mode, mode))
+
+
+@composite(np.correlate)
+def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
+    a, v, mode = np.atleast_1d(array(a)), np.atleast_1d(array(v)), MODES.get(mode, mode)
+    if not (a.size and v.size):
+        raise ValueError(f"np.correlate takes vectors that are not empty, these have {a.size} and {v.size} entries")
+    if len(v) > len(a):
+        return np.conjugate(correlation(v, a, mode=mode)[::-1])
+    return correlation(a, v, mode=mode)
+
+
+# Whole periods are added, whose number does not move.
+rule(
+    np.unwrap, lambda g: g, params="p discont axis period", metadata="discont axis period", elementwise=True
+)  # fmt: skip

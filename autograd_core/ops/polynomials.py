@@ -1,0 +1,160 @@
+"""Polynomials, by their coefficients, highest power first, and by their roots."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, rule
+from .products import array
+
+# --- values and roots -------------------------------------------------------------------------------------------------
+
+
+def _polyval_pull_p(g: Any, p_space: Any, x: Any) -> Any:
+    return np.reshape(g, -1) @ np.vander(np.reshape(x, -1), p_space.shape[0])
+
+
+rule(
+    np.polyval,
+    _polyval_pull_p,
+    lambda g, p, x: g * np.polyval(np.polyder(p), x),
+    args="p x",
+    compute=lambda p, x: np.polyval(p, x),
+)
+
+
+def _vander_pull(g: Any, ans_space: Any, x: Any, increasing: bool = False) -> Any:
+    n = ans_space.shape[1]
+    g = g if increasing else np.flip(g, -1)
+    lower = np.vander(x, max(n - 1, 0), increasing=True)
+    return np.sum(g[..., 1:] * (lower * np.arange(1, n)), axis=-1)
+
+
+rule(np.vander, _vander_pull, params="x N increasing", metadata="N", batched=True)
+
+
+def _roots_pull(g: Any, ans: Any, p: Any) -> Any:
+    """Move each root r by -r^k / p'(r) for the coefficient of x^k: the implicit function theorem, so for simple roots."""
+    return -(g / np.polyval(np.polyder(p), ans)) @ np.vander(ans, p.shape[0])
+
+
+rule(np.roots, _roots_pull, args="p")
+
+
+@composite(np.poly)
+def _poly(seq_of_zeros: Any) -> Any:
+    roots = np.atleast_1d(array(seq_of_zeros))
+    if roots.ndim == 2 and roots.shape[0] == roots.shape[1] > 0:
+        roots = np.linalg.eigvals(roots)
+    elif roots.ndim != 1:
+        raise ValueError(f"np.poly takes roots or a square matrix, not an array of shape {roots.shape}")
+    if not len(roots):
+        return 1.0
+    dtype = np.dtype(np.mintypecode(roots.dtype.char))
+    roots = roots if roots.dtype == dtype else np.astype(roots, dtype)
+    one = np.ones(1, dtype)
+    p = one
+    for i in range(len(roots)):
+        p = np.convolve(p, np.concatenate([one, -roots[i : i + 1]]))
+    if dtype.kind == "c" and np.all(np.sort(roots) == np.sort(np.conjugate(roots))):
+        return np.real(p)
+    return p
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def _aligned(a: Any, b: Any) -> tuple[Any, Any]:
+    """Put zeros in front of the shorter of two polynomials."""
+    a, b = np.atleast_1d(array(a)), np.atleast_1d(array(b))
+    n = max(len(a), len(b))
+    return tuple(np.concatenate([np.zeros(n - len(p), p.dtype), p]) if len(p) < n else p for p in (a, b))  # type: ignore[return-value]
+
+
+composite(np.polyadd)(lambda a1, a2: np.add(*_aligned(a1, a2)))
+composite(np.polysub)(lambda a1, a2: np.subtract(*_aligned(a1, a2)))
+
+
+@composite(np.polymul)
+def _polymul(a1: Any, a2: Any) -> Any:
+    a, b = (np.trim_zeros(np.atleast_1d(array(p)), "f") for p in (a1, a2))
+    a, b = (p if len(p) else np.zeros(1, p.dtype) for p in (a, b))
+    return np.convolve(a, b)
+
+
+@composite(np.polydiv)
+def _polydiv(u: Any, v: Any) -> Any:
+    u, v = np.atleast_1d(array(u)) + 0.0, np.atleast_1d(array(v)) + 0.0
+    m, n = len(u) - 1, len(v) - 1
+    dtype = np.result_type(u.dtype, v.dtype)
+    r = np.astype(u, dtype)
+    scale, q = 1.0 / v[0], []
+    for k in range(m - n + 1):
+        d = scale * r[k]
+        q.append(d)
+        r = np.concatenate([r[:k], r[k : k + n + 1] - d * v, r[k + n + 1 :]])
+    while len(r) > 1 and np.allclose(r[0], 0, rtol=1e-14):
+        r = r[1:]
+    quotient = np.stack(q) if q else np.zeros(1, dtype)
+    return quotient if quotient.dtype == dtype else np.astype(quotient, dtype), r
+
+
+@composite(np.polyder)
+def _polyder(p: Any, m: int = 1) -> Any:
+    if m < 0:
+        raise ValueError(f"the order of a derivative is not negative: {m}")
+    p = array(p)
+    for _ in range(int(m)):
+        p = p[:-1] * np.arange(len(p) - 1, 0, -1)
+    return p
+
+
+@composite(np.polyint)
+def _polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    if m < 0:
+        raise ValueError(f"the order of an integral is not negative: {m}")
+    p, k = array(p), np.zeros(m) if k is None else np.atleast_1d(array(k))
+    k = k[0] * np.ones(m) if len(k) == 1 and m > 1 else k
+    if len(k) < m:
+        raise ValueError(f"np.polyint needs one constant or {m}, not {len(k)}")
+    for i in range(int(m)):
+        p = np.concatenate([p / np.arange(len(p), 0, -1), k[i : i + 1]])
+    return p
+
+
+@composite(np.polyfit)
+def _polyfit(
+    x: Any, y: Any, deg: Any, rcond: float | None = None, full: bool = False, w: Any = None, cov: Any = False
+) -> Any:
+    order = int(deg) + 1
+    x, y = array(x) + 0.0, array(y) + 0.0
+    if deg < 0 or x.ndim != 1 or not x.size or y.ndim not in (1, 2) or y.shape[0] != x.shape[0]:
+        raise TypeError(f"np.polyfit cannot fit degree {deg} to places of shape {x.shape}, values of shape {y.shape}")
+    rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
+    left, right = np.vander(x, order), y
+    if w is not None:
+        w = array(w) + 0.0
+        if w.shape != x.shape:
+            raise TypeError(f"np.polyfit needs one weight for each place: shapes {w.shape} and {x.shape}")
+        left = left * w[:, None]
+        right = right * (w[:, None] if y.ndim == 2 else w)
+    scale = np.sqrt(np.sum(left * left, axis=0))
+    left = left / scale
+    c, residuals, rank, s = np.linalg.lstsq(left, right, rcond)
+    c = (c.T / scale).T
+    if full:
+        return c, residuals, rank, s, rcond
+    if rank != order:
+        warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=3)
+    if not cov:
+        return c
+    base = np.linalg.inv(np.dot(left.T, left)) / np.outer(scale, scale)
+    if cov != "unscaled":
+        if len(x) <= order:
+            raise ValueError(f"scaling the covariance takes more than {order} places, {len(x)} were given")
+        residuals = residuals / (len(x) - order)
+        return c, base * residuals if y.ndim == 1 else base[:, :, None] * residuals
+    return c, base if y.ndim == 1 else base[:, :, None]

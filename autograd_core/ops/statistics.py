@@ -1,0 +1,421 @@
+"""Order statistics, covariances and histograms.
+
+A quantile is a mean of two entries. Which two, and with what weights, NumPy itself is asked: by whatever method, the
+quantile of the positions 0, 1, 2, ... of the sorted entries is the position of the quantile.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, constant, present, primitive, rule
+from ..spaces import from_end
+from .index import scatter
+from .nans import warn_of
+from .parts import complex_of
+from .products import array
+from .reduce import _to
+
+
+@primitive
+def values(x: Any) -> Any:
+    """Return a Tensor's values, or those of a list of Tensors: what goes by steps has no gradient."""
+    return x
+
+
+constant(values)
+
+# --- quantiles --------------------------------------------------------------------------------------------------------
+
+
+def rows(x: Any, axis: Any) -> Any:
+    """Return an array with the reduced axes put last, as one.
+
+    Examples
+    --------
+    >>> rows(np.zeros((2, 3, 4)), (0, 2)).shape, rows(np.zeros((2, 3)), None).shape
+    ((3, 8), (6,))
+    """
+    axes = from_end(axis, x.ndim)
+    rest = [i for i in range(-x.ndim, 0) if i not in axes]
+    kept = [x.shape[i] for i in rest]
+    return np.reshape(np.transpose(x, [*rest, *axes]), (*kept, math.prod(x.shape[i] for i in axes)))
+
+
+def beside(weights: Any, x: Any, axis: Any) -> Any:
+    """Return weights given for the axes of a reduction in the shape of the array."""
+    weights = np.asarray(weights)
+    if weights.shape != x.shape:
+        axes = from_end(axis, x.ndim)
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, [n if i - x.ndim in axes else 1 for i, n in enumerate(x.shape)])
+    return np.broadcast_to(weights, x.shape)
+
+
+@primitive
+def neighbours(
+    x: Any,
+    q: Any,
+    axis: Any = None,
+    method: str = "linear",
+    weights: Any = None,
+    known: bool = False,
+    apart: bool = False,
+) -> tuple[Any, ...]:
+    """Return the flat positions of the entries below and above each quantile, its place among the sorted, and how many.
+
+    With `known` NaN is left out; otherwise a row with a NaN points at it. With `apart` the two are never the same. The
+    axes of `q` come first.
+    """
+    entries, numbers = rows(x, axis), rows(np.arange(x.size).reshape(x.shape), axis)
+    *kept, n = entries.shape
+    nan = np.isnan(entries)
+    count = n - np.sum(nan, axis=-1) if known else np.full(kept, n)
+    order = None
+    if known or weights is not None:
+        order = np.argsort(entries, axis=-1)
+        if weights is not None:
+            weights = np.take_along_axis(rows(beside(weights, x, axis), axis), order, -1)
+        at = np.broadcast_to(np.arange(float(n)), entries.shape)
+        at = np.where(at < count[..., None], at, np.nan)
+        with warnings.catch_warnings():  # of rows that are NaN throughout
+            warnings.simplefilter("ignore", RuntimeWarning)
+            at = np.nanquantile(at, q, axis=-1, method=method, weights=weights)
+        at = np.where(np.isnan(at), 0.0, at)
+    else:
+        at = np.quantile(np.arange(float(n)), q, method=method)
+        at = np.broadcast_to(np.reshape(at, np.shape(q) + (1,) * len(kept)), (*np.shape(q), *kept))
+    low = np.floor(at).astype(int)
+    if apart:
+        low = np.maximum(np.minimum(low, count - 2), 0)
+    high = np.minimum(low + 1, count - 1) if apart else np.ceil(at).astype(int)
+    if order is None:
+        order = np.argpartition(entries, np.unique([low, high]), axis=-1)
+    if not known:
+        order = np.where(np.any(nan, axis=-1, keepdims=True), np.argmax(nan, axis=-1)[..., None], order)
+    ordered = np.take_along_axis(numbers, order, -1)
+
+    def numbers_at(k: Any) -> Any:
+        k = np.moveaxis(k.reshape(-1, *kept), 0, -1)
+        return np.moveaxis(np.take_along_axis(ordered, k, -1), -1, 0).reshape(at.shape)
+
+    return numbers_at(low), numbers_at(high), at, count
+
+
+constant(neighbours)
+
+
+@primitive
+def order_statistic(
+    x: Any, q: Any, of: str, axis: Any = None, keepdims: bool = False, method: str = "linear", weights: Any = None
+) -> Any:
+    """Return NumPy's function `of` that name: quantiles, percentiles or medians, with NaN or past it."""
+    fn = getattr(np, of)
+    if of.endswith("median"):
+        return fn(x, axis=axis, keepdims=keepdims)
+    return fn(x, q, axis=axis, keepdims=keepdims, method=method, weights=weights)
+
+
+def _order_pull_x(
+    g: Any,
+    x: Any,
+    q: Any,
+    of: str,
+    axis: Any = None,
+    method: str = "linear",
+    weights: Any = None,
+    keepdims: Any = False,
+) -> Any:
+    """Send the cotangent to the two entries that a quantile lies between."""
+    if not x.size:
+        return np.zeros(x.shape, g.dtype)
+    q = q / 100 if of.endswith("percentile") else q
+    low, high, at, _ = neighbours(x, q, axis, method, weights, known=of.startswith("nan"))
+    g, share, index = np.reshape(g, np.shape(low)), at % 1, np.stack([low, high])
+    back = scatter(np.stack([g * (1 - share), g * share]), index=index, shape=(x.size,))
+
+    def touched() -> Any:
+        mask = np.zeros(x.size, bool)
+        mask[index] = True
+        return mask.reshape(x.shape)
+
+    return present(np.reshape(back, x.shape), touched)
+
+
+# The slope of the position by q, for n entries; the other methods go by steps.
+SLOPES = {
+    "linear": -1.0,
+    "interpolated_inverted_cdf": 0.0,
+    "hazen": 0.0,
+    "weibull": 1.0,
+    "median_unbiased": 1 / 3,
+    "normal_unbiased": 1 / 4,
+}
+
+
+def _order_pull_q(
+    g: Any,
+    x: Any,
+    q: Any,
+    of: str,
+    axis: Any = None,
+    method: str = "linear",
+    weights: Any = None,
+    keepdims: Any = False,
+) -> Any:
+    """Return the slope between the two entries; at an entry, that to the right."""
+    scale = 0.01 if of.endswith("percentile") else 1.0
+    if method not in SLOPES or not x.size:
+        return np.zeros(np.shape(q), g.dtype)
+    low, high, at, count = neighbours(x, values(q) * scale, axis, method, known=of.startswith("nan"), apart=True)
+    flat = np.reshape(x, -1)
+    slope = (flat[high] - flat[low]) * (count + SLOPES[method]) * scale
+    if method != "linear":
+        slope = np.where((at <= 0) | (at >= count - 1), 0, slope)
+    return np.sum(np.reshape(g, np.shape(low)) * slope, axis=tuple(range(np.ndim(q), np.ndim(low))))
+
+
+rule(order_statistic, _order_pull_x, _order_pull_q, args="x q", metadata="of", selects=True)
+
+
+def _kept(keepdims: Any) -> bool:
+    return keepdims is not np._NoValue and bool(keepdims)
+
+
+def _quantile(of: str) -> Any:
+    def body(
+        a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+        keepdims: Any = False, *, weights: Any = None,
+    ) -> Any:  # fmt: skip
+        weights = None if weights is None else values(weights)
+        keywords = {"axis": axis, "keepdims": _kept(keepdims), "method": method, "weights": weights}
+        return _to(out, order_statistic(array(a), q, of=of, **keywords))
+
+    return body
+
+
+def _median(of: str) -> Any:
+    def body(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
+        return _to(out, order_statistic(array(a), 0.5, of=of, axis=axis, keepdims=_kept(keepdims)))
+
+    return body
+
+
+for _name in "quantile percentile nanquantile nanpercentile".split():
+    composite(getattr(np, _name))(_quantile(_name))
+for _name in "median nanmedian".split():
+    composite(getattr(np, _name))(_median(_name))
+
+
+# --- covariances ------------------------------------------------------------------------------------------------------
+
+
+def _variables(m: Any, rowvar: bool, dtype: Any) -> Any:
+    """Return observations with one variable a row."""
+    if m.ndim > 2:
+        raise ValueError(f"cov and corrcoef take at most two axes, the shape is {m.shape}")
+    m = m if m.dtype == dtype else np.astype(m, dtype)
+    return m.T if m.ndim == 2 and not rowvar and m.shape[0] != 1 else np.atleast_2d(m)
+
+
+@composite(np.cov)
+def _cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
+    fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
+) -> Any:  # fmt: skip
+    m, y = array(m), None if y is None else array(y)
+    dtype = np.dtype(dtype or np.result_type(m.dtype, np.float64, *([] if y is None else [y.dtype])))
+    X = m.T if m.ndim == 2 and not rowvar else m
+    X = _variables(X, True, dtype)
+    if y is not None:
+        X = np.concatenate([X, _variables(y, rowvar, dtype)], axis=0)
+    if ddof is None:
+        ddof = 0 if bias else 1
+    elif ddof != int(ddof):
+        raise ValueError(f"ddof must be a whole number, not {ddof}")
+    w = _weights(fweights, aweights, X.shape[1])
+    mean, total = np.average(X, axis=1, weights=w, returned=True)
+    freedom = X.shape[1] - ddof if w is None else total[0] - ddof
+    if w is not None and ddof and aweights is not None:
+        freedom = total[0] - ddof * np.sum(w * array(aweights)) / total[0]
+    warn_of(np.less_equal(freedom, 0), "Degrees of freedom <= 0 for slice")
+    X = X - mean[:, None]
+    weighted = X if w is None else X * w
+    weighted = np.conjugate(weighted) if dtype.kind == "c" else weighted
+    freedom = np.where(np.less_equal(freedom, 0), 0.0, freedom)
+    return np.squeeze(np.dot(X, weighted.T) * np.true_divide(1, freedom))
+
+
+def _weights(repeats: Any, weights: Any, n: int) -> Any:
+    """Return what each observation counts: how often it was made, times how reliable it is."""
+    w = None
+    for name, given in (("fweights", repeats), ("aweights", weights)):
+        if given is None:
+            continue
+        given = array(given)
+        if given.shape != (n,) or np.any(given < 0):
+            raise ValueError(f"{name} must be {n} numbers, none of them negative; their shape is {given.shape}")
+        if given is repeats and np.any(given != np.round(given)):
+            raise TypeError("fweights must be whole numbers")
+        given = given if given.dtype == float else np.astype(given, float)
+        w = given if w is None else w * given
+    return w
+
+
+@composite(np.corrcoef)
+def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    c = np.cov(x, y, rowvar, dtype=dtype)
+    if not c.ndim:
+        return c / c
+    deviation = np.sqrt(np.real(np.diag(c)))
+    c = c / deviation[:, None] / deviation[None, :]
+    if c.dtype.kind != "c":
+        return np.clip(c, -1, 1)
+    return complex_of(np.clip(np.real(c), -1, 1), np.clip(np.imag(c), -1, 1))
+
+
+# --- histograms -------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def counts(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """Return how often each whole number occurs."""
+    return np.bincount(x, weights, minlength)
+
+
+constant(counts)
+
+
+@composite(np.bincount)
+def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    if weights is None:
+        return counts(x, minlength=minlength)
+    x, weights = values(array(x)), array(weights)
+    if weights.dtype.kind == "c":
+        raise TypeError("np.bincount takes real weights: count the real and the imaginary part, each by itself")
+    if weights.shape != x.shape:
+        raise ValueError(f"bincount needs one weight for each number: shapes {x.shape} and {weights.shape}")
+    if np.any(x < 0):
+        raise ValueError("bincount counts whole numbers from 0, there are negative ones")
+    n = max(int(np.max(x, initial=-1)) + 1, minlength)
+    return scatter(np.astype(weights, np.float64), index=x, shape=(n,))
+
+
+@primitive
+def tally(weights: Any, sample: Any, bins: Any, range: Any = None) -> Any:  # noqa: A002  (NumPy's name)
+    """Return sums of weights over bins: of numbers, or of points, which are the rows of a sample."""
+    fn = np.histogram if sample.ndim == 1 else np.histogramdd
+    return fn(sample, bins, range, weights=weights)[0]
+
+
+@primitive
+def tally_of_ones(sample: Any, bins: Any, range: Any = None) -> Any:  # noqa: A002
+    """Return how many numbers or points lie in each bin."""
+    fn = np.histogram if sample.ndim == 1 else np.histogramdd
+    return fn(sample, bins, range)[0]
+
+
+@primitive
+def raw_edges(a: Any, bins: Any, range: Any = None, weights: Any = None) -> Any:  # noqa: A002
+    """Return NumPy's edges of bins."""
+    return np.histogram_bin_edges(a, bins, range, weights)
+
+
+constant(tally_of_ones, raw_edges)
+
+
+def _tally_pull(g: Any, sample: Any, weights_space: Any, bins: Any = None, range: Any = None) -> Any:  # noqa: A002
+    """Give each weight the cotangent of its bin; those outside all bins get 0."""
+    if sample.ndim == 1:
+        columns, edges = [sample], [np.histogram_bin_edges(sample, bins, range)]
+    else:
+        columns, edges = list(sample.T), np.histogramdd(sample, bins, range)[1]
+    places, outside = [], False
+    for x, e in zip(columns, edges, strict=True):
+        place = np.searchsorted(e, x, side="right") - 1
+        places.append(np.where(x == e[-1], len(e) - 2, np.clip(place, 0, len(e) - 2)))
+        outside = outside | (x < e[0]) | (x > e[-1])
+    return np.reshape(np.where(outside, 0, g[tuple(places)]), weights_space.shape)
+
+
+rule(tally, _tally_pull, None, args="weights sample", name="histogram")
+
+
+def _edges(a: Any, bins: Any, range: Any, weights: Any = None) -> Any:  # noqa: A002
+    """Return the edges of bins; those that span the data move with its extremes."""
+    if not isinstance(bins, str) and np.ndim(bins) == 1:
+        return array(bins)
+    edges = raw_edges(a, bins, range, weights)
+    if range is not None or a.dtype.kind not in "fc" or not a.size:
+        return edges
+    low, high = np.min(a), np.max(a)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, len(edges), dtype=edges.dtype)
+
+
+@composite(np.histogram_bin_edges)
+def _histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:  # noqa: A002
+    return _edges(np.reshape(array(a), -1), bins, range, None if weights is None else values(weights))
+
+
+@composite(np.histogram)
+def _histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:  # noqa: A002
+    a = np.reshape(array(a), -1)
+    edges = _edges(a, bins, range, weights if weights is None else values(weights))
+    bins = values(bins) if isinstance(bins, list) or hasattr(bins, "dtype") else bins
+    if weights is None:
+        n = tally_of_ones(a, bins, range)
+    else:
+        n = tally(np.reshape(array(weights), -1), a, bins=bins, range=range)
+    if density:
+        n = n / np.astype(np.diff(edges), float) / np.sum(n)
+    return n, edges
+
+
+@composite(np.histogramdd)
+def _histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:  # noqa: A002
+    if not hasattr(sample, "dtype"):
+        sample = np.stack([array(column) for column in sample], axis=-1)
+    sample = np.reshape(sample, (-1, 1)) if sample.ndim < 2 else sample
+    n = sample.shape[1]
+    parts = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
+    ranges = [None] * n if range is None else range
+    edges = [_edges(sample[:, i], parts[i], ranges[i]) for i in np.arange(n).tolist()]
+    edges = [e if np.ndim(b) or e.dtype == float else np.astype(e, float) for e, b in zip(edges, parts, strict=True)]
+    bins = [values(b) if hasattr(b, "dtype") else b for b in parts]
+    if weights is None:
+        hist = tally_of_ones(sample, bins, range)
+    else:
+        hist = tally(array(weights), sample, bins=bins, range=range)
+    if density:
+        total = np.sum(hist)
+        for i, e in enumerate(edges):
+            hist = hist / np.reshape(np.diff(e), [-1 if j == i else 1 for j in np.arange(n).tolist()])
+        hist = hist / total
+    return hist, edges
+
+
+@composite(np.histogram2d)
+def _histogram2d(
+    x: Any,
+    y: Any,
+    bins: Any = 10,
+    range: Any = None,
+    density: Any = None,
+    weights: Any = None,  # noqa: A002
+) -> Any:
+    if len(x) != len(y):
+        raise ValueError(f"histogram2d needs as many x as y: {len(x)} and {len(y)}")
+    if (
+        np.ndim(bins) == 1 and len(bins) not in (1, 2)
+        if not isinstance(bins, list | tuple)
+        else len(bins) not in (1, 2)
+    ):
+        bins = [bins, bins]
+    hist, edges = np.histogramdd([x, y], bins, range, density, weights)
+    return hist, edges[0], edges[1]

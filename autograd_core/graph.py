@@ -122,7 +122,7 @@ class Wide(Node):
 class Leaf(Node):
     """Where gradients accumulate. It outlives graphs recorded from it; `updated` is the moment of its last change."""
 
-    __slots__ = ("grad", "name", "updated")
+    __slots__ = ("buffer", "grad", "name", "updated")
 
     def __init__(self, shape: Any, dtype: Any, name: str | None = None) -> None:
         self.op = self.p = self.q = self.a = self.b = self.ans = None
@@ -130,6 +130,7 @@ class Leaf(Node):
         self.shape = shape
         self.dtype = dtype
         self.grad: Any = None
+        self.buffer: Any = None  # where gradients are to be written, if somebody has said so
         self.name = name
         self.updated = 0
 

@@ -169,6 +169,30 @@ class Tensor:
             node.updated = tick()
         return self
 
+    def place(self, values: Any, gradient: Any = None) -> Tensor:
+        """Let the values of a leaf, and its gradients, live in given arrays: parts of an optimizer's flat buffers.
+
+        The present values are copied into `values`; from then on `backward` writes gradients into `gradient`.
+
+        Examples
+        --------
+        >>> buffer = np.zeros(5)
+        >>> w = Tensor([[1.0, 2.0]]).place(buffer[:2].reshape(1, 2))
+        >>> buffer *= 2
+        >>> buffer, w
+        (array([2., 4., 0., 0., 0.]), Tensor([[2., 4.]]))
+        """
+        for array in (values, values if gradient is None else gradient):
+            if type(array) is not ndarray or array.shape != self.shape or array.dtype != self.dtype:
+                raise ValueError(f"place() needs arrays of shape {self.shape} and dtype {self.dtype}")
+        if type(self._node) is not Leaf:
+            raise GraphError("only a tracked leaf can be placed into a buffer")
+        values[...] = self._data
+        self._data = values
+        self._node.updated = tick()
+        self._node.buffer = gradient
+        return self
+
     @property
     def requires_grad(self) -> bool:
         """Is a gradient wanted through this Tensor? May be set on a leaf."""
@@ -769,6 +793,8 @@ def _accumulate(found: dict[Any, Any], live: bool) -> None:
     for leaf, g in found.items():
         if live:
             g = tensor(g._data) if type(g) is Tensor else g
+        elif leaf.buffer is not None:
+            g = np.add(0 if leaf.grad is None else leaf.grad, g, out=leaf.buffer)
         elif leaf.grad is not None:
             g = leaf.grad + g
         elif type(g) is ndarray and (g.base is not None or id(g) in taken):

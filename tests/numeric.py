@@ -13,7 +13,9 @@ STENCIL = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
 def along(f, x, v):
     """Return the derivative of every result of `f` along `v`."""
     h = STEP * max([1.0, *(np.max(np.abs(a), initial=0) for a in x)])
-    moved = [f(tuple(np.add(a, s * h * b, out=np.empty_like(a))[()] for a, b in zip(x, v, strict=True))) for s, _ in STENCIL]
+    moved = [
+        f(tuple(np.add(a, s * h * b, out=np.empty_like(a))[()] for a, b in zip(x, v, strict=True))) for s, _ in STENCIL
+    ]
     return tuple(sum(c / h * y for y, (_, c) in zip(ys, STENCIL, strict=True)) for ys in zip(*moved, strict=True))
 
 

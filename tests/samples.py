@@ -28,7 +28,9 @@ class Sample:
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
     smooth: bool = True
-    through: Callable[..., tuple[Any, ...]] | None = None  # what makes arguments from `args`: a positive definite matrix
+    through: Callable[..., tuple[Any, ...]] | None = (
+        None  # what makes arguments from `args`: a positive definite matrix
+    )
 
     def call(self, fn: Any, args: Any, kwargs: Any) -> Any:
         """Return ``fn(*args, **kwargs)`` of arguments in the places of this sample's own."""
@@ -212,7 +214,6 @@ def beside_numbers(rng):
     """Samples of np.maximum and np.minimum of an array and a Python number."""
     yield S(apart(0.3)(rng, (2, 3)), 0.0)
     yield S(-1.0, apart(0.3)(rng, (3,)))
-    yield S(apart(0.3)(rng, (2, 2)), np.float64(0.0) * 2)
     yield S(apart(0.3)(rng, (0,)), 1)
     yield rough(np.array([0.0, 1.0, -1.0]), 0.0)
     yield rough(EDGES, 0.0)
@@ -229,6 +230,7 @@ powers = also(
     lambda rng: S(2, normal(rng, (2,))),
 )
 
+# fmt: off
 anywhere, inside = unary(normal), unary(between(-0.9, 0.9))
 SAMPLES: dict[Any, Callable[[Any], Any]] = {
     **dict.fromkeys([np.positive, np.negative, np.conjugate, np.real, np.imag], anywhere),
@@ -254,6 +256,7 @@ SAMPLES: dict[Any, Callable[[Any], Any]] = {
     np.where: wheres,
 }
 
+# fmt: on
 # --- indexing ---------------------------------------------------------------------------------------------------------
 
 INDICES = [
@@ -263,8 +266,7 @@ INDICES = [
     *((slice(None, 1), np.array([2, 0])), (np.array([[0], [1]]), [0, 2]), (0, [1, 1]), (None, [1, 0])),
     *(MASK, MASK[:, 0], (slice(None), MASK[0]), (1, MASK[1]), np.zeros((2, 3), bool), [], np.int64(1), np.array(1)),
 ]
-# NumPy numbers what an advanced index takes, so that numbers come back at positions.
-POSITIONS = np.arange(6).reshape(2, 3)
+POSITIONS = np.arange(6).reshape(2, 3)  # POSITIONS[i] has the shape of what an index takes
 
 
 def gets(rng):
@@ -293,40 +295,55 @@ def sets(rng):
 
 SAMPLES |= {index.getitem: gets, index.scatter: scatters, index.setitem: sets}
 
+# fmt: off
 COMPOSITE_SAMPLES: dict[Any, Callable[[Any], Any]] = {
     np.sinc: also(anywhere, S(np.array([0.0, 0.5, 1.0]))),
     np.clip: also(
-        calls(((2, 3), -0.4, 0.6), ((2, 3), None, 0.6), ((3,), 0.1, None), ((3,), {"min": -0.4, "max": 1}), ((), 0.1, 1), draw=apart(0.3)),
+        calls(
+            ((2, 3), -0.4, 0.6), ((2, 3), None, 0.6), ((3,), 0.1, None), ((3,), {"min": -0.4, "max": 1}), ((), 0.1, 1),
+            draw=apart(0.3),
+        ),
         S(np.array([[0.2, 3.0, -1.0]]), np.array([[0.0], [1.0]]), np.array([1.5, 2.5, 4.0])),
         S(np.zeros((0, 2)), -1, 1),
         rough(np.array([0.0, 1.0, 0.5]), 0.0, 1.0),
         rough(EDGES[2:], 0.0, 1.0),  # NumPy leaves the sign of a zero beside an equal bound open
     ),
     np.take: calls(
-        ((2, 3), 4), ((2, 3), [0, 5, 0]), ((2, 3), [[1, -1]], 1), ((2, 3), np.array([1]), {"axis": 0}), ((3,), [7, -8], {"mode": "wrap"}),
-        ((3,), [7, -8], {"mode": "clip"}), ((2, 3, 2), [2, 2], {"axis": -2}), ((2, 3), np.zeros(0, int), {"axis": 1}),
+        ((2, 3), 4), ((2, 3), [0, 5, 0]), ((2, 3), [[1, -1]], 1), ((2, 3), np.array([1]), {"axis": 0}),
+        ((3,), [7, -8], {"mode": "wrap"}), ((3,), [7, -8], {"mode": "clip"}), ((2, 3, 2), [2, 2], {"axis": -2}), ((2, 3), np.zeros(0, int), {"axis": 1}),
     ),
     np.take_along_axis: calls(
-        ((2, 3), np.array([[0, 0], [2, 1]]), 1), ((2, 3), np.array([[1, 0, 1]]), 0), ((2, 3), np.array([5, 5]), None), ((3,), np.array([-1]), {"axis": -1}),
-        ((2, 3), np.array([[2, 0]]), {"axis": 1}),
+        ((2, 3), np.array([[0, 0], [2, 1]]), 1), ((2, 3), np.array([[1, 0, 1]]), 0), ((2, 3), np.array([5, 5]), None),
+        ((3,), np.array([-1]), {"axis": -1}), ((2, 3), np.array([[2, 0]]), {"axis": 1}),
     ),
     np.compress: lambda rng: iter([
-        S([True, False, True], normal(rng, (2, 3)), axis=1), S([0, 1], normal(rng, (2, 3))), S([False], normal(rng, (3,)), 0),
+        S([True, False, True], normal(rng, (2, 3)), axis=1), S([0, 1], normal(rng, (2, 3))),
+        S([False], normal(rng, (3,)), 0),
     ]),
     np.extract: lambda rng: iter([S(MASK, normal(rng, (2, 3))), S(MASK[0], normal(rng, (3,)))]),
-    np.diagonal: calls(((3, 3),), ((2, 3), 1), ((3, 2), -2), ((2, 3, 2), 0, 0, 2), ((2, 3, 2), {"offset": -1, "axis1": 1, "axis2": 0}), ((2, 3), 5)),
+    np.diagonal: calls(
+        ((3, 3),), ((2, 3), 1), ((3, 2), -2), ((2, 3, 2), 0, 0, 2), ((2, 3, 2), {"offset": -1, "axis1": 1, "axis2": 0}),
+        ((2, 3), 5),
+    ),
     np.trace: calls(((3, 3),), ((2, 3), 1), ((2, 3, 2), -1, 1, 0), ((2, 2), {"dtype": np.float64})),
     np.diag: calls(((3,),), ((2,), 1), ((2,), -2), ((3, 3),), ((2, 3), {"k": 1}), ((2, 3), -1), ((0,),)),
     np.diagflat: calls(((2, 2),), ((2,), -1), ((), 1)),
     np.sort: also(
-        calls(((2, 3),), ((2, 3), 0), ((2, 3), None), ((3,), {"kind": "heapsort"}), ((2, 3, 2), {"axis": -2, "stable": True}), ((0, 2),), draw=distinct),
+        calls(
+            ((2, 3),), ((2, 3), 0), ((2, 3), None), ((3,), {"kind": "heapsort"}),
+            ((2, 3, 2), {"axis": -2, "stable": True}), ((0, 2),), draw=distinct,
+        ),
         rough(np.array([1.0, 0.0, 1.0, NAN, -INF])),
     ),
     np.partition: also(
-        calls(((5,), 2), ((2, 3), 1, 0), ((2, 3), 3, None), ((2, 3), {"kth": -1}), ((5,), (1, 3)), draw=distinct), rough(np.array([1.0, 0.0, 1.0]), 1)
+        calls(((5,), 2), ((2, 3), 1, 0), ((2, 3), 3, None), ((2, 3), {"kth": -1}), ((5,), (1, 3)), draw=distinct),
+        rough(np.array([1.0, 0.0, 1.0]), 1),
     ),
     np.diff: also(
-        calls(((4,),), ((2, 3), 2), ((3, 2), {"axis": 0}), ((2, 3), {"prepend": 1.0}), ((2, 3), {"append": np.zeros((1, 3)), "axis": 0}), ((3,), 0), ((2, 1),)),
+        calls(
+            ((4,),), ((2, 3), 2), ((3, 2), {"axis": 0}), ((2, 3), {"prepend": 1.0}),
+            ((2, 3), {"append": np.zeros((1, 3)), "axis": 0}), ((3,), 0), ((2, 1),),
+        ),
         lambda rng: S(normal(rng, (2, 3)), prepend=normal(rng, (2, 2)), append=normal(rng)),
         lambda rng: S(np.arange(3), append=normal(rng, (2,))),
     ),
@@ -337,7 +354,10 @@ COMPOSITE_SAMPLES: dict[Any, Callable[[Any], Any]] = {
 three = ([(2,), (1,), (0,)],)
 blocks = ([(2, 3), (2, 3)],)
 SAMPLES[np.concatenate] = also(
-    lists(three, blocks, ([(2, 1), (2, 3)], {"axis": -1}), ([(2, 1), (3,)], {"axis": None}), ([(2, 3)], {"axis": 1}), ([(1, 2, 1), (1, 1, 1)], {"axis": 1})),
+    lists(
+        three, blocks, ([(2, 1), (2, 3)], {"axis": -1}), ([(2, 1), (3,)], {"axis": None}), ([(2, 3)], {"axis": 1}),
+        ([(1, 2, 1), (1, 1, 1)], {"axis": 1}),
+    ),
     lambda rng: S((np.arange(2), normal(rng, (2,)), np.ones(1, np.float32)), 0),
     lambda rng: S([normal(rng, (2,)), normal(rng, (1,))], dtype=np.float64),
     lambda rng: S(normal(rng, (2, 1, 3))),  # the rows of one array
@@ -352,7 +372,8 @@ COMPOSITE_SAMPLES |= {
     np.append: pairs(((2,), (3,)), ((2, 2), ()), ((2, 1), (2, 2), {"axis": 1})),
     np.block: lambda rng: iter([
         S([[normal(rng, (2, 2)), normal(rng, (2, 1))], [normal(rng, (1, 1)), normal(rng, (1, 2))]]),
-        S([normal(rng, (2,)), normal(rng)]), S(normal(rng, (2,))), S([[np.eye(2), normal(rng, (2,)).reshape(2, 1)]]), S([[[normal(rng, (2,))]], [[normal(rng, (2,))]]]),
+        S([[np.eye(2), normal(rng, (2,)).reshape(2, 1)]]), S([[[normal(rng, (2,))]], [[normal(rng, (2,))]]]),
+        S([normal(rng, (2,)), normal(rng)]), S(normal(rng, (2,))),
     ]),
     np.array_split: calls(*split_many, ((5, 2), 3), ((2, 5), 2, 1), ((2, 3), 3, {"axis": -1}), ((1,), 2)),
     np.split: calls(*split_many, ((2, 4), 2, 1), ((2, 3), [1], {"axis": -1})),
@@ -372,29 +393,52 @@ COMPOSITE_SAMPLES |= {
 matrices = [((2, 3), (3, 2)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3))]
 SAMPLES |= {
     np.matmul: also(
-        pairs(*matrices, ((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 1)), ((2, 1, 2, 3), (2, 3, 2)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,))),
+        pairs(
+            *matrices, ((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 1)), ((2, 1, 2, 3), (2, 3, 2)), ((3,), (2, 3, 2)),
+            ((2, 2, 3), (3,)),
+        ),
         lambda rng: S(normal(rng, (3, 2)).T, normal(rng, (4, 3))[::2].T),
         lambda rng: S(np.arange(4).reshape(2, 2), normal(rng, (2, 2))),
     ),
     np.dot: also(
-        pairs(*matrices, ((), (2, 3)), ((3,), ()), ((), ()), ((2, 2, 3), (3,)), ((2, 2, 3), (3, 2)), ((3,), (2, 3, 2)), ((2, 3), (2, 3, 2)), ((1, 2, 3), (2, 3, 1))),
+        pairs(
+            *matrices, ((), (2, 3)), ((3,), ()), ((), ()), ((2, 2, 3), (3,)), ((2, 2, 3), (3, 2)), ((3,), (2, 3, 2)),
+            ((2, 3), (2, 3, 2)), ((1, 2, 3), (2, 3, 1)),
+        ),
         lambda rng: S(2.0, normal(rng, (2,))),
     ),
     products.vecdot: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3))),
-    products.vecdot: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3))),
-    products.on_diagonal: calls(((3,), {"term": "ii", "shape": (3, 3)}), ((2, 3), {"term": "iij", "shape": (2, 2, 3)}), ((2,), {"term": "iii", "shape": (2, 2, 2)})),
+    products.on_diagonal: calls(
+        ((3,), {"term": "ii", "shape": (3, 3)}), ((2, 3), {"term": "iij", "shape": (2, 2, 3)}),
+        ((2,), {"term": "iii", "shape": (2, 2, 2)}),
+    ),
     products.contract: lists(
-        (blocks[0], {"subscripts": "ij,kj->ik"}), ([(2, 2)], {"subscripts": "ii->i"}), ([(2, 3)], {"subscripts": "ij->"}), ([(2,), (2, 3), (3,)], {"subscripts": "i,ij,j->"}),
-        ([(2, 3), (3,)], {"subscripts": "ij,k->kj"}),
+        (blocks[0], {"subscripts": "ij,kj->ik"}), ([(2, 2)], {"subscripts": "ii->i"}), ([(2, 3)], {"subscripts": "ij->"}),
+        ([(2,), (2, 3), (3,)], {"subscripts": "i,ij,j->"}), ([(2, 3), (3,)], {"subscripts": "ij,k->kj"}),
     ),
 }
 einsums = [
-    *[("ij,jk", (2, 3), (3, 2)), ("ij,jk->ki", (2, 3), (3, 2)), ("ii", (3, 3)), ("ii->i", (3, 3)), ("ij->ji", (2, 3)), ("ij->", (2, 3))],
-    *[("i,i->i", (3,), (3,)), ("i,j", (2,), (3,)), ("i,ij,j", (2,), (2, 3), (3,)), ("iij,j->i", (2, 2, 3), (3,)), ("iji->j", (2, 3, 2))],
-    *[("...ij,jk->...ik", (2, 1, 2), (2, 3)), ("...i,...i", (2, 3), (1, 3)), ("i...->...", (2, 3)), ("...", (2,)), ("ab...,b", (2, 3, 2), (3,))],
-    *[("ij,j->i", (2, 3), (1,)), ("ij,kl->jl", (2, 3), (2, 2)), (",i", (), (3,)), ("i , i -> ", (3,), (3,)), ("ii,ii->i", (2, 2), (2, 2))],
+    *[
+        ("ij,jk", (2, 3), (3, 2)), ("ij,jk->ki", (2, 3), (3, 2)), ("ii", (3, 3)), ("ii->i", (3, 3)), ("ij->ji", (2, 3)),
+        ("ij->", (2, 3)),
+    ],
+    *[
+        ("i,i->i", (3,), (3,)), ("i,j", (2,), (3,)), ("i,ij,j", (2,), (2, 3), (3,)), ("iij,j->i", (2, 2, 3), (3,)),
+        ("iji->j", (2, 3, 2)),
+    ],
+    *[
+        ("...ij,jk->...ik", (2, 1, 2), (2, 3)), ("...i,...i", (2, 3), (1, 3)), ("i...->...", (2, 3)), ("...", (2,)),
+        ("ab...,b", (2, 3, 2), (3,)),
+    ],
+    *[
+        ("ij,j->i", (2, 3), (1,)), ("ij,kl->jl", (2, 3), (2, 2)), (",i", (), (3,)), ("i , i -> ", (3,), (3,)),
+        ("ii,ii->i", (2, 2), (2, 2)),
+    ],
 ]
-kernels = [((2, 3), (3, 2), {"axes": 1}), ((2, 3), (2, 3)), ((2, 3), (3, 2), {"axes": ([0, 1], [1, 0])}), ((2, 3), (2,), {"axes": (0, -1)}), ((2,), (3,), {"axes": 0})]
+kernels = [
+    ((2, 3), (3, 2), {"axes": 1}), ((2, 3), (2, 3)), ((2, 3), (3, 2), {"axes": ([0, 1], [1, 0])}),
+    ((2, 3), (2,), {"axes": (0, -1)}), ((2,), (3,), {"axes": 0}),
+]
 COMPOSITE_SAMPLES |= {
     np.inner: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 3), (2, 3)), ((2, 1, 3), (2, 3)), ((), (2,)), ((), ())),
     np.outer: pairs(((2,), (3,)), ((2, 2), ()), ((0,), (2,))),
@@ -413,16 +457,24 @@ COMPOSITE_SAMPLES |= {
 
 some = {"where": MASK}
 ddofs = [{"ddof": 1}, {"axis": -1, "ddof": 1, "keepdims": True}, {"axis": 0, "ddof": 0.5}]
-moments = [*ddofs, {"correction": 1}, {"axis": 1, **some}, {"dtype": np.float64}, {"axis": 1, "mean": np.array([[0.3], [-0.2]])}]
+moments = [
+    *ddofs, {"correction": 1}, {"axis": 1, **some}, {"dtype": np.float64},
+    {"axis": 1, "mean": np.array([[0.3], [-0.2]])},
+]
 bounded = [{"initial": 0.0}, {"axis": 1, "initial": -3.0, **some}]
 with_zeros = [S(np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 1.5]])), S(np.array([[0.0, 2.0, 3.0], [0.0, 0.0, 1.5]]), axis=1)]
-ties = [rough(np.array([[1.0, 2.0, 2.0], [2.0, 0.0, -1.0]])), rough(np.array([[1.0, 2.0, 2.0], [2.0, 0.0, 2.0]]), axis=0)]
+ties = [
+    rough(np.array([[1.0, 2.0, 2.0], [2.0, 0.0, -1.0]])), rough(np.array([[1.0, 2.0, 2.0], [2.0, 0.0, 2.0]]), axis=0),
+]
 low_infinite = [rough(np.array([[-INF, -INF], [0.0, -INF]]), axis=1), rough(np.array([INF, 1.0, INF]))]
 
 
 def running(draw):
     return also(
-        calls(((2, 3),), ((3,), 0), ((2, 3), {"axis": -1}), ((2, 3, 2), 1), ((),), ((0, 2), {"axis": 1}), ((2, 1), {"axis": 0, "dtype": np.float64}), draw=draw),
+        calls(
+            ((2, 3),), ((3,), 0), ((2, 3), {"axis": -1}), ((2, 3, 2), 1), ((),), ((0, 2), {"axis": 1}),
+            ((2, 1), {"axis": 0, "dtype": np.float64}), draw=draw,
+        ),
         rough(EDGES[::-1]),
     )
 
@@ -430,35 +482,55 @@ def running(draw):
 SAMPLES |= {
     reduce.total: reduction(normal),
     reduce.mean: reduction(normal, empty=False),
-    **dict.fromkeys([reduce.total_where, reduce.mean_where], reduction(normal, some, {"axis": 0, "keepdims": True, **some}, {"dtype": np.float64}, empty=False)),
-    reduce.total_from: pairs(((2, 3), ()), ((2, 3), (), {"axis": 0, **some}), ((2, 1), (), {"axis": -1, "keepdims": True})),
+    **dict.fromkeys(
+        [reduce.total_where, reduce.mean_where],
+        reduction(normal, some, {"axis": 0, "keepdims": True, **some}, {"dtype": np.float64}, empty=False),
+    ),
+    reduce.total_from: pairs(
+        ((2, 3), ()), ((2, 3), (), {"axis": 0, **some}), ((2, 1), (), {"axis": -1, "keepdims": True}),
+    ),
     reduce.product_from: pairs(((2, 3), ()), ((2, 3), (), {"axis": 0}), ((2, 1), (), {"axis": -1, "keepdims": True})),
     reduce.variance: reduction(normal, *ddofs, empty=False),
     reduce.variance_where: reduction(normal, *ddofs, {"axis": -1, **some}, {"keepdims": True, **some}, empty=False),
-    reduce.variance_about: pairs(((2, 3), ()), ((2, 3), (2, 1), {"axis": 1, "ddof": 1}), ((2, 3), (1, 3), {"axis": 0, "keepdims": True, "where": MASK[:, :1]})),
+    reduce.variance_about: pairs(
+        ((2, 3), ()), ((2, 3), (2, 1), {"axis": 1, "ddof": 1}),
+        ((2, 3), (1, 3), {"axis": 0, "keepdims": True, "where": MASK[:, :1]}),
+    ),
     reduce.deviation: also(reduction(normal, *ddofs, empty=False), rough(np.ones((2, 3)), axis=1)),
     reduce.product: also(reduction(nonzero), *with_zeros),
     reduce.largest: also(reduction(distinct, empty=False), *ties),
     reduce.smallest: also(reduction(distinct, empty=False), *ties),
     reduce.logsumexp: also(reduction(normal, empty=False), *low_infinite),
     np.cumsum: running(normal),
-    np.cumprod: also(running(nonzero), *with_zeros, S(np.array([2.0, 0.0, 3.0, 0.0, 1.0])), S(np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 4.0]]), axis=0)),
+    np.cumprod: also(
+        running(nonzero), *with_zeros, S(np.array([2.0, 0.0, 3.0, 0.0, 1.0])),
+        S(np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 4.0]]), axis=0),
+    ),
 }
 COMPOSITE_SAMPLES |= {
     np.sum: also(
-        reduction(normal, {"initial": 2.0}, some, {"axis": 1, "where": MASK[0], "initial": 1, "keepdims": True}, {"dtype": np.float64}, {"axis": 0, "dtype": complex}),
+        reduction(
+            normal, {"initial": 2.0}, some, {"axis": 1, "where": MASK[0], "initial": 1, "keepdims": True},
+            {"dtype": np.float64}, {"axis": 0, "dtype": complex},
+        ),
         lambda rng: S(normal(rng, (2, 3)), 0, None, None, True),
         lambda rng: S(normal(rng, (5, 300))[:1], axis=1, where=np.arange(300) % 7 > 2),
     ),
     np.mean: reduction(normal, some, {"axis": 1, "keepdims": True, **some}, {"dtype": np.float64}, empty=False),
     np.var: reduction(normal, *moments, empty=False),
     np.std: also(reduction(normal, *moments, empty=False), rough(np.ones((2, 3)), axis=1)),
-    np.prod: also(reduction(nonzero, {"initial": 2.0}, some, {"axis": 1, "initial": 3, **some}, {"dtype": np.float64}), *with_zeros),
+    np.prod: also(
+        reduction(nonzero, {"initial": 2.0}, some, {"axis": 1, "initial": 3, **some}, {"dtype": np.float64}),
+        *with_zeros,
+    ),
     np.max: also(reduction(distinct, *bounded, empty=False), *ties),
     np.min: also(reduction(distinct, {"initial": 0.0}, {"axis": 1, "initial": 3.0, **some}, empty=False), *ties),
     np.ptp: also(reduction(distinct, empty=False), *ties),
     np.average: also(
-        calls(((2, 3),), ((2, 3), 0), ((2, 3), {"axis": (0, 1), "keepdims": True}), ((2, 3), {"weights": np.array([1, 2, 0]), "axis": -1}), ((3,), {"returned": True})),
+        calls(
+            ((2, 3),), ((2, 3), 0), ((2, 3), {"axis": (0, 1), "keepdims": True}),
+            ((2, 3), {"weights": np.array([1, 2, 0]), "axis": -1}), ((3,), {"returned": True}),
+        ),
         lambda rng: S(normal(rng, (2, 3)), weights=positive(rng, (2, 3)), returned=True),
         lambda rng: S(normal(rng, (2, 3)), axis=1, weights=positive(rng, (3,)), keepdims=True),
         lambda rng: S(normal(rng, (2, 3, 2)), axis=(2, 0), weights=positive(rng, (2, 2))),
@@ -470,28 +542,48 @@ COMPOSITE_SAMPLES |= {
 twisted = lambda *args, **kwargs: lambda rng: S(normal(rng, (2, 3, 2)).T, *args, **kwargs)  # in Fortran's order
 SAMPLES |= {
     np.reshape: also(
-        calls(((2, 3), (3, 2)), ((2, 3), -1), ((2, 3), (-1, 2), {"order": "F"}), ((), (1, 1)), ((0, 2), (2, 0, 1)), ((4,), {"shape": (2, 2), "copy": True}), ((1,), ())),
+        calls(
+            ((2, 3), (3, 2)), ((2, 3), -1), ((2, 3), (-1, 2), {"order": "F"}), ((), (1, 1)), ((0, 2), (2, 0, 1)),
+            ((4,), {"shape": (2, 2), "copy": True}), ((1,), ()),
+        ),
         *(twisted((4, 3), order=order) for order in "CF"),
     ),
-    np.transpose: calls(((2, 3),), ((2, 3, 1), (2, 0, 1)), ((2, 3, 1), {"axes": (-1, 0, 1)}), ((3,),), ((),), ((2, 0, 1), [1, 2, 0])),
-    np.broadcast_to: calls(((3,), (2, 3)), ((2, 1), (2, 2, 3)), ((), (2,)), ((3,), {"shape": 3}), ((1, 2), (0, 2)), ((1, 2), (1, 2)), ((2,), (0, 2))),
+    np.transpose: calls(
+        ((2, 3),), ((2, 3, 1), (2, 0, 1)), ((2, 3, 1), {"axes": (-1, 0, 1)}), ((3,),), ((),), ((2, 0, 1), [1, 2, 0]),
+    ),
+    np.broadcast_to: calls(
+        ((3,), (2, 3)), ((2, 1), (2, 2, 3)), ((), (2,)), ((3,), {"shape": 3}), ((1, 2), (0, 2)), ((1, 2), (1, 2)),
+        ((2,), (0, 2)),
+    ),
     np.repeat: also(
-        calls(((2, 3), 2), ((2, 3), 2, 1), ((2, 3), [1, 0, 2], {"axis": -1}), ((2, 1), np.array([2, 3, 1])[:2]), ((3,), 0), ((2, 2), [3], 0), ((), 2), ((0,), 2)),
+        calls(
+            ((2, 3), 2), ((2, 3), 2, 1), ((2, 3), [1, 0, 2], {"axis": -1}), ((2, 1), np.array([2, 3, 1])[:2]),
+            ((3,), 0), ((2, 2), [3], 0), ((), 2), ((0,), 2),
+        ),
         lambda rng: S(normal(rng, (2, 3, 2)), [2, 0], axis=0),
     ),
     np.flip: calls(((2, 3),), ((2, 3), 0), ((2, 3, 2), {"axis": (0, -1)}), ((),), ((2, 3), ())),
-    np.roll: calls(((2, 3), 1), ((2, 3), -2, 1), ((2, 3), (1, 2), {"axis": (0, -1)}), ((3,), 7), ((2, 3), 1, {"axis": (0, 0)}), ((), 1), ((3,), np.int64(1), 0)),
+    np.roll: calls(
+        ((2, 3), 1), ((2, 3), -2, 1), ((2, 3), (1, 2), {"axis": (0, -1)}), ((3,), 7), ((2, 3), 1, {"axis": (0, 0)}),
+        ((), 1), ((3,), np.int64(1), 0),
+    ),
     np.tril: calls(((3, 3),), ((2, 3), 1), ((2, 3, 2), {"k": -1}), ((3,),)),
     np.triu: calls(((3, 3),), ((2, 3), 1), ((2, 3, 2), {"k": -1}), ((3,),)),
     np.copy: also(calls(((2, 3),), ((),), ((2, 3), "F"), ((0,), {"order": "K"})), twisted(), twisted(order="K")),
-    np.astype: also(calls(((2, 3), np.float64), ((2, 3), complex), ((), np.float64), ((2,), np.float64, {"copy": False})), rough(np.array([1 / 3, 1e3]), np.float32)),
+    np.astype: also(
+        calls(((2, 3), np.float64), ((2, 3), complex), ((), np.float64), ((2,), np.float64, {"copy": False})),
+        rough(np.array([1 / 3, 1e3]), np.float32),
+    ),
 }
 whole = [((2, 3),), ((2, 1, 3),), ((),), ((3,),), ((0, 2),)]
 COMPOSITE_SAMPLES |= {
     np.ravel: also(calls(*whole, ((2, 3), "F"), ((2, 3), {"order": "K"})), *(twisted(order) for order in "CFAK")),
     np.squeeze: calls(*whole[1:3], ((1, 2, 1), 0), ((1, 2, 1), {"axis": (0, -1)}), ((2, 1), -1), ((1,),)),
     np.expand_dims: calls(((2, 3), 0), ((2, 3), -1), ((2,), (0, 2)), ((), {"axis": 0})),
-    **dict.fromkeys([np.atleast_1d, np.atleast_2d, np.atleast_3d], also(calls(*whole), lambda rng: S(normal(rng), normal(rng, (2,)), normal(rng, (1, 2))))),
+    **dict.fromkeys(
+        [np.atleast_1d, np.atleast_2d, np.atleast_3d],
+        also(calls(*whole), lambda rng: S(normal(rng), normal(rng, (2,)), normal(rng, (1, 2)))),
+    ),
     np.swapaxes: calls(((2, 3), 0, 1), ((2, 3, 1), -1, 0), ((3,), 0, 0)),
     np.moveaxis: calls(((2, 3, 1), 0, -1), ((2, 3, 1), (0, 1), (-1, 0)), ((2, 1), 1, 1)),
     np.rollaxis: calls(((2, 3, 1), 2), ((2, 3, 1), 0, 2), ((2, 3, 1), -1, 1)),
@@ -525,34 +617,66 @@ square = [((3, 3),), ((2, 2, 2),), ((1, 1),), ((0, 2, 2),)]
 singular = [np.ones((3, 3)), np.zeros((2, 2)), np.diag([2.0, 0.0, 0.0]), np.stack([np.eye(2), np.ones((2, 2))])]
 SAMPLES |= {
     np.linalg.inv: regulars(*square),
-    np.linalg.solve: regulars(((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 2, 2), (2, 2, 1)), ((2, 2, 2), (2,)), ((2, 2), (3, 2, 1)), ((2, 2), (2, 0))),
+    np.linalg.solve: regulars(
+        ((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 2, 2), (2, 2, 1)), ((2, 2, 2), (2,)), ((2, 2), (3, 2, 1)),
+        ((2, 2), (2, 0)),
+    ),
     np.linalg.det: also(regulars(*square), *(S(a) for a in singular)),
     np.linalg.slogdet: also(regulars(*square), S(np.array([[0.0, 1.0], [2.0, 0.3]])), rough(np.ones((2, 2)))),
     np.linalg.cholesky: lambda rng: iter([
-        *(through(definite, normal(rng, shape)) for (shape,) in square), through(definite, normal(rng, (2, 2)), upper=True),
+        *(through(definite, normal(rng, shape)) for (shape,) in square), through(
+            definite, normal(rng, (2, 2)), upper=True,
+        ),
     ]),
     norms.euclidean: also(
-        calls(((2, 3),), ((2, 3, 2), {"axis": (0, -1)}), ((2, 3), {"axis": 1, "keepdims": True}), ((),), ((0, 3), {"axis": 0}), draw=nonzero),
+        calls(
+            ((2, 3),), ((2, 3, 2), {"axis": (0, -1)}), ((2, 3), {"axis": 1, "keepdims": True}), ((),),
+            ((0, 3), {"axis": 0}), draw=nonzero,
+        ),
         rough(np.zeros((2, 3)), axis=1),
     ),
     norms.p_norm: also(
-        calls(((2, 3), {"ord": 3, "axis": -1}), ((2, 3), {"ord": 1.5, "axis": 0, "keepdims": True}), ((3,), {"ord": -2, "axis": 0}), draw=nonzero),
+        calls(
+            ((2, 3), {"ord": 3, "axis": -1}), ((2, 3), {"ord": 1.5, "axis": 0, "keepdims": True}),
+            ((3,), {"ord": -2, "axis": 0}), draw=nonzero,
+        ),
         rough(np.zeros((2, 3)), ord=3, axis=1),
     ),
 }
-vector_norms = [((3,),), ((2, 3), {"axis": 1}), *(((2, 3), {"axis": 1, "ord": p, "keepdims": p < 0}) for p in (0, 1, 2, 3, -1, INF, -INF))]
-matrix_norms = [((2, 3),), *(((2, 3, 2), {"ord": p, "axis": (0, 2)}) for p in ("fro", 1, -1, INF, -INF)), ((3, 3), 1), ((2, 2), "fro", (1, 0), True)]
+vector_norms = [
+    ((3,),), ((2, 3), {"axis": 1}),
+    *(((2, 3), {"axis": 1, "ord": p, "keepdims": p < 0}) for p in (0, 1, 2, 3, -1, INF, -INF)),
+]
+matrix_norms = [
+    ((2, 3),), *(((2, 3, 2), {"ord": p, "axis": (0, 2)}) for p in ("fro", 1, -1, INF, -INF)), ((3, 3), 1),
+    ((2, 2), "fro", (1, 0), True),
+]
 COMPOSITE_SAMPLES |= {
-    np.linalg.norm: also(calls(*vector_norms, *matrix_norms, ((2, 3, 2),), ((),), draw=nonzero), rough(np.zeros((2, 2))), rough(np.array([1.0, -1.0]), INF)),
-    np.linalg.vector_norm: calls(*vector_norms, ((2, 3),), ((2, 3, 2), {"axis": (0, -1), "ord": 1, "keepdims": True}), draw=nonzero),
+    np.linalg.norm: also(
+        calls(*vector_norms, *matrix_norms, ((2, 3, 2),), ((),), draw=nonzero), rough(np.zeros((2, 2))),
+        rough(np.array([1.0, -1.0]), INF),
+    ),
+    np.linalg.vector_norm: calls(
+        *vector_norms, ((2, 3),), ((2, 3, 2), {"axis": (0, -1), "ord": 1, "keepdims": True}), draw=nonzero,
+    ),
     np.linalg.matrix_norm: calls(((2, 3),), ((2, 3, 2), {"ord": 1, "keepdims": True}), draw=nonzero),
-    np.linalg.matrix_power: lambda rng: iter([S(regular(rng, (2, 2)), n) for n in (0, 1, 2, 3, 5, -1, -2)] + [S(normal(rng, (2, 2, 2)), 4)]),
-    np.linalg.multi_dot: lists(([(2, 3), (3, 2)],), ([(2, 3), (3, 4), (4, 1)],), ([(3,), (3, 2), (2, 2), (2,)],), ([(3,), (3, 2), (2, 3)],)),
-    np.linalg.tensorinv: lambda rng: iter([S(regular(rng, (4, 4)).reshape(2, 2, 4), ind=2), S(regular(rng, (4, 4)).reshape(4, 2, 2), ind=1)]),
+    np.linalg.matrix_power: lambda rng: iter(
+        [S(regular(rng, (2, 2)), n) for n in (0, 1, 2, 3, 5, -1, -2)] + [S(normal(rng, (2, 2, 2)), 4)],
+    ),
+    np.linalg.multi_dot: lists(
+        ([(2, 3), (3, 2)],), ([(2, 3), (3, 4), (4, 1)],), ([(3,), (3, 2), (2, 2), (2,)],), ([(3,), (3, 2), (2, 3)],),
+    ),
+    np.linalg.tensorinv: lambda rng: iter(
+        [S(regular(rng, (4, 4)).reshape(2, 2, 4), ind=2), S(regular(rng, (4, 4)).reshape(4, 2, 2), ind=1)],
+    ),
     np.linalg.tensorsolve: lambda rng: iter([
-        S(regular(rng, (4, 4)).reshape(2, 2, 4), normal(rng, (2, 2))), S(regular(rng, (4, 4)).reshape(2, 4, 2).copy(), normal(rng, (4,)), axes=(0,)),
+        S(regular(rng, (4, 4)).reshape(2, 2, 4), normal(rng, (2, 2))), S(
+            regular(rng, (4, 4)).reshape(2, 4, 2).copy(), normal(rng, (4,)), axes=(0,),
+        ),
     ]),
-    np.cross: pairs(((3,), (3,)), ((2, 3), (3,)), ((3, 2), (3, 2), {"axis": 0}), ((2, 3), (3, 2), {"axisb": 0, "axisc": 0})),
+    np.cross: pairs(
+        ((3,), (3,)), ((2, 3), (3,)), ((3, 2), (3, 2), {"axis": 0}), ((2, 3), (3, 2), {"axisb": 0, "axisc": 0}),
+    ),
     np.linalg.cross: pairs(((3,), (3,)), ((3, 2), (3, 2), {"axis": 0})),
     np.linalg.matmul: pairs(*matrices),
     np.linalg.matrix_transpose: calls(((2, 3),), ((2, 3, 1),)),

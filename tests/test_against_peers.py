@@ -167,7 +167,9 @@ def selections(xp, x, y):
 
 @program((3, 4))
 def extremes(xp, x):
-    return xp.sum(xp.max(x, axis=1) ** 3) - xp.sum(xp.min(x, axis=0) * xp.sort(x, axis=0)[1]) + xp.sum(xp.prod(x, axis=1))
+    return (
+        xp.sum(xp.max(x, axis=1) ** 3) - xp.sum(xp.min(x, axis=0) * xp.sort(x, axis=0)[1]) + xp.sum(xp.prod(x, axis=1))
+    )
 
 
 @program((3, 3), (3, 2))
@@ -216,7 +218,9 @@ def same(a, b, tolerance):
     for ours, theirs in zip(a, b, strict=True):
         theirs = np.asarray(theirs)
         assert ours.dtype == theirs.dtype
-        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance * max(1, np.max(np.abs(theirs), initial=0)))
+        np.testing.assert_allclose(
+            ours, theirs, rtol=tolerance, atol=tolerance * max(1, np.max(np.abs(theirs), initial=0))
+        )
 
 
 def in_jax(jax, f, *args):
@@ -249,7 +253,11 @@ def test_as_in_torch(name, dtype, torch):
     inner = sum(torch.sum(g * torch.tensor(a)) for g, a in zip(gradient, v, strict=True))
     product = torch.autograd.grad(inner, x, allow_unused=True)
     product = [torch.zeros_like(a) if p is None else p for a, p in zip(x, product, strict=True)]
-    same(ours(name, dtype), [a.detach().numpy() for a in (value, *gradient, *product)], 1e-11 if dtype is np.float64 else 1e-4)
+    same(
+        ours(name, dtype),
+        [a.detach().numpy() for a in (value, *gradient, *product)],
+        1e-11 if dtype is np.float64 else 1e-4,
+    )
 
 
 @pytest.mark.parametrize("name", ["mlp", "rnn", "embedding", "selections"])

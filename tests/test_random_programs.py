@@ -73,7 +73,9 @@ def run(steps, leaves):
     return values[-1], sum(np.mean(np.sin(v)) for v in values)
 
 
-steps = st.lists(st.tuples(st.sampled_from([*UNARY, *BINARY]), st.integers(0, 30), st.integers(0, 30)), min_size=10, max_size=30)
+steps = st.lists(
+    st.tuples(st.sampled_from([*UNARY, *BINARY]), st.integers(0, 30), st.integers(0, 30)), min_size=10, max_size=30
+)
 shapes = st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3)
 
 

@@ -17,7 +17,10 @@ from autograd_core.tree import flatten
 
 DTYPES = (np.float64, np.float32, np.float16, np.complex128, np.complex64)
 EXACT = (np.float64, np.complex128)  # in which differences can be taken
-CALLED = {elementwise.at_least: np.maximum, elementwise.at_most: np.minimum}  # rows that a person reaches by other names
+CALLED = {
+    elementwise.at_least: np.maximum,
+    elementwise.at_most: np.minimum,
+}  # rows that a person reaches by other names
 KNOWN_BUGS = {}  # (test, function): why it fails for now
 FUNCTIONS = [fn for fn in (*SAMPLES, *COMPOSITE_SAMPLES) if fn in RULES or fn in COMPOSITES]
 
@@ -28,7 +31,9 @@ class Case:
     def __init__(self, fn, sample, dtype):
         self.fn, self.sample, self.dtype = CALLED.get(fn, fn), sample, dtype
         self.leaves, self.rebuild = flatten((sample.args, sample.kwargs))
-        self.places = [k for k, a in enumerate(self.leaves) if isinstance(a, np.ndarray | np.generic) and a.dtype.kind in "fc"]
+        self.places = [
+            k for k, a in enumerate(self.leaves) if isinstance(a, np.ndarray | np.generic) and a.dtype.kind in "fc"
+        ]
         self.x = tuple(self.cast(self.leaves[k]) for k in self.places)
         self.rng = np.random.default_rng(0)
 
@@ -104,7 +109,9 @@ def contract(*dtypes, smooth=True):
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("table", "samples"), [(RULES, SAMPLES), (COMPOSITES, COMPOSITE_SAMPLES)], ids=["rules", "composites"])
+@pytest.mark.parametrize(
+    ("table", "samples"), [(RULES, SAMPLES), (COMPOSITES, COMPOSITE_SAMPLES)], ids=["rules", "composites"]
+)
 def test_registered_means_tested(table, samples):
     assert not [name_of(fn) for fn in table if fn not in samples], "without samples"
     assert not [name_of(fn) for fn in samples if fn not in table], "samples of what is not in the table"
@@ -116,7 +123,9 @@ def test_metadata_has_numpys_names(fn):
     if fn in COMPOSITES:
         ours, theirs = inspect.signature(COMPOSITES[fn]).parameters, inspect.signature(fn).parameters
         anything = any(p.kind is p.VAR_KEYWORD for p in theirs.values())
-        ours = [p.name for p in ours.values() if p.kind is not p.VAR_POSITIONAL and not (anything and p.name not in theirs)]
+        ours = [
+            p.name for p in ours.values() if p.kind is not p.VAR_POSITIONAL and not (anything and p.name not in theirs)
+        ]
         assert [name for name in theirs if name in ours] == ours
     elif not isinstance(fn, np.ufunc):
         assert RULES[fn].metadata - {"aux"} <= set(inspect.signature(fn).parameters)
@@ -161,7 +170,11 @@ def test_gradient_lives_where_its_argument_does(case):
 
 
 METHODS = [fn for fn in FUNCTIONS if hasattr(np.ndarray, fn.__name__) and getattr(np, fn.__name__, None) is fn]
-IN_PLACE_OR_TURNED = {np.sort, np.partition, np.compress}  # t.sort() returns nothing, t.compress(condition) turns the order
+IN_PLACE_OR_TURNED = {
+    np.sort,
+    np.partition,
+    np.compress,
+}  # t.sort() returns nothing, t.compress(condition) turns the order
 
 
 @pytest.mark.parametrize("fn", [fn for fn in METHODS if fn not in IN_PLACE_OR_TURNED], ids=name_of)

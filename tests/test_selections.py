@@ -88,7 +88,9 @@ def test_the_branch_not_taken_is_absent(name, selection):
     mask = np.array([True, False, True, True])
 
     def f(x):
-        with np.errstate(all="ignore"):  # NumPy's own warnings of the forward pass; in the backward pass they are errors
+        with np.errstate(
+            all="ignore"
+        ):  # NumPy's own warnings of the forward pass; in the backward pass they are errors
             return np.sum(choose(h(x), mask) ** 2)
 
     def g(x):  # the same where the point has been replaced beforehand
@@ -175,7 +177,9 @@ def test_a_singular_slope_on_the_taken_branch_surfaces():
     with np.errstate(all="ignore"):
         assert ag.grad(lambda x: np.where(x >= 0, np.sqrt(x), 0.0))(0.0) == INF
         assert np.isnan(ag.grad(lambda x: np.where(x < 0, np.log(np.sqrt(x)), 0.0))(-1.0))
-        assert np.isnan(ag.grad(lambda x: np.sum(np.array([0.0, 1.0]) * np.sqrt(x)))(np.zeros(2))[0])  # 0 * inf: no selection
+        assert np.isnan(
+            ag.grad(lambda x: np.sum(np.array([0.0, 1.0]) * np.sqrt(x)))(np.zeros(2))[0]
+        )  # 0 * inf: no selection
 
 
 PATHS = {"whole": lambda y: y, "where": lambda y: np.where(y == 0, y, 0.0), "index": lambda y: y[:1], "root": np.sqrt}
@@ -259,7 +263,7 @@ def test_chosen_derivative(name):
 
 SECOND = {
     "relu at 0": (ag.relu, [0.0], [[0.0]]),
-    "sinc at 0": (np.sinc, [0.0], [[-np.pi**2 / 3]]),
+    "sinc at 0": (np.sinc, [0.0], [[-(np.pi**2) / 3]]),
     "x**2 at 0": (lambda x: x**2, [0.0], [[2.0]]),
     "square at 0": (np.square, [0.0], [[2.0]]),
     "x**b at 0": (lambda x: x ** np.array([1.0, 2.0]), [0.0, 0.0], [[0.0, 0.0], [0.0, 2.0]]),

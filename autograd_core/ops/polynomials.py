@@ -90,12 +90,15 @@ def _polydiv(u: Any, v: Any) -> Any:
     u, v = np.atleast_1d(array(u)) + 0.0, np.atleast_1d(array(v)) + 0.0
     m, n = len(u) - 1, len(v) - 1
     dtype = np.result_type(u.dtype, v.dtype)
-    r = np.astype(u, dtype)
-    scale, q = 1.0 / v[0], []
-    for k in range(m - n + 1):
-        d = scale * r[k]
+    r = u if u.dtype == dtype else np.astype(u, dtype)
+    scale, q, done = 1.0 / v[0], [], []
+    for k in range(m - n + 1):  # only as many coefficients as v has are at work
+        window = r[: n + 1] if not k else np.concatenate([window[1:], r[k + n : k + n + 1]])
+        d = scale * window[0]
+        window = window - d * v
         q.append(d)
-        r = np.concatenate([r[:k], r[k : k + n + 1] - d * v, r[k + n + 1 :]])
+        done.append(window[:1])
+    r = np.concatenate([*done, window[1:]]) if q else r
     while len(r) > 1 and np.allclose(r[0], 0, rtol=1e-14):
         r = r[1:]
     quotient = np.stack(q) if q else np.zeros(1, dtype)

@@ -1,0 +1,232 @@
+"""Arrays made longer, shorter or other: padding, deleting, inserting, and assignment by function.
+
+What only moves entries is asked of NumPy for the positions 0, 1, 2, ...: its answer is the index to take.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite
+from ..spaces import from_end
+from .index import _along
+from .products import array
+from .statistics import values
+
+# --- longer and shorter -----------------------------------------------------------------------------------------------
+
+
+def _flattened(arr: Any, axis: int | None) -> tuple[Any, int]:
+    """Return an array and an axis from the end; without an axis, the entries in a row."""
+    arr = array(arr)
+    return (np.reshape(arr, -1), -1) if axis is None else (arr, from_end(axis, arr.ndim)[0])
+
+
+def _along_axis(arr: Any, index: Any, axis: int) -> Any:
+    return arr[(..., index, *(slice(None),) * (-1 - axis))]
+
+
+@composite(np.delete)
+def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    arr, axis = _flattened(arr, axis)
+    kept = np.delete(np.arange(arr.shape[axis]), values(obj))
+    if len(kept) and kept[-1] - kept[0] == len(kept) - 1:
+        return _along_axis(arr, slice(int(kept[0]), int(kept[-1]) + 1), axis)
+    return _along_axis(arr, kept, axis)
+
+
+@composite(np.insert)
+def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    arr, axis = _flattened(arr, axis)
+    new, n = array(values), arr.shape[axis]
+    new = new if new.dtype == arr.dtype else np.astype(new, arr.dtype)
+    if isinstance(obj, slice):
+        obj = np.arange(*obj.indices(n))
+    obj = np.asarray(obj)
+    obj = np.flatnonzero(obj) if obj.dtype == bool else obj if obj.size else obj.astype(int)
+    if obj.size == 1:
+        new = np.reshape(new, (1,) * (arr.ndim - new.ndim) + new.shape)
+        new = np.moveaxis(new, 0, axis) if not obj.ndim else new
+        k = new.shape[axis]
+        slots = np.insert(np.arange(n), obj.item(), n + np.arange(k))
+    else:
+        k = len(obj)
+        slots = np.insert(np.arange(n), obj, n + np.arange(k))
+    shape = list(arr.shape)
+    shape[axis] = k
+    return _along_axis(np.concatenate([arr, np.broadcast_to(new, shape)], axis=axis), slots, axis)
+
+
+@composite(np.resize)
+def _resize(a: Any, new_shape: Any) -> Any:
+    a = np.reshape(a, -1)
+    shape = (new_shape,) if np.ndim(new_shape) == 0 else tuple(new_shape)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"the lengths of a shape are not negative: {shape}")
+    size = int(np.prod(shape, dtype=int))
+    if not a.size or not size:
+        return np.zeros(shape, a.dtype)
+    return np.reshape(a[:size] if size <= a.size else a[np.arange(size) % a.size], shape)
+
+
+@composite(np.trim_zeros)
+def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    filt, trim = array(filt), trim.lower()
+    if trim not in ("fb", "bf", "f", "b"):
+        raise ValueError(f"np.trim_zeros trims 'f', 'b' or 'fb', not {trim!r}")
+    axes = from_end(axis, filt.ndim)
+    found = np.argwhere(filt)
+    first, last = (np.min(found, axis=0), np.max(found, axis=0) + 1) if len(found) else ([0] * filt.ndim,) * 2
+    if not len(found):
+        trim = "fb"
+    ends = [(int(a) if "f" in trim else None, int(b) if "b" in trim else None) for a, b in zip(first, last, strict=True)]
+    return filt[tuple(slice(*ends[i]) if i in axes else slice(None) for i in range(-filt.ndim, 0))] if axes else filt
+
+
+@composite(np.lib.stride_tricks.sliding_window_view)
+def _sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    if writeable:
+        raise TypeError("sliding_window_view with writeable=True is refused for Tensors: a window is a value, not a view")
+    lengths = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
+    axes = from_end(axis, x.ndim)
+    if len(lengths) != len(axes):
+        raise ValueError(f"{len(lengths)} lengths of windows were given for {len(axes)} axes")
+    for k, (n, a) in enumerate(zip(lengths, axes, strict=True)):
+        a -= k
+        if not 0 <= n <= x.shape[a]:
+            raise ValueError(f"a window of {n} entries does not fit on an axis of {x.shape[a]}")
+        starts = np.arange(x.shape[a] - n + 1)
+        x = np.moveaxis(_along_axis(x, starts[:, None] + np.arange(n), a), a, -1)
+    return x
+
+
+# --- padding ----------------------------------------------------------------------------------------------------------
+
+STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
+OPTIONS = {
+    **dict.fromkeys(["empty", "edge", "wrap"], ()),
+    "constant": ("constant_values",),
+    "linear_ramp": ("end_values",),
+    **dict.fromkeys(STATISTICS, ("stat_length",)),
+    **dict.fromkeys(["reflect", "symmetric"], ("reflect_type",)),
+}
+
+
+@composite(np.pad)
+def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    if callable(mode):
+        raise TypeError("np.pad with a function is refused for Tensors, since it writes into views: join parts instead")
+    if mode not in OPTIONS:
+        raise ValueError(f"mode {mode!r} is not supported by np.pad: only {', '.join(sorted(OPTIONS))}")
+    if unknown := kwargs.keys() - set(OPTIONS[mode]):
+        raise ValueError(f"np.pad with mode={mode!r} does not know the keyword {sorted(unknown)[0]!r}")
+    x = array
+    if isinstance(pad_width, dict):
+        widths = [[0, 0] for _ in range(x.ndim)]
+        for axis, width in pad_width.items():
+            widths[axis] = [width, width] if np.ndim(width) == 0 else list(width)
+    else:
+        pairs = np.asarray(pad_width)
+        if pairs.dtype.kind not in "iu":
+            raise TypeError(f"pad_width must be whole numbers, not {pairs.dtype}")
+        widths = np.broadcast_to(pairs, (x.ndim, 2)).tolist()
+    if any(w < 0 for pair in widths for w in pair):
+        raise ValueError(f"pad_width must not be negative: {pad_width}")
+    if not x.size and mode not in ("constant", "empty"):
+        if any(any(w) and not n for w, n in zip(widths, x.shape, strict=True)):
+            raise ValueError(f"np.pad with mode={mode!r} cannot extend an axis without entries; mode='constant' can")
+        mode = "empty"
+    option = kwargs.get(OPTIONS[mode][0]) if OPTIONS[mode] else None
+    if mode in ("constant", "linear_ramp"):
+        options = _pairs(0 if option is None else option, x.ndim)
+    elif option is None or mode in ("reflect", "symmetric"):
+        options = [(option, option)] * x.ndim
+    else:
+        options = np.broadcast_to(np.asarray(option), (x.ndim, 2)).tolist()
+    for axis, (width, option) in enumerate(zip(widths, options, strict=True)):
+        if any(width):
+            x = _pad_axis(x, mode, width, option, axis - x.ndim)
+    return x if x is not array else np.copy(x)
+
+
+def _pairs(option: Any, ndim: int) -> list[Any]:
+    """Return a value for either end of every axis, from one, two, or two for each axis; any of them may be a Tensor."""
+    if isinstance(option, list | tuple):
+        if len(option) == 1:
+            return _pairs(option[0], ndim)
+        if not any(np.ndim(o) for o in option):
+            return [tuple(option)] * ndim
+        return [tuple(o) if np.ndim(o) and len(o) == 2 else (o, o) if not np.ndim(o) else (o[0], o[0]) for o in option]
+    if not np.ndim(option):
+        return [(option, option)] * ndim
+    option = np.broadcast_to(option, (ndim, 2))
+    return [(option[i, 0], option[i, 1]) for i in range(ndim)]
+
+
+def _pad_axis(x: Any, mode: str, width: Any, option: Any, axis: int) -> Any:
+    before, after = width
+    n = x.shape[axis]
+    part = lambda a, b=None: _along_axis(x, slice(a, b), axis)
+    if mode in ("edge", "wrap", "symmetric", "reflect") and (mode in ("edge", "wrap") or option[0] != "odd" or n == 1):
+        index = np.pad(np.arange(n), (before, after), mode="edge" if n == 1 and mode != "wrap" else mode)
+        return _along_axis(x, index, axis)
+    if mode in ("symmetric", "reflect"):
+        return _pad_odd(x, before, after, mode, axis)
+    if mode in ("constant", "empty"):
+        ends = [0 if mode == "empty" else value for value in (option if mode == "constant" else (0, 0))]
+    elif mode == "linear_ramp":
+        edges = [np.squeeze(e, axis) for e in (part(0, 1), part(n - 1))]
+        ramp = lambda value, edge, k: np.linspace(value, edge, k, endpoint=False, dtype=x.dtype, axis=axis)
+        return np.concatenate(
+            [ramp(option[0], edges[0], before), x, np.flip(ramp(option[1], edges[1], after), axis)], axis=axis
+        )
+    else:
+        lengths = [n if k is None else min(int(k), n) for k in option]
+        if 0 in lengths and mode in ("maximum", "minimum"):
+            raise ValueError("stat_length of 0 leaves nothing to take an extreme of")
+        fn = STATISTICS[mode]
+        ends = [fn(part(0, lengths[0]), axis=axis, keepdims=True), fn(part(n - lengths[1]), axis=axis, keepdims=True)]
+    sizes = [(*x.shape[:axis], k, *x.shape[axis + 1 or x.ndim :]) for k in (before, after)]
+    parts = [np.broadcast_to(_cast(e, x.dtype), size) for e, size in zip(ends, sizes, strict=True)]
+    return np.concatenate([parts[0], x, parts[1]], axis=axis)
+
+
+def _cast(value: Any, dtype: Any) -> Any:
+    value = array(value)
+    return value if value.dtype == dtype else np.astype(value, dtype)
+
+
+def _pad_odd(x: Any, before: int, after: int, mode: str, axis: int) -> Any:
+    """Continue an axis by mirror images turned upside down about its ends, as often as it takes; as NumPy goes about it."""
+    period, edge = x.shape[axis], int(mode == "symmetric")
+    part = lambda index: _along_axis(x, index, axis)
+    while before or after:
+        n = x.shape[axis]
+        length = n // period * period if edge else (n - 1) // (period - 1) * (period - 1)
+        parts = [x]
+        if before:
+            k = min(length, before)
+            mirrored = part(np.arange(k - edge, -edge, -1))
+            parts.insert(0, 2 * part(slice(0, 1)) - mirrored)
+            before -= k
+        if after:
+            k = min(length, after)
+            mirrored = part(np.arange(n - 2 + edge, n - 2 + edge - k, -1))
+            parts.append(2 * part(slice(n - 1, None)) - mirrored)
+            after -= k
+        x = np.concatenate(parts, axis=axis)
+    return x
+
+
+# --- assignment -------------------------------------------------------------------------------------------------------
+
+
+def _assign(t: Any, index: Any, value: Any) -> None:
+    """Do ``t[index] = value``, with a helpful error where that would lose a gradient."""
+    if type(t) is np.ndarray and type(value) is not np.ndarray and hasattr(value, "requires_grad"):
+        value = _untracked(value)
+    t[index] = value

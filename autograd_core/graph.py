@@ -1,188 +1,25 @@
-"""The tape and the walks over it: in which order, backwards with cotangents, forwards with tangents.
+"""Walks over the tape: in which order, backwards with cotangents, forwards with tangents.
 
-A node is one recorded operation. It points at the nodes of its tracked operands and holds what their pullbacks named,
-nothing else; results point at nodes, nodes never at results, so a graph is freed as soon as nobody holds its end, and
-without the garbage collector. Creation order is a topological order, so sorting by `seq` is all the sorting there is.
-
-This module knows no Tensor. A walk that is itself to be recorded gets `wrap(value, node)`, which makes one.
+Sorting nodes by their time of creation is all the ordering there is. Every walk is a loop, never a recursion: depth is
+no matter. This module knows no Tensor either; a walk that is to be recorded gets `wrap(value, node)`, which makes one.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from .nodes import PICK, Leaf, Live, Node, Wrap, float64
 from .notes import GraphError, refuse_changed
 from .rules import Door, Op, Present, same
-from .spaces import Space, project
+from .spaces import project
 from .state import STATE
 
-tick: Callable[[], int] = itertools.count(1).__next__
 by_seq = attrgetter("seq")
-float64 = np.float64
-
-Wrap = Callable[[Any, "Node | None"], Any]
-
-
-class Node:
-    """An operation of one or two array arguments: `p` and `q` are where they came from, `a` and `b` what was kept.
-
-    Flat slots, not tuples: one object for the garbage collector to follow instead of two made a chain of 100,000
-    operations 1.6 times faster to record. `dtype` is a scalar type where the result is a scalar, whose values are all
-    kept: they cost nothing, and pictures show them.
-    """
-
-    __slots__ = ("a", "ans", "b", "dtype", "note", "op", "p", "q", "seq", "shape")
-
-    def __init__(self, op: Any, seq: int, shape: Any, dtype: Any, p: Any, q: Any, a: Any, b: Any, ans: Any) -> None:
-        self.op = op
-        self.seq = seq
-        self.shape = shape
-        self.dtype = dtype
-        self.p = p
-        self.q = q
-        self.a = a
-        self.b = b
-        self.ans = ans
-
-    @property
-    def ndim(self) -> int:
-        """Return the number of axes of the result."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Return the number of entries of the result."""
-        return math.prod(self.shape)
-
-    @property
-    def parents(self) -> tuple[Node | None, ...]:
-        """Return the nodes of the operands, None for an operand that is not tracked."""
-        return (self.p, self.q)[: len(self.op.args)] if self.op else ()
-
-    def release(self) -> None:
-        """Let go of the values kept for the pullbacks; a scalar's stay."""
-        if self.dtype is not float64:
-            self.a = self.b = self.ans = None
-
-    def __repr__(self) -> str:
-        return f"<{self.op.name if self.op else 'leaf'} {Space(self.shape, self.dtype)!r}>"
-
-
-class Wide(Node):
-    """Any other operation: any number of array arguments, metadata, several results."""
-
-    __slots__ = ("args", "kwargs", "sources")
-
-    def __init__(
-        self,
-        op: Any,
-        seq: int,
-        shape: Any,
-        dtype: Any,
-        sources: tuple[Node | None, ...],
-        args: tuple[Any, ...],
-        ans: Any,
-        kwargs: dict[str, Any],
-    ) -> None:
-        self.op = op
-        self.seq = seq
-        self.shape = shape
-        self.dtype = dtype
-        self.sources = sources
-        self.args = args
-        self.ans = ans
-        self.kwargs = kwargs
-
-    @property
-    def parents(self) -> tuple[Node | None, ...]:
-        """Return the nodes of the operands, None for an operand that is not tracked."""
-        return self.sources
-
-    def space(self, k: int) -> Any:
-        """Return something with the shape and dtype of argument `k`."""
-        return self.sources[k] or self.args[k]
-
-    @property
-    def spaces(self) -> list[Any]:
-        """Return the spaces of all arguments."""
-        return [s or a for s, a in zip(self.sources, self.args, strict=True)]
-
-    def release(self) -> None:
-        """Let go of the values kept for the pullbacks."""
-        self.args, self.ans = (), None
-
-
-class Leaf(Node):
-    """Where gradients accumulate. It outlives graphs recorded from it; `updated` is the moment of its last change."""
-
-    __slots__ = ("buffer", "grad", "name", "updated")
-
-    def __init__(self, shape: Any, dtype: Any, name: str | None = None) -> None:
-        self.op = self.p = self.q = self.a = self.b = self.ans = None
-        self.seq = tick()
-        self.shape = shape
-        self.dtype = dtype
-        self.grad: Any = None
-        self.buffer: Any = None  # where gradients are to be written, if somebody has said so
-        self.name = name
-        self.updated = 0
-
-
-class Live:
-    """A node seen by a recorded walk: the same attributes, with kept values wrapped, so that they have gradients."""
-
-    __slots__ = ("node", "wrap")
-
-    def __init__(self, node: Any, wrap: Wrap) -> None:
-        self.node = node
-        self.wrap = wrap
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what is not a kept value from the node itself: spaces, metadata, parents."""
-        return getattr(self.node, name)
-
-    @property
-    def a(self) -> Any:
-        """The first operand of a narrow operation."""
-        return self.wrap(self.node.a, self.node.p)
-
-    @property
-    def b(self) -> Any:
-        """The second one."""
-        return self.wrap(self.node.b, self.node.q)
-
-    @property
-    def args(self) -> tuple[Any, ...]:
-        """The operands of a wide operation."""
-        return tuple([self.wrap(a, s) for a, s in zip(self.node.args, self.node.sources, strict=True)])
-
-    @property
-    def ans(self) -> Any:
-        """The result, or the results."""
-        if self.node.op.outputs:
-            return tuple([self.wrap(y, Pick(self.node, k)) for k, y in enumerate(self.node.ans)])
-        return self.wrap(self.node.ans, self.node)
-
-
-def _unpicked(*_: Any) -> Any:
-    raise AssertionError("a pick is walked by the sweep itself")
-
-
-PICK = Op(_unpicked, (same,), name="pick")
-PICK.special = True
-
-
-def Pick(node: Wide, k: int) -> Node:
-    """Return the node of result `k` of an operation with several."""
-    shape, dtype = node.shape[k], node.dtype[k]
-    return Node(PICK, tick(), shape, dtype, node, None, k, None, None)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -677,8 +514,3 @@ def _stack_rows(rows: list[Any]) -> Any:
     if isinstance(rows[0], tuple):
         return tuple(np.stack(c) for c in zip(*rows, strict=True))
     return np.stack(rows)
-
-
-def leaves(path: Sequence[Node]) -> Iterator[Leaf]:
-    """Yield the leaves on a path."""
-    return (n for n in path if isinstance(n, Leaf))

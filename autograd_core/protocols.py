@@ -89,7 +89,7 @@ def without_out(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     return (*args[:at], None, *args[at + 1 :]), kwargs, args[at]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _place_of_out(fn: Any) -> int | None:
     import inspect
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, Pick, Wide, tick
+from .nodes import Node, Pick, Wide, tick
 from .notes import annotate
 from .rules import SILENT, Op
 from .spaces import space_of

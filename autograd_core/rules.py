@@ -104,39 +104,31 @@ class Op:
                 f"the rule for {self.name} names the arguments {self.args} but has {len(pulls)} pullbacks; "
                 f"write one pullback for each array argument (None where there is no gradient)"
             )
-        self.outputs = outputs
-        self.linear = linear
-        self.selects = selects
+        self.outputs, self.aux = outputs, aux
+        self.linear, self.selects = linear, selects
         self.elementwise = (isinstance(fn, np.ufunc) and fn.signature is None) if elementwise is None else elementwise
         self.batched = self.elementwise if batched is None else batched
-        # Does a Python number beside an array take the array's dtype? Not where NumPy computes in float64 regardless.
-        # A power by a Python number has bits of its own in NumPy (x**0.5 is a square root).
-        self.weak = isinstance(fn, np.ufunc) and fn not in (np.power, np.float_power)
         self.carries = carries or self.elementwise
         self.push, self.into, self.refill = push, into, refill
-        ours = all(
-            p is None or (getattr(p, "__module__", "") or "").partition(".")[0] in ("autograd_core", "nn")
-            for p in pulls
-        )
-        self.aux = aux
-        self.trusted = ours if trusted is None else trusted
+        self.trusted = all(_is_ours(p) for p in pulls) if trusted is None else trusted
         self.params: tuple[str, ...] | None = tuple(params.split()) or None
+        self._derive(pulls, frozenset(metadata.split()))
+
+    def _derive(self, pulls: tuple[Pull | None, ...], more: frozenset[str]) -> None:
+        """Work out, once, what recording and the sweep will ask."""
         self.needs = tuple(_names(p) if p else frozenset() for p in pulls)
         known = {"g", "ans", "ans_space", "i", "spaces", "values", *self.args, *(a + "_space" for a in self.args)}
-        self.metadata = frozenset().union(*self.needs) - known | frozenset(metadata.split())
-        self.wide = bool(self.metadata) or variadic or joint or outputs > 0 or not 1 <= len(self.args) <= 2
-        self.special = (
-            selects
-            or joint
-            or outputs > 0
-            or into is not None
-            or refill is not None
-            or not self.trusted
-            or None in pulls
-        )
+        self.metadata = frozenset().union(*self.needs) - known | more
+        several = self.variadic or self.joint or self.outputs > 0
+        self.wide = bool(self.metadata) or several or not 1 <= len(self.args) <= 2
+        alone = self.selects or self.joint or self.outputs > 0 or self.into is not None or self.refill is not None
+        self.special = alone or not self.trusted or None in pulls
         self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
+        # Does a Python number beside an array take the array's dtype? Not where NumPy computes in float64 regardless;
+        # and a power by a Python number has bits of its own (x**0.5 is a square root).
+        self.weak = isinstance(self.fn, np.ufunc) and self.fn not in (np.power, np.float_power)
         self.pulls: tuple[Any, ...] = tuple(p and _adapt(self, p) for p in pulls)
-        self.blind = 0 if variadic or joint else sum(1 << i for i, p in enumerate(pulls) if p is None)
+        self.blind = 0 if self.variadic or self.joint else sum(1 << i for i, p in enumerate(pulls) if p is None)
         self.plans: dict[tuple[int, int], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
         self.keeps = () if self.wide else tuple(self._narrow_plan(mask) for mask in range(4))
         self.freed: Op | None = None  # made by the graph when a sweep has freed a node
@@ -190,6 +182,11 @@ def _ordered_names(pull: Pull) -> tuple[str, ...]:
         return tuple(inspect.signature(pull).parameters)
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return names
+
+
+def _is_ours(pull: Pull | None) -> bool:
+    """Say whether a pullback belongs to these packages: a user's may return anything, and is checked."""
+    return pull is None or str(getattr(pull, "__module__", "")).partition(".")[0] in ("autograd_core", "nn")
 
 
 def _names(pull: Pull) -> frozenset[str]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from . import ops, recording
-from .graph import Leaf, Wide, pull_back, tick
+from .graph import pull_back
+from .nodes import Leaf, Wide, tick
 from .notes import GraphError, annotate
 from .protocols import call, call_constant, call_ufunc, narrow, strip
 from .recording import plain, plain_index, record, record1, record2, record_primitive, state_now, tensor, wrap
@@ -693,9 +694,7 @@ class Tensor:
         """Return a recorded copy."""
         return np.copy(self, order=order)
 
-    def astype(
-        self, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
-    ) -> Any:
+    def astype(self, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: Any = True, copy: Any = True) -> Any:  # noqa: ARG002  (NumPy's signature)
         """Return the entries in another dtype; the gradient comes back in this one."""
         if not np.can_cast(self.dtype, dtype, casting):
             raise TypeError(f"cannot cast {self.dtype} to {np.dtype(dtype)} under the rule {casting!r}")

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, pull_back, push_forward, tick
+from .graph import pull_back, push_forward
+from .nodes import Node, tick
 from .recording import plain, tensor, wrap, wrap_results
 from .rules import Op, same
 from .state import STATE, State, deeper

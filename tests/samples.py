@@ -115,6 +115,9 @@ def binary(first, second, *more):
         yield S(float(first(rng)), second(rng, (1, 2)))
         yield S(first(rng, (3, 1)), second(rng, (0,)))
         yield rough(EDGES[:, None], EDGES)
+        yield rough(first(rng, (2,)), 0.0)  # numbers that promote nothing, nor does what the rule makes of them
+        yield rough(0, second(rng, (2,)))
+        yield rough(first(rng, (2,)), 1)
         yield from more
 
     return samples
@@ -284,16 +287,20 @@ def scatters(rng):
     yield S(normal(rng, (3, 2)), index=np.array([3, 3, 0]), shape=(4, 2))
 
 
-def sets(rng):
+def adds(rng):
     for i in INDICES:
         yield S(normal(rng, (2, 3)), normal(rng, POSITIONS[i].shape), index=i)
+
+
+def sets(rng):
+    yield from adds(rng)
     yield S(normal(rng, (2, 3)), normal(rng), index=1)
     yield S(normal(rng, (2, 3)), normal(rng, (2, 1)), index=(slice(None), [0, 2]))
     yield S(normal(rng, (2, 3)), 0.5, index=MASK)
     yield S(np.zeros(3), normal(rng, (2,)), index=np.array([1, 1]))  # the last one stays
 
 
-SAMPLES |= {index.getitem: gets, index.scatter: scatters, index.setitem: sets}
+SAMPLES |= {index.getitem: gets, index.scatter: scatters, index.setitem: sets, index.added_at: adds}
 
 # fmt: off
 COMPOSITE_SAMPLES: dict[Any, Callable[[Any], Any]] = {

@@ -12,7 +12,7 @@ from tables import bug, expressions, named, same
 
 import autograd_core as ag
 from autograd_core import Tensor
-from autograd_core.graph import Leaf, Node
+from autograd_core.nodes import Leaf, Node
 from autograd_core.rules import RULES
 
 V = np.array([0.5, 1.5, 2.5])
@@ -51,7 +51,7 @@ def cycles():
             x
             for x in gc.garbage
             if type(x).__module__.startswith("autograd_core")
-            or getattr(x, "__module__", None) in ("autograd_core.graph", "autograd_core.transforms")
+            or getattr(x, "__module__", None) in ("autograd_core.nodes", "autograd_core.graph", "autograd_core.transforms")
         ]
     finally:
         gc.set_debug(0)

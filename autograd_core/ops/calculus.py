@@ -6,19 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, constant, primitive, rule, same
+from ..rules import composite, constant, primitive, rule
 from ..spaces import from_end
 from .index import scatter
 from .products import array
 from .reduce import _to
+from .values import instead
 
 # --- slopes and integrals ---------------------------------------------------------------------------------------------
-
-
-@primitive
-def instead(x: Any, value: Any) -> Any:
-    """Return `value`, with the derivative of `x`: for two formulas of the same number, one of them for its bits."""
-    return value
 
 
 @primitive
@@ -27,7 +22,6 @@ def plain_gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1)
     return np.gradient(f, *spacing, axis=axis, edge_order=edge_order)
 
 
-rule(instead, same, None, args="x value", elementwise=True, name="gradient")
 constant(plain_gradient)
 
 

@@ -13,7 +13,7 @@ from ..rules import composite
 from ..spaces import from_end
 from .index import _along
 from .products import array
-from .statistics import values
+from .values import values
 
 # --- longer and shorter -----------------------------------------------------------------------------------------------
 
@@ -189,7 +189,8 @@ def _pad_axis(x: Any, mode: str, width: Any, option: Any, axis: int) -> Any:
         if 0 in lengths and mode in ("maximum", "minimum"):
             raise ValueError("stat_length of 0 leaves nothing to take an extreme of")
         fn = STATISTICS[mode]
-        ends = [fn(part(0, lengths[0]), axis=axis, keepdims=True), fn(part(n - lengths[1]), axis=axis, keepdims=True)]
+        ends = [fn(part(0, lengths[0]), axis=axis, keepdims=True)]
+        ends.append(ends[0] if lengths == [n, n] else fn(part(n - lengths[1]), axis=axis, keepdims=True))
     sizes = [(*x.shape[:axis], k, *x.shape[axis + 1 or x.ndim :]) for k in (before, after)]
     parts = [np.broadcast_to(_cast(e, x.dtype), size) for e, size in zip(ends, sizes, strict=True)]
     return np.concatenate([parts[0], x, parts[1]], axis=axis)
@@ -223,10 +224,56 @@ def _pad_odd(x: Any, before: int, after: int, mode: str, axis: int) -> Any:
 
 
 # --- assignment -------------------------------------------------------------------------------------------------------
+# As t[index] = value, a Tensor's own assignment: it takes a new value, and views taken before keep theirs.
 
 
-def _assign(t: Any, index: Any, value: Any) -> None:
-    """Do ``t[index] = value``, with a helpful error where that would lose a gradient."""
-    if type(t) is np.ndarray and type(value) is not np.ndarray and hasattr(value, "requires_grad"):
-        value = _untracked(value)
-    t[index] = value
+@composite(np.put_along_axis)
+def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
+    if axis is None:
+        raise TypeError("np.put_along_axis with axis=None is refused for Tensors: write np.put(t, indices, values)")
+    arr[_along(np.asarray(indices), arr.shape, axis)] = values
+
+
+@composite(np.put)
+def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    places = np.reshape(values(ind), -1)
+    if mode == "wrap":
+        places = places % a.size
+    elif mode == "clip":
+        places = np.clip(places, 0, a.size - 1)
+    elif np.any((places < -a.size) | (places >= a.size)):
+        raise IndexError(f"np.put into {a.size} entries was given places beyond them")
+    if places.size:
+        a[np.unravel_index(places % a.size, a.shape)] = np.resize(array(v), places.shape)
+
+
+@composite(np.place)
+def _place(arr: Any, mask: Any, vals: Any) -> None:
+    mask = np.asarray(mask, bool)
+    if not np.size(vals) and np.any(mask):
+        raise ValueError("np.place needs a value to insert")
+    arr[mask] = np.resize(array(vals), np.count_nonzero(mask))
+
+
+@composite(np.putmask)
+def _putmask(a: Any, /, mask: Any, values: Any) -> None:
+    mask, new = np.asarray(mask, bool), array(values)
+    a[mask] = (new if new.shape == a.shape else np.resize(new, a.shape))[mask]
+
+
+@composite(np.copyto)
+def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    src = array(src)
+    if not np.can_cast(src.dtype, dst.dtype, casting):
+        raise TypeError(f"np.copyto cannot cast {src.dtype} to {dst.dtype} by the rule {casting!r}")
+    dst[...] = src if where is True else np.where(where, src, dst)
+
+
+@composite(np.fill_diagonal)
+def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) > 1):
+        raise ValueError(f"np.fill_diagonal takes a matrix or an array with axes of one length, not shape {a.shape}")
+    step = 1 + sum(int(np.prod(a.shape[i:], dtype=int)) for i in range(1, a.ndim))
+    places = np.arange(0, a.shape[1] ** 2 if a.ndim == 2 and not wrap else a.size, step)
+    places = places[places < a.size]
+    a[np.unravel_index(places, a.shape)] = np.resize(array(val), places.shape) if np.ndim(val) else val

@@ -97,7 +97,8 @@ def _slope(a: Any, b: Any) -> Any:
 
 def _log_base(a: Any, b: Any) -> Any:
     """Return log(a), but 0 where a is 0: there a**b is 0 for every b > 0."""
-    a = a if hasattr(a, "dtype") else np.float64(a)
+    if not hasattr(a, "dtype"):  # a Python number, which promotes nothing
+        return np.log(a).item() if a else 0.0
     return np.log(_safe(a, a == 0))
 
 
@@ -113,6 +114,7 @@ def _winner(g: Any, a: Any, b: Any, ans: Any) -> Any:
 
 def _share(exp: Any, a: Any, b: Any, ans: Any) -> Any:
     """Return exp(a) / (exp(a) + exp(b)), precise where it is tiny: 1/2 where both are the same infinity."""
+    a = a if hasattr(a, "dtype") else ans.dtype.type(a)
     infinite = np.isinf(ans)
     weight = exp(np.where(infinite, 0, a) - np.where(infinite, 0, ans))
     one = weight.dtype.type(1)

@@ -1,56 +1,270 @@
-"""Methods of ufuncs: ``np.add.reduce``, ``accumulate``, ``outer``, each said with the functions that have rules."""
+"""Methods of ufuncs: ``np.add.reduce``, ``accumulate``, ``outer``, ``reduceat`` and ``at``.
+
+Those of the common ufuncs are functions with rules; the others apply the ufunc step by step, which has derivatives, and
+take their values from NumPy.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..rules import COMPOSITES, RULES, constant, present, primitive, rule
+from ..spaces import from_end, unreduce
+from .index import scatter, setitem
+from .nans import nan_max, nan_min
+from .products import array
 from .reduce import logsumexp
+from .values import instead, values
 
-REDUCE: dict[Any, Any] = {
+# --- reductions -------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def radius(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Return ``np.hypot.reduce``: the root of the sum of squares."""
+    return np.hypot.reduce(x, axis=axis, keepdims=keepdims)
+
+
+def _radius_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    flat = ans == 0
+    weight = np.where(flat, 0, g / np.where(flat, 1, ans))
+    return unreduce(weight, x, axis, keepdims) * x
+
+
+@primitive
+def log_of_sum(x: Any, axis: Any = None, keepdims: bool = False, base2: bool = False) -> Any:
+    """Return ``np.logaddexp.reduce`` or ``np.logaddexp2.reduce``."""
+    return (np.logaddexp2 if base2 else np.logaddexp).reduce(x, axis=axis, keepdims=keepdims)
+
+
+def _log_of_sum_pull(
+    g: Any, x: Any, axis: Any = None, keepdims: bool = False, base2: bool = False
+) -> Any:
+    x = x * np.log(2) if base2 else x
+    total = logsumexp(x, axis=axis, keepdims=True)
+    same = x == total
+    weight = np.where(total == -np.inf, 0, np.exp(np.where(same, 0, x) - np.where(same, 0, total)))
+    return unreduce(g, x, axis, keepdims) * weight
+
+
+rule(radius, _radius_pull, batched=True, name="hypot.reduce")
+rule(log_of_sum, _log_of_sum_pull, batched=True, name="logaddexp.reduce")
+
+
+def _logaddexp2(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return log_of_sum(x, axis=axis, keepdims=keepdims, base2=True)
+
+
+REDUCE: dict[Any, Callable[..., Any]] = {
     np.add: np.sum,
     np.multiply: np.prod,
     np.maximum: np.max,
     np.minimum: np.min,
+    np.fmax: nan_max,
+    np.fmin: nan_min,
+    np.hypot: radius,
+    np.logaddexp: log_of_sum,
+    np.logaddexp2: _logaddexp2,
     np.logical_and: np.all,
     np.logical_or: np.any,
 }
-ACCUMULATE: dict[Any, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}
-
-
-def ufunc_method(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Apply ``ufunc.method(*inputs, **kwargs)`` to Tensors."""
-    if method == "reduce" and ufunc in REDUCE:
-        return _reduce(REDUCE[ufunc], *inputs, **kwargs)
-    if method == "reduce" and ufunc is np.logaddexp:
-        axis = inputs[1] if len(inputs) > 1 else kwargs.get("axis", 0)
-        return logsumexp(inputs[0], axis=axis, keepdims=kwargs.get("keepdims", False))
-    if method == "accumulate" and ufunc in ACCUMULATE:
-        axis = inputs[1] if len(inputs) > 1 else kwargs.get("axis", 0)
-        return ACCUMULATE[ufunc](inputs[0], axis=axis)
-    if method == "outer":
-        a, b = inputs
-        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **kwargs)
-    raise TypeError(
-        f"np.{ufunc.__name__}.{method} has no gradient rule; "
-        + (f"np.{ufunc.__name__}.outer and np.add.reduce have" if method != "outer" else "")
-    )
+WITH_KEYWORDS = (np.sum, np.prod, np.max, np.min, nan_max, nan_min)
 
 
 def _reduce(
-    fn: Any,
-    a: Any,
-    axis: Any = 0,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    initial: Any = np._NoValue,
-    where: Any = True,
-) -> Any:
-    keywords = {"initial": initial} if initial is not np._NoValue and fn not in (np.all, np.any) else {}
-    if where is not True:
-        keywords["where"] = where
-    if fn in (np.sum, np.prod) and dtype is not None:
-        keywords["dtype"] = dtype
-    return fn(a, axis=axis, keepdims=keepdims, **keywords)
+    ufunc: np.ufunc, a: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False,
+    initial: Any = np._NoValue, where: Any = True,
+) -> Any:  # fmt: skip
+    a = array(a)
+    fn = REDUCE.get(ufunc)
+    if fn in (np.all, np.any):
+        return fn(a, axis=axis, keepdims=keepdims, where=where)  # type: ignore[misc]
+    if fn not in (np.sum, np.prod) and dtype is not None and a.dtype != dtype:
+        a, dtype = np.astype(a, np.dtype(dtype)), None
+    if fn in WITH_KEYWORDS:
+        given = {"dtype": dtype} if dtype is not None and fn in (np.sum, np.prod) else {}
+        given |= {"initial": initial} if initial is not np._NoValue else {}
+        given |= {"where": where} if where is not True else {}
+        return fn(a, axis=axis, keepdims=keepdims, **given)  # type: ignore[misc]
+    axes = from_end(axis, a.ndim)
+    if fn is not None and where is True and initial in (np._NoValue, None):
+        return fn(a, axis=tuple(axes), keepdims=keepdims)
+    plain = method(ufunc, "reduce", a, axis=axis, keepdims=keepdims, initial=initial, where=where)
+    if len(axes) != 1:
+        raise TypeError(f"np.{ufunc.__name__}.reduce of a Tensor with where= or initial= goes along one axis at a time")
+    mask = None if where is True else np.moveaxis(np.broadcast_to(where, a.shape), axes[0], 0)
+    steps = np.moveaxis(a, axes[0], 0)
+    start = ufunc.identity if initial is np._NoValue else initial
+    total = steps[0] if start is None else start
+    for i in range(start is None, len(steps)):
+        after = ufunc(total, steps[i])
+        total = after if mask is None else np.where(mask[i], after, total)
+    total = np.expand_dims(total, axes[0]) if keepdims else total
+    return instead(total, plain)
+
+
+@primitive
+def method(ufunc: Any, name: str, *inputs: Any, **keywords: Any) -> Any:
+    """Apply a method of a ufunc to plain arrays."""
+    keywords = {k: v for k, v in keywords.items() if v is not np._NoValue}
+    return getattr(ufunc, name)(*inputs, **keywords)
+
+
+constant(method)
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def running_max(x: Any, axis: int) -> Any:
+    """Return the maximum of the entries so far."""
+    return np.maximum.accumulate(x, axis=axis)
+
+
+@primitive
+def running_min(x: Any, axis: int) -> Any:
+    """Return the minimum of the entries so far."""
+    return np.minimum.accumulate(x, axis=axis)
+
+
+def _running_extreme_pull(g: Any, ans: Any, x: Any, axis: int = -1) -> Any:
+    """Send each cotangent to the entry that was the extreme; ties so far share it equally."""
+    g, ans, x = (np.moveaxis(a, axis, -1) for a in (g, ans, x))
+    n = x.shape[-1]
+    winners = (x == ans) | (np.isnan(x) & np.isnan(ans))
+    new = np.ones(x.shape, bool)
+    new[..., 1:] = (ans[..., 1:] != ans[..., :-1]) & ~(np.isnan(ans[..., 1:]) & np.isnan(ans[..., :-1]))
+    winners = np.where(np.isnan(ans), new, winners)
+    positions = np.arange(n)
+    first = np.maximum.accumulate(np.where(new, positions, 0), axis=-1)
+    if not np.any(winners & ~new):
+        rows = tuple(np.indices(x.shape, sparse=True))[:-1]
+        back = scatter(g, index=(*rows, first), shape=tuple(x.shape))
+    else:
+        so_far = np.cumsum(winners, axis=-1)
+        rank = so_far - np.take_along_axis(so_far, first, -1) + 1
+        after = np.flip(np.cumsum(np.flip(g / rank, -1), axis=-1), -1)
+        after = np.concatenate([after, np.zeros_like(g[..., :1])], axis=-1)
+        last = np.where(new, positions, n)[..., ::-1]
+        ends = np.minimum.accumulate(last, axis=-1)[..., ::-1]
+        ends = np.concatenate([ends[..., 1:], np.full_like(ends[..., :1], n)], axis=-1)
+        back = np.where(winners, after[..., :-1] - np.take_along_axis(after, ends, -1), 0)
+    return present(np.moveaxis(back, -1, axis), np.moveaxis(winners, -1, axis))
+
+
+rule(running_max, _running_extreme_pull, selects=True, name="maximum.accumulate")
+rule(running_min, _running_extreme_pull, selects=True, name="minimum.accumulate")
+ACCUMULATE: dict[Any, Callable[..., Any]] = {np.maximum: running_max, np.minimum: running_min}
+
+
+def _accumulate(ufunc: np.ufunc, a: Any, axis: int = 0, dtype: Any = None) -> Any:
+    a = array(a)
+    if ufunc in (np.add, np.multiply):
+        return (np.cumsum if ufunc is np.add else np.cumprod)(a, axis=axis, dtype=dtype)
+    a = a if dtype is None or a.dtype == dtype else np.astype(a, np.dtype(dtype))
+    axis = from_end(axis, a.ndim)[0]
+    if ufunc in ACCUMULATE and a.size:
+        return ACCUMULATE[ufunc](a, axis=axis)
+    plain = method(ufunc, "accumulate", a, axis=axis)
+    steps = np.moveaxis(a, axis, 0)
+    if not a.size:
+        return a
+    parts = [steps[0]]
+    for i in range(1, len(steps)):
+        parts.append(ufunc(parts[-1], steps[i]))
+    return instead(np.stack(parts, axis=axis), plain)
+
+
+# --- over segments, and at places -------------------------------------------------------------------------------------
+
+
+@primitive
+def segment_sums(x: Any, starts: Any, axis: int) -> Any:
+    """Return ``np.add.reduceat``."""
+    return np.add.reduceat(x, starts, axis=axis)
+
+
+def _segments(starts: Any, n: int) -> list[tuple[int, int]]:
+    """Return NumPy's segments: from each start to the next, or one entry where the next does not lie beyond."""
+    ends = [*starts[1:].tolist(), n]
+    return [(a, b if b > a else a + 1) for a, b in zip(starts.tolist(), ends, strict=True)]
+
+
+def _segment_sums_pull(g: Any, x_space: Any, starts: Any = None, axis: int = -1) -> Any:
+    segments = _segments(starts, x_space.shape[axis])
+    owners = np.repeat(np.arange(len(segments)), [b - a for a, b in segments])
+    places = np.concatenate([np.arange(a, b) for a, b in segments])
+    behind = (slice(None),) * (-1 - axis)
+    ahead = (slice(None),) * (len(x_space.shape) + axis)
+    return scatter(g[(..., owners, *behind)], index=(*ahead, places), shape=tuple(x_space.shape))
+
+
+rule(segment_sums, _segment_sums_pull, linear=True, args="x", params="x starts axis", name="add.reduceat")
+
+
+def _reduceat(ufunc: np.ufunc, a: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
+    a, indices = array(a), values(np.asarray(indices))
+    a = a if dtype is None or a.dtype == dtype else np.astype(a, np.dtype(dtype))
+    axis = from_end(axis, a.ndim)[0]
+    if ufunc is np.add:
+        return segment_sums(a, starts=indices, axis=axis)
+    plain = method(ufunc, "reduceat", a, indices, axis=axis)
+    steps = np.moveaxis(a, axis, 0)
+    parts = []
+    for first, end in _segments(indices, len(steps)):
+        if ufunc in (np.multiply, np.maximum, np.minimum):
+            parts.append(ufunc.reduce(steps[first:end]))
+            continue
+        parts.append(steps[first])
+        for i in range(first + 1, end):
+            parts[-1] = ufunc(parts[-1], steps[i])
+    return instead(np.stack(parts, axis=axis), plain)
+
+
+def at(ufunc: np.ufunc, t: Any, index: Any, *operand: Any) -> None:
+    """Apply ``ufunc.at(t, index, operand)``, by assignment: at repeated indices again and again."""
+    new = _plain_at(ufunc, t, index, *operand)
+    places = np.arange(t.size).reshape(t.shape)[index]
+    if ufunc in (np.add, np.subtract):
+        t[...] = instead(ufunc(t, scatter(np.broadcast_to(operand[0], places.shape), index=index, shape=t.shape)), new)
+        return
+    flat, places = np.reshape(t, -1), places.reshape(-1)
+    rest = [np.reshape(np.broadcast_to(b, np.shape(t[index])), -1) for b in operand]
+    order = np.argsort(places, kind="stable")
+    starts = np.flatnonzero(np.diff(places[order], prepend=-1))
+    turn = np.empty(places.size, int)  # how often each place has been met before
+    turn[order] = np.arange(places.size) - np.repeat(starts, np.diff(starts, append=places.size))
+    for k in range(np.max(turn, initial=-1) + 1):
+        now = turn == k
+        flat = setitem(flat, ufunc(flat[places[now]], *(b[now] for b in rest)), index=places[now])
+    t[...] = instead(np.reshape(flat, t.shape), new)
+
+
+@primitive
+def _plain_at(ufunc: Any, t: Any, index: Any, *operand: Any) -> Any:
+    new = np.array(t)
+    ufunc.at(new, index, *operand)
+    return new
+
+
+constant(_plain_at)
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+
+def ufunc_method(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Apply ``ufunc.name(*inputs, **kwargs)`` to Tensors."""
+    if name == "outer":
+        a, b = inputs
+        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **kwargs)
+    if name == "at":
+        return at(ufunc, *inputs)
+    if ufunc not in RULES and ufunc not in COMPOSITES and not (name == "reduce" and ufunc in REDUCE):
+        return method(ufunc, name, *inputs, **kwargs)
+    kwargs = {k: v for k, v in kwargs.items() if k != "out" or v is not None}
+    return {"reduce": _reduce, "accumulate": _accumulate, "reduceat": _reduceat}[name](ufunc, *inputs, **kwargs)

@@ -1,8 +1,8 @@
-"""Eigenvalues, singular values, QR and what is made of them: pseudo-inverse, least squares, condition, spectral norms.
+"""Eigenvalues, singular values, QR, and what is made of them: pseudo-inverse, least squares, condition, spectral norms.
 
-Transposes are plain, as in linalg.py. Results are differentiated as NumPy returns them: a complex eigenvector or singular
-vector with the phase that LAPACK gives it (one known entry is real). At a tie, where values repeat up to rounding,
-vectors are any basis of their space: what does not depend on the choice has its derivative, anything else is refused.
+Transposes are plain, as in linalg.py. Results are differentiated as NumPy returns them: a complex vector has the phase
+that LAPACK gives it, which makes one known entry real. Where values repeat, up to rounding, their vectors are any basis
+of a space. What does not depend on the basis has its derivative, all else is refused; a sum over i ≠ j leaves out ties.
 """
 
 from __future__ import annotations
@@ -14,41 +14,55 @@ import numpy as np
 
 from ..rules import composite, constant, primitive, rule
 from ..spaces import from_end, mT
-from .linalg import LinAlgError, _H
+from .linalg import _H, LinAlgError
 
-CHOICE = "its vectors are any basis of their space, and this gradient depends on which; use them only in what does not, such as a projector"
-BOTH = "a function of values and vectors together, such as V f(w) Vᵀ, has a derivative there that does not follow from theirs; write it without them (matrix_power, solve, scipy.linalg.expm), or move the values apart"
-AGAIN = "their derivatives, asked for in forward mode or by a second derivative, do not exist there; use first derivatives in reverse mode, or move the values apart"
+eigh: Any = np.linalg.eigh  # NumPy's types want literals
+qr: Any = np.linalg.qr
+
+CHOICE = (
+    "np.linalg.{name}: {value:.6g} is repeated, so that its vectors are any basis of their space, and this gradient "
+    "depends on which; use them together, in what does not depend on the basis, such as a projector"
+)
+BOTH = (
+    "np.linalg.{name}: {value:.6g} is repeated, where the derivative of a function of values and vectors together, "
+    "such as V f(w) Vᵀ, does not follow from theirs; write it without them (solve, matrix_power, scipy.linalg.expm)"
+)
+AGAIN = (
+    "np.linalg.{name}: {value:.6g} is repeated, where the derivative of values and vectors along this direction, which "
+    "forward mode or a second derivative asks for, does not exist; first derivatives in reverse mode may"
+)
+PHASE = (
+    "np.linalg.{name}: the entry by which LAPACK sets the phase of a vector of {value:.6g} is 0, and this gradient "
+    "depends on the phase; use the vector in what does not, such as a projector or absolute values"
+)
+NULL = (
+    "np.linalg.{name}: the singular value {value:.6g} is zero, and this gradient depends on its vectors, which may be "
+    "any in the null space; use those of the others, or values only"
+)
+COMPLETION = (
+    "np.linalg.{name}: the last columns are any orthonormal completion of the others, and this gradient depends on "
+    "which; use them together, in what does not depend on the basis, such as a projector"
+)
 
 
 # --- ties -------------------------------------------------------------------------------------------------------------
 
 
 def _absent(g: Any) -> bool:
-    """Say whether nothing flows into a result that nobody used; zeros on a tape do flow."""
+    """Say whether nothing flows into a result: nobody used it. What is zero on a tape does flow."""
     return g is None or (type(g) is np.ndarray and not g.any())
 
 
-def _rounding(values: Any, factor: Any = 1) -> Any:
-    """Return how far apart, from rounding alone, computed values may lie; twice what is seen. One more axis behind."""
-    n = values.shape[-1]
-    top = np.max(np.absolute(values), axis=-1, keepdims=True, initial=0)
-    return (8 * math.sqrt(n) * np.finfo(values.dtype).eps) * factor * top[..., None]
+@primitive
+def tied(gap: Any, values: Any, slack: Any = 1.0) -> Any:
+    """Return where gaps between computed values are as small as rounding makes them: twice as much as was seen."""
+    top = np.max(np.absolute(values), axis=-1, initial=0) * slack
+    return np.absolute(gap) <= 8 * math.sqrt(values.shape[-1]) * np.finfo(values.dtype).eps * top[..., None, None]
 
 
-def _over(gap: Any, tie: Any) -> Any:
-    """Return 1 / gap, but 0 at ties."""
-    return np.logical_not(tie) / np.where(tie, gap.dtype.type(1), gap)
-
-
-def _gaps(values: Any, factor: Any = 1) -> tuple[Any, Any]:
-    """Return the matrix of differences, vⱼ − vᵢ, and where it is 0 up to rounding."""
-    gap = values[..., None, :] - values[..., :, None]
-    return gap, np.absolute(gap) <= _rounding(values, factor)
-
-
-def _others(tie: Any) -> Any:
-    """Return ties of different values; None, which is the rule, if there are none."""
+@primitive
+def others(tie: Any) -> Any:
+    """Return ties of one value with another; None, as nearly always, if there are none."""
     n = tie.shape[-1]
     return None if np.count_nonzero(tie) * n == tie.size else tie & ~np.eye(n, dtype=bool)
 
@@ -60,15 +74,15 @@ def refuse(demand: Any, size: Any, tie: Any, values: Any, name: str, why: str) -
     wrong = tie & (np.absolute(demand) > limit)
     if np.any(wrong):
         value = np.broadcast_to(values[..., None, :], wrong.shape)[wrong][0]
-        raise LinAlgError(f"np.linalg.{name}: the value {value:.6g} is repeated: {why}")
+        raise LinAlgError(why.format(name=name, value=value))
 
 
-constant(refuse)
+constant(tied, others, refuse)
 
 
 @primitive
 def still(x: Any, tie: Any, values: Any, name: str) -> Any:
-    """Return zeros: what ties leave open of a derivative. Its own derivative does not exist, and is refused."""
+    """Return zeros: what the ties leave open of a derivative. It has no derivative of its own."""
     return np.zeros_like(x)
 
 
@@ -80,67 +94,416 @@ def _still_pull(g: Any, tie: Any, values: Any, name: str = "") -> Any:
 rule(still, _still_pull, None, None, args="x tie values", batched=True)
 
 
+def _inverse(gap: Any, tie: Any) -> Any:
+    """Return 1 / gap, but 0 at ties."""
+    return np.logical_not(tie) / np.where(tie, gap.dtype.type(1), gap)
+
+
+def _differences(v: Any) -> Any:
+    return v[..., None, :] - v[..., :, None]
+
+
+def _refuse_both(Y: Any, rates: Any, tie: Any, values: Any, name: str) -> None:
+    """Refuse values and vectors together, but for the trace: the derivative needs the slope f', which nothing tells."""
+    top = np.max(np.absolute(values), axis=-1, initial=0)[..., None, None]
+    refuse(Y, Y, tie, values, name, BOTH)
+    refuse(_differences(rates) * top, np.absolute(Y) + np.absolute(rates[..., None]) * top, tie, values, name, BOTH)
+
+
+# --- small helpers ----------------------------------------------------------------------------------------------------
+
+
 def _antihermitian(x: Any) -> Any:
     return (x - _H(x)) / 2
 
 
-def _scaled(vectors: Any, g: Any, others: Any) -> Any:
-    """Return ``vectors diag(g) others``."""
-    return (vectors * g[..., None, :]) @ others
+def _diagonal(v: Any) -> Any:
+    return v[..., None] * np.eye(v.shape[-1], dtype=bool)
 
 
-def _diagonal(g: Any) -> Any:
-    return g[..., None, :] * np.eye(g.shape[-1], dtype=bool)
+def _turn_back(demand: Any, entry: Any, values: Any, name: str) -> Any:
+    """Return i demand / entry, by which the entry of each vector that LAPACK makes real undoes a turn of its phase."""
+    hole = np.absolute(entry) <= 8 * np.finfo(entry.dtype).eps
+    refuse(demand, demand, hole, values, name, PHASE)
+    return 1j * demand * _inverse(entry, hole)
 
 
-def _corner(n: int, i: int) -> Any:
-    return np.arange(n)[:, None] == i % max(n, 1)
+def _only(n: int, i: int) -> Any:
+    """Return a column of n entries, True at i."""
+    return np.arange(n)[:, None] == i
 
 
-# --- symmetric and Hermitian matrices -----------------------------------------------------------------------------------
+# --- symmetric and Hermitian matrices ---------------------------------------------------------------------------------
 
 
 def _eigh_pull(g: Any, ans: Any, UPLO: str = "L") -> Any:
-    """With M = Vᴴ dA V: dw = diag M, dV = V (F ∘ M), Fᵢⱼ = 1 / (wⱼ − wᵢ); transposed, on Hermitian matrices."""
+    """With M = Vᴴ dA V: dw = diag M, dV = V (F ∘ M), F = 1 / (wⱼ − wᵢ); pulled back to a Hermitian gradient."""
     (gw, gV), (w, V) = g, ans
-    gap, tie = _gaps(w)
-    others = _others(tie)
+    gap = _differences(w)
+    tie = tied(gap, w)
+    open_ = others(tie)
     N = _diagonal(gw)
     if not _absent(gV):
-        gV = _at_phase(gV, V, 0 if UPLO in "Ll" else V.shape[-1] - 1, w)
+        if V.dtype.kind == "c":
+            row = 0 if UPLO in "Ll" else V.shape[-1] - 1
+            turn = np.imag(np.sum(V * gV, axis=-2, keepdims=True))
+            gV = gV - _only(V.shape[-1], row) * _turn_back(turn, np.real(V[..., row : row + 1, :]), w, "eigh")
         Y = mT(V) @ gV
         K = _antihermitian(Y)
-        N = N + _over(gap, tie) * K
-        if others is not None:
-            _refuse_choice(K, Y, None if _absent(gw) else gw, others, w, "eigh")
-            N = N + still(K, others, w, name="eigh")
-    if others is not None:
-        N = N + still(_diagonal(gw), others, w, name="eigh")
+        N = N + _inverse(gap, tie) * K
+        if open_ is not None:
+            refuse(K, Y, open_, w, "eigh", CHOICE)
+            if not _absent(gw):
+                _refuse_both(Y, gw, open_, w, "eigh")
+    if open_ is not None:
+        N = N + still(N, open_, w, name="eigh")
     return np.conjugate(V) @ N @ mT(V)
 
 
-def _at_phase(gV: Any, V: Any, row: int, w: Any) -> Any:
-    """Pull back through the choice of phases that makes a row of V real: turning a column by i has no effect."""
-    if V.dtype.kind != "c":
-        return gV
-    turn = np.imag(np.sum(V * gV, axis=-2, keepdims=True))
-    return gV - 1j * (_corner(V.shape[-2], row) * _turned_by(turn, np.real(V[..., row, None, :]), V, w, "eigh"))
-
-
-def _turned_by(turn: Any, real: Any, V: Any, w: Any, name: str) -> Any:
-    """Return turn / real; where the entry that should tell the phase is 0, nothing may ask for it."""
-    hole = np.absolute(real) <= 8 * np.finfo(V.dtype).eps
-    refuse(turn, V, hole, w, name, "x")
-    return turn * _over(real, hole)
-
-
-def _refuse_choice(K: Any, Y: Any, rates: Any, tie: Any, values: Any, name: str) -> None:
-    """Refuse what depends on the basis; and values and vectors together unless they ask for the trace alone."""
-    refuse(K, Y, tie, values, name, CHOICE)
-    if rates is not None:
-        spread = rates[..., None, :] - rates[..., :, None]
-        refuse(Y, Y, tie, values, name, BOTH)
-        refuse(spread, rates[..., None, :], tie, values, name, BOTH)
-
-
 rule(np.linalg.eigh, _eigh_pull, args="a", outputs=2, batched=True)
+
+
+def _eigvalsh_pull(g: Any, a: Any, UPLO: str = "L") -> Any:
+    w, V = eigh(a, UPLO)
+    open_ = others(tied(_differences(w), w))
+    N = _diagonal(g)
+    if open_ is not None:
+        N = N + still(N, open_, w, name="eigvalsh")
+    return np.conjugate(V) @ N @ mT(V)
+
+
+rule(np.linalg.eigvalsh, _eigvalsh_pull, args="a", batched=True)
+
+
+# --- any square matrix ------------------------------------------------------------------------------------------------
+
+
+@primitive
+def condition(V: Any, w: Any) -> Any:
+    """Return the condition of eigenvectors, by which rounding grows; refuse a matrix that has too few of them."""
+    cond = np.linalg.cond(V, 1) if V.size else np.ones(V.shape[:-2])
+    defective = cond * (8 * V.shape[-1] * np.finfo(V.dtype).eps) > 1
+    if np.any(defective):
+        gap = np.absolute(_differences(w)) + np.where(np.eye(w.shape[-1], dtype=bool), np.inf, 0)
+        value = w[defective][0][np.argmin(np.min(gap[defective][0], axis=-1))]
+        raise LinAlgError(
+            f"np.linalg.eig: the matrix is defective: {value:.6g} is repeated without as many eigenvectors, "
+            "where eigenvalues have no derivative; for their sum or product use np.trace or np.linalg.det"
+        )
+    return cond
+
+
+@primitive
+def largest_real(V: Any) -> Any:
+    """Return, for every column, True at the entry that LAPACK makes real: its largest."""
+    size = np.absolute(V) * (np.imag(V) == 0)
+    return np.arange(V.shape[-2])[:, None] == np.argmax(size, axis=-2)[..., None, :]
+
+
+@primitive
+def matching(found: Any, wanted: Any) -> Any:
+    """Return which of the values found is which of those wanted; None if they stand in the same order."""
+    if np.array_equal(found, wanted):
+        return None
+    gap = np.absolute(wanted[..., :, None] - found[..., None, :])
+    index = np.zeros(wanted.shape, int)
+    for at in np.ndindex(wanted.shape[:-1]):
+        for i in range(wanted.shape[-1]):
+            index[at][i] = j = np.argmin(gap[at][i])
+            gap[at][:, j] = np.inf
+    return index
+
+
+constant(condition, largest_real, matching)
+
+
+def _eig_pull(g: Any, ans: Any) -> Any:
+    """With M = V⁻¹ dA V: dw = diag M, dV = V (M / (wⱼ − wᵢ)), then columns are brought back to length 1 and phase."""
+    (gw, gV), (w, V) = g, ans
+    gap = _differences(w)
+    tie = tied(gap, w, condition(V, w))
+    open_ = others(tie)
+    N = _diagonal(gw)
+    if not _absent(gV):
+        y = np.sum(V * gV, axis=-2, keepdims=True)
+        gV = gV - np.real(y) * np.conjugate(V)
+        if V.dtype.kind == "c":
+            real = largest_real(V)
+            gV = gV - real * (1j * np.imag(y) / np.real(np.sum(V * real, axis=-2, keepdims=True)))
+        Y = mT(V) @ gV
+        N = N + _inverse(gap, tie) * Y
+        if open_ is not None:
+            refuse(Y, gV, open_, w, "eig", CHOICE)
+            if not _absent(gw):
+                _refuse_both(Y, gw, open_, w, "eig")
+    if open_ is not None:
+        N = N + still(N, open_, w, name="eig")
+    return np.linalg.solve(mT(V), N @ mT(V))
+
+
+rule(np.linalg.eig, _eig_pull, args="a", outputs=2, batched=True)
+
+
+def _eigvals_pull(g: Any, ans: Any, a: Any) -> Any:
+    w, V = np.linalg.eig(a)
+    index = matching(w, ans)
+    if index is not None:
+        w, V = np.take_along_axis(w, index, axis=-1), np.take_along_axis(V, index[..., None, :], axis=-1)
+    open_ = others(tied(_differences(w), w, condition(V, w)))
+    N = _diagonal(g)
+    if open_ is not None:
+        N = N + still(N, open_, w, name="eigvals")
+    return np.linalg.solve(mT(V), N @ mT(V))
+
+
+rule(np.linalg.eigvals, _eigvals_pull, args="a", batched=True)
+
+
+# --- singular values --------------------------------------------------------------------------------------------------
+
+
+@primitive
+def singular(a: Any, full_matrices: bool = True) -> Any:
+    """Return the singular value decomposition, as `numpy.linalg.svd` has it."""
+    return np.linalg.svd(a, full_matrices)
+
+
+def _svd_pull(g: Any, ans: Any, full_matrices: bool = True) -> Any:
+    """With P = Uᴴ dA V: ds = diag P, and for dU = U Ω, dV = V Ω', off the diagonal, as sum and difference
+
+    (Ω + Ω')ᵢⱼ = (P + Pᴴ)ᵢⱼ / (sⱼ − sᵢ),    (Ω − Ω')ᵢⱼ = (P − Pᴴ)ᵢⱼ / (sᵢ + sⱼ);
+
+    outside the spans dU = (1 − U Uᴴ) dA V / s, and dV likewise.
+    """
+    (gU, gs, gVh), (U, s, Vh) = g, ans
+    N = _diagonal(gs)
+    gap, sums = _differences(s), s[..., None, :] + s[..., :, None]
+    tie = tied(gap, s)
+    open_ = others(tie)
+    if _absent(gU) and _absent(gVh):
+        U, Vh = U[..., : s.shape[-1]], Vh[..., : s.shape[-1], :]
+        if open_ is not None:
+            N = N + still(N, open_, s, name="svd")
+        return np.conjugate(U) @ N @ np.conjugate(Vh)
+    U, gU, Vh, gVh = _reduced(U, gU, s, Vh, gVh)
+    zero = tied(sums, s)
+    YU, YV = mT(U) @ gU, gVh @ mT(Vh)
+    plus, minus = _antihermitian(YU) - _antihermitian(YV), _antihermitian(YU) + _antihermitian(YV)
+    N = N + _inverse(gap, tie) * plus + _inverse(sums, zero) * minus
+    size = np.absolute(YU) + np.absolute(YV)
+    if np.any(zero):
+        refuse(minus, size, zero, s, "svd", NULL)
+    if open_ is not None:
+        refuse(plus, size, open_, s, "svd", CHOICE)
+        if not _absent(gs):
+            _refuse_both(YU + _H(YV), gs, open_, s, "svd")
+        N = N + still(N, open_, s, name="svd")
+    W = np.conjugate(Vh)
+    ga = np.conjugate(U) @ N @ W
+    if U.shape[-2] > s.shape[-1]:
+        ga = ga + _over_values(gU - np.conjugate(U) @ YU, s, gU) @ W
+    if Vh.shape[-1] > s.shape[-1]:
+        ga = ga + np.conjugate(U) @ mT(_over_values(mT(gVh - YV @ W), s, mT(gVh)))
+    return ga
+
+
+def _over_values(outside: Any, s: Any, size: Any) -> Any:
+    """Divide columns by singular values; those of zero must not be asked for."""
+    null = tied(s[..., None, :], s)
+    refuse(outside, size, null, s, "svd", NULL)
+    return outside * _inverse(s[..., None, :], null)
+
+
+def _reduced(U: Any, gU: Any, s: Any, Vh: Any, gVh: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the vectors of singular values, and cotangents freed of completions and phases."""
+    k, m, n = s.shape[-1], U.shape[-2], Vh.shape[-1]
+    if U.shape[-1] > k:
+        U, gU = _folded(U, gU, k, "svd")
+    if Vh.shape[-2] > k:
+        Vh, gVh = (_H(x) for x in _folded(_H(Vh), _H(gVh), k, "svd"))
+    if U.dtype.kind == "c" and k:
+        turn = np.imag(np.sum(U * gU, axis=-2) - np.sum(Vh * gVh, axis=-1))[..., None, :]
+        if m < n:
+            gU = gU - _only(m, 0) * _turn_back(turn, np.real(U[..., :1, :]), s, "svd")
+        else:
+            gVh = gVh + mT(_only(n, 0) * _turn_back(turn, np.real(mT(Vh[..., :1])), s, "svd"))
+    return U, gU, Vh, gVh
+
+
+def _folded(Q: Any, g: Any, k: int, name: str) -> tuple[Any, Any]:
+    """Return the first k columns, with what flows into the others, which follow them: dQ₂ = −Q₁ (Q₂ᴴ dQ₁)ᴴ."""
+    Q1, Q2, g1, g2 = Q[..., :k], Q[..., k:], g[..., :k], g[..., k:]
+    if _absent(g2):
+        return Q1, g1
+    Y = mT(Q2) @ g2
+    refuse(_antihermitian(Y), g2, True, np.zeros(Y.shape[-1:]), name, COMPLETION)
+    return Q1, g1 - np.conjugate(Q2) @ _H(mT(Q1) @ g2)
+
+
+rule(singular, _svd_pull, args="a", outputs=3, batched=True, name="svd")
+
+
+def _svdvals_pull(g: Any, ans: Any, x: Any) -> Any:
+    """Pull back by ds = diag(Uᴴ dA V); 0 for a singular value that is 0, as for abs."""
+    U, s, Vh = singular(x, full_matrices=False)
+    open_ = others(tied(_differences(s), s))
+    N = _diagonal(g * (ans != 0))
+    if open_ is not None:
+        N = N + still(N, open_, s, name="svdvals")
+    return np.conjugate(U) @ N @ np.conjugate(Vh)
+
+
+rule(np.linalg.svdvals, _svdvals_pull, batched=True)
+
+
+@composite(np.linalg.svd)
+def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    if not hermitian:
+        return singular(a, full_matrices=bool(full_matrices)) if compute_uv else np.linalg.svdvals(a)
+    if not compute_uv:
+        return np.flip(np.sort(np.absolute(np.linalg.eigvalsh(a))), -1)
+    w, V = np.linalg.eigh(a)
+    sign, s = np.copysign(w.dtype.type(1), w), np.absolute(w)
+    order = np.flip(np.argsort(s), -1)
+    sign, s = (np.take_along_axis(x, order, axis=-1) for x in (sign, s))
+    V = np.take_along_axis(V, order[..., None, :], axis=-1)
+    kind: Any = type(np.linalg.svd(np.eye(1)))
+    return kind(V, s, _H(V * sign[..., None, :]))
+
+
+# --- QR ---------------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def factors(a: Any, mode: str = "reduced") -> Any:
+    """Return the factors Q and R, as `numpy.linalg.qr` has them."""
+    return qr(a, mode)
+
+
+@primitive
+def refuse_dependent(R: Any) -> None:
+    """Refuse a triangle with a zero on its diagonal."""
+    r = np.absolute(np.diagonal(R, axis1=-2, axis2=-1))
+    null = r <= 8 * math.sqrt(R.shape[-1]) * np.finfo(R.dtype).eps * np.max(r, axis=-1, keepdims=True, initial=0)
+    if np.any(null):
+        raise LinAlgError(
+            f"np.linalg.qr: column {np.argwhere(null)[0][-1]} depends linearly on those before, where Q and R have "
+            "no derivative; for a rank-deficient matrix use svd or pinv"
+        )
+
+
+constant(refuse_dependent)
+
+
+def _qr_pull(g: Any, ans: Any, mode: str = "reduced") -> Any:
+    """With C = Qᴴ dA R⁻¹: dQ = Q Ω + (1 − Q Qᴴ) dA R⁻¹, dR = (C − Ω) R, Ω what is not triangular in C."""
+    (gQ, gR), (Q, R) = g, ans
+    k = min(Q.shape[-2], R.shape[-1])
+    if Q.shape[-1] > k:
+        Q, gQ = _folded(Q, gQ, k, "qr")
+    R1, R2, gR1, gR2 = R[..., :k, :k], R[..., :k, k:], gR[..., :k, :k], gR[..., :k, k:]
+    refuse_dependent(R1)
+    if R2.shape[-1]:  # R₂ = Qᴴ A₂
+        gQ = gQ + np.conjugate(Q @ R2) @ _H(gR2)
+    Y, Z = mT(Q) @ gQ, gR1 @ mT(R1)
+    lower = np.tri(k, dtype=R.dtype) - np.eye(k, dtype=R.dtype) / 2
+    W = Z + lower * (Y - Z - _H(Y - Z))
+    ga = mT(np.linalg.solve(R1, mT(gQ + np.conjugate(Q) @ (W - Y))))
+    return np.concatenate([ga, np.conjugate(Q) @ gR2], axis=-1) if R2.shape[-1] else ga
+
+
+rule(factors, _qr_pull, args="a", outputs=2, batched=True, name="qr")
+
+
+@composite(np.linalg.qr)
+def _qr(a: Any, mode: str = "reduced") -> Any:
+    if mode == "r":
+        return factors(a, mode="reduced")[1]
+    if mode not in ("reduced", "complete"):
+        raise TypeError(f"np.linalg.qr with mode={mode!r} is refused for Tensors: use 'reduced', 'complete' or 'r'")
+    return factors(a, mode=mode)
+
+
+# --- pseudo-inverse and least squares ---------------------------------------------------------------------------------
+
+
+def _pinv_pull(g: Any, ans: Any, a: Any, hermitian: bool = False) -> Any:
+    """Golub and Pereyra: dP = −P dA P + P Pᴴ dAᴴ (1 − A P) + (1 − P A) dAᴴ Pᴴ P, where the rank does not change."""
+    P, G = ans, mT(g)
+    ga = np.conjugate((G - a @ (P @ G)) @ P @ _H(P) + _H(P) @ P @ (G - G @ P @ a)) - mT(P) @ g @ mT(P)
+    return (ga + _H(ga)) / 2 if hermitian else ga
+
+
+rule(np.linalg.pinv, _pinv_pull, args="a", metadata="rcond rtol", batched=True)
+
+
+def _lstsq_pull(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> list[Any]:
+    """Pull through x = P b, P = pinv(A), with y = Pᵀ gx, and through the squares of r = b − A x, whose slope is 2 r̄."""
+    gx, g_squares, _, gs = g
+    vector = len(b.shape) == 1
+    x, b, gx = (v[..., None] if vector else v for v in (ans[0], b, gx))
+    wide = np.astype(a, np.result_type(a.dtype, float))  # in which NumPy computes, and judges the rank
+    eps = np.finfo(float).eps
+    cutoff = eps * max(a.shape) if rcond is None else eps if rcond < 0 else rcond
+    P = np.linalg.pinv(wide, cutoff)
+    r = np.conjugate(b - a @ x)
+    gb = y = mT(P) @ gx
+    ga = r @ _H(y) @ mT(P) + mT(P) @ np.conjugate(x @ mT(gx - mT(a) @ y)) - y @ mT(x)
+    if g_squares.shape[-1] and not _absent(g_squares):
+        slope = 2 * r * g_squares[..., None, :]
+        gb, ga = gb + slope, ga - slope @ mT(x)
+    if not _absent(gs):
+        ga = ga + _svdvals_pull(gs, ans[3], a)
+    return [ga, gb[..., 0] if vector else gb]
+
+
+rule(np.linalg.lstsq, _lstsq_pull, args="a b", outputs=4, joint=True, batched=True)
+
+
+# --- norms and condition ----------------------------------------------------------------------------------------------
+
+
+@primitive
+def nuclear(s: Any) -> Any:
+    """Return the sum of singular values; those that are zero up to rounding do not move it."""
+    return np.sum(s, axis=-1)
+
+
+def _nuclear_pull(g: Any, s: Any) -> Any:
+    return g[..., None] * np.logical_not(tied(s[..., None, :], s)[..., 0, :])
+
+
+rule(nuclear, _nuclear_pull, args="s", batched=True)
+
+
+def norm_of_values(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:
+    """Return the norm of matrices of order 2, -2 or "nuc": the largest, the smallest, the sum of singular values."""
+    s = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
+    extreme = np.min if ord == -2 else np.max if ord == 2 and s.shape[-1] else None
+    ans = extreme(s, axis=-1) if extreme else nuclear(s)
+    return np.expand_dims(ans, from_end(axes, x.ndim)) if keepdims else ans
+
+
+@primitive
+def is_infinite(x: Any, p: Any) -> Any:
+    """Say which matrices are so singular that their condition is infinite."""
+    return np.isinf(np.linalg.cond(x, p))
+
+
+constant(is_infinite)
+
+
+@composite(np.linalg.cond)
+def _cond(x: Any, p: Any = None) -> Any:
+    if 0 in x.shape[-2:]:
+        raise LinAlgError("np.linalg.cond is not defined for empty matrices")
+    infinite = is_infinite(x, p)
+    if p in (None, 2, -2):
+        s = np.linalg.svdvals(x)
+        over, under = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
+        return np.where(infinite, s.dtype.type(np.inf), over / np.where(infinite, s.dtype.type(1), under))
+    identity = np.eye(x.shape[-1], dtype=x.dtype)
+    regular = np.where(infinite[..., None, None], identity, x)
+    wide = np.astype(regular, np.result_type(x.dtype, float))  # as NumPy inverts here
+    ans = np.linalg.norm(x, p, axis=(-2, -1)) * np.linalg.norm(np.linalg.inv(wide), p, axis=(-2, -1))
+    return np.where(infinite, np.inf, ans).astype(np.finfo(x.dtype).dtype)

@@ -19,15 +19,8 @@ from .nans import warn_of
 from .parts import complex_of
 from .products import array
 from .reduce import _to
+from .values import values
 
-
-@primitive
-def values(x: Any) -> Any:
-    """Return a Tensor's values, or those of a list of Tensors: what goes by steps has no gradient."""
-    return x
-
-
-constant(values)
 
 # --- quantiles --------------------------------------------------------------------------------------------------------
 

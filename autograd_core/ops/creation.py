@@ -1,0 +1,150 @@
+"""Arrays made of numbers: ranges, grids, and NumPy's constructors called with ``like=``, the only way they ask a Tensor."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..rules import composite, constant, primitive, rule
+from .products import array
+
+# --- ranges -----------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def spread(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+    """Return numbers spread evenly from start to stop."""
+    return np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)
+
+
+def _spread_pull(g: Any, first: float, num: int, endpoint: bool, axis: int) -> Any:
+    """Weigh the cotangents: of the start from 1 down to 0, of the stop from 0 up to 1."""
+    weights = np.linspace(first, 1 - first, num, endpoint)
+    return np.tensordot(weights, np.moveaxis(g, axis, 0), 1)
+
+
+rule(
+    spread,
+    lambda g, num=50, endpoint=True, axis=0: _spread_pull(g, 1.0, num, endpoint, axis),
+    lambda g, num=50, endpoint=True, axis=0: _spread_pull(g, 0.0, num, endpoint, axis),
+    args="start stop",
+    metadata="dtype",
+    name="linspace",
+)
+
+
+@composite(np.linspace)
+def _linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
+    dtype: Any = None, axis: int = 0, *, device: Any = None,
+) -> Any:  # fmt: skip
+    start, stop, num = array(start), array(stop), operator.index(num)
+    numbers = spread(start, stop, num=num, endpoint=endpoint, dtype=dtype, axis=axis)
+    steps = num - 1 if endpoint else num
+    return (numbers, (stop - start) / steps if steps > 0 else np.nan) if retstep else numbers
+
+
+@composite(np.logspace)
+def _logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Any:
+    if np.ndim(base):
+        ndim = max(np.ndim(a) for a in (start, stop, base))
+        start, stop, base = (np.reshape(array(a), (1,) * (ndim - np.ndim(a)) + np.shape(a)) for a in (start, stop, base))
+        base = np.expand_dims(base, axis)
+    y = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
+    return y if dtype is None else np.astype(y, np.dtype(dtype))
+
+
+@composite(np.geomspace)
+def _geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    start, stop = array(start), array(stop)
+    if np.any(start == 0) or np.any(stop == 0):
+        raise ValueError("a geometric sequence cannot include zero")
+    exact = np.result_type(start.dtype, stop.dtype, float(num), np.zeros((), dtype))
+    start, stop = (a if a.dtype == exact else np.astype(a, exact) for a in (start, stop))
+    turn = np.sign(start)
+    first, last = start / turn, stop / turn
+    y = np.logspace(np.log10(first), np.log10(last), num, endpoint, dtype=exact)
+    if num > 0:
+        ends = [np.broadcast_to(e, y.shape[1:])[None] for e in (first, last)]
+        middle = [y[1:-1], ends[1]] if num > 1 and endpoint else [y[1:]]
+        y = np.concatenate([ends[0], *middle])
+    y = y * turn
+    y = np.moveaxis(y, 0, axis) if axis else y
+    return y if dtype is None or y.dtype == dtype else np.astype(y, np.dtype(dtype))
+
+
+# --- grids ------------------------------------------------------------------------------------------------------------
+
+
+@composite(np.meshgrid)
+def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"the indexing of np.meshgrid is 'xy' or 'ij', not {indexing!r}")
+    n = len(xi)
+    places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else range(n)
+    grids = [np.reshape(array(x), [-1 if j == k else 1 for j in range(n)]) for x, k in zip(xi, places, strict=True)]
+    return tuple(grids) if sparse else tuple(np.broadcast_arrays(*grids))
+
+
+# --- filled, and like another -----------------------------------------------------------------------------------------
+
+
+@composite(np.full_like)
+def _full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+    device: Any = None,
+) -> Any:  # fmt: skip
+    return filled(np.shape(a) if shape is None else shape, fill_value, array(a).dtype if dtype is None else dtype)
+
+
+@composite(np.full)
+def _full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None) -> Any:
+    return filled(shape, fill_value, dtype)
+
+
+def filled(shape: Any, value: Any, dtype: Any) -> Any:
+    """Return an array of one value, or of some that are broadcast."""
+    value = array(value)
+    value = value if dtype is None or value.dtype == dtype else np.astype(value, np.dtype(dtype))
+    return np.copy(np.broadcast_to(value, shape))
+
+
+def nested(a: Any) -> Any:
+    """Return nested lists of numbers, arrays and Tensors as one array.
+
+    Examples
+    --------
+    >>> nested([[1, np.float64(2)], [3, 4]])
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    return np.stack([nested(b) for b in a]) if isinstance(a, list | tuple) and len(a) else array(a)
+
+
+def _array(a: Any, dtype: Any = None, ndmin: int = 0) -> Any:
+    a = nested(a)
+    a = a if dtype is None or a.dtype == dtype else np.astype(a, np.dtype(dtype))
+    return np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape) if a.ndim < ndmin else a
+
+
+@composite(np.array)
+def _new_array(object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", subok: Any = False, ndmin: int = 0) -> Any:  # noqa: A002
+    return np.copy(_array(object, dtype, ndmin)) if copy else _array(object, dtype, ndmin)
+
+
+composite(np.asarray)(lambda a, dtype=None, order=None, *, device=None, copy=None: _array(a, dtype))
+composite(np.asanyarray)(lambda a, dtype=None, order=None, *, device=None, copy=None: _array(a, dtype))
+composite(np.ascontiguousarray)(lambda a, dtype=None: _array(a, dtype, 1))
+composite(np.asfortranarray)(lambda a, dtype=None: _array(a, dtype, 1))
+composite(np.require)(lambda a, dtype=None, requirements=None: _array(a, dtype))
+
+constant(
+    np.zeros, np.ones, np.empty, np.eye, np.identity, np.tri, np.arange, np.fromfunction, np.fromiter, np.frombuffer,
+    np.fromstring, np.fromfile, np.loadtxt, np.genfromtxt,
+)  # fmt: skip

@@ -69,16 +69,17 @@ def order(roots: Sequence[Node], targets: Any = None) -> list[Node]:
     return [node for node in path if node in useful]
 
 
-def refuse_stale(path: Sequence[Node]) -> None:
-    """Raise if a leaf has been given new values since one of these operations used it."""
-    updated = [n for n in path if isinstance(n, Leaf) and n.updated]
-    if not updated or updated[-1] is path[-1]:
+def refuse_stale(path: Sequence[Node], bordered: bool) -> None:
+    """Raise if a leaf has been given new values since one of these operations used it.
+
+    Between borders a leaf may stand beside the path; otherwise it is on it, and a look at the leaves mostly suffices.
+    """
+    first = next((n.seq for n in path if n.op is not None), 0)
+    if not bordered and not [n for n in path if n.op is None and n.updated > first]:  # type: ignore[attr-defined]
         return
-    first = next(n.seq for n in path if n.op is not None)
-    stale = {n for n in updated if n.updated > first}
-    for node in path if stale else ():
+    for node in path:
         for p in node.parents:
-            if isinstance(p, Leaf) and p in stale and p.updated > node.seq:
+            if isinstance(p, Leaf) and p.updated > node.seq:
                 raise GraphError(
                     f"{p.name or 'a Tensor'} of shape {p.shape} was updated after {node.op.name} had used it, so the "
                     f"gradient would belong to other values; call backward() before updating, or compute the loss again"
@@ -99,8 +100,7 @@ def pull_back(
     more axis in front: a batch of sweeps in one.
     """
     path = order(list(seeds), targets)
-    if targets is None:
-        refuse_stale(path)
+    refuse_stale(path, targets is not None)
     if STATE.get().debug:
         for node in path:
             refuse_changed(node)
@@ -349,7 +349,7 @@ class _Sweep:
         """Put the cotangent of one result among those of its operation."""
         main: Any = node.p
         if self.useful is None or main in self.useful:
-            slots = self.grads.setdefault(main, [None] * main.op.outputs)
+            slots = self.grads.setdefault(main, [None] * len(main.shape))
             slots[node.a] = g if slots[node.a] is None else slots[node.a] + g
 
     def _checked(self, gp: Any, p: Node) -> Any:
@@ -383,7 +383,7 @@ def _freed(op: Op) -> Op:
         setattr(twin, slot, getattr(op, slot))
     twin.pulls = (gone,) * max(2, len(op.pulls))
     twin.refill = twin.into = None
-    twin.special, twin.joint, twin.outputs, twin.freed = True, False, 0, twin
+    twin.special, twin.joint, twin.outputs = True, False, 0
     op.freed = twin
     return twin
 

@@ -25,6 +25,9 @@ float64 = np.float64
 Wrap = Callable[[Any, "Node | None"], Any]
 
 
+LIGHT = {int, bool, float, str, type(None)}  # metadata that a freed node may go on showing
+
+
 class Node:
     """An operation of one or two array arguments: `p` and `q` are where they came from, `a` and `b` what was kept.
 
@@ -110,8 +113,10 @@ class Wide(Node):
         return [s or a for s, a in zip(self.sources, self.args, strict=True)]
 
     def release(self) -> None:
-        """Let go of the values kept for the pullbacks."""
+        """Let go of the values kept for the pullbacks, and of arrays and functions among the metadata."""
         self.args, self.ans = (), None
+        if self.kwargs:
+            self.kwargs = {k: v for k, v in self.kwargs.items() if type(v) in LIGHT}
 
 
 class Leaf(Node):

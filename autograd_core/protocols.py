@@ -13,7 +13,7 @@ import numpy as np
 
 from . import ops, recording
 from .recording import operand, plain, plain_index, record, record1, record2, record_wide1, state_now, tensor
-from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, Op
+from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, SILENT, Op
 from .state import PLAIN
 
 ndarray = np.ndarray
@@ -94,9 +94,10 @@ def _place_of_out(fn: Any) -> int | None:
     import inspect
 
     try:
-        names = list(inspect.signature(fn).parameters)
+        parameters = list(inspect.signature(fn).parameters.values())
     except (TypeError, ValueError):
         return None
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return names.index("out") if "out" in names else None
 
 
@@ -207,6 +208,8 @@ def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
         return record(op, inputs, kwargs)
     if not any(type(a) is recording.Tensor for a in inputs):  # only out= is a Tensor
         return ufunc(*inputs, **kwargs)
+    if kwargs.keys() - SILENT:
+        raise TypeError(f"the rule for np.{ufunc.__name__} does not know the keyword {min(kwargs.keys() - SILENT)!r}")
     compute = (lambda *a: ufunc(*a, **kwargs)) if kwargs else ufunc
     return record2(op, compute, *inputs) if len(inputs) == 2 else record1(op, compute, *inputs)
 

@@ -117,7 +117,17 @@ class Op:
     def _derive(self, pulls: tuple[Pull | None, ...], more: frozenset[str]) -> None:
         """Work out, once, what recording and the sweep will ask."""
         self.needs = tuple(_names(p) if p else frozenset() for p in pulls)
-        known = {"g", "ans", "ans_space", "i", "spaces", "values", *self.args, *(a + "_space" for a in self.args)}
+        known = {
+            "g",
+            "ans",
+            "ans_space",
+            "i",
+            "space",
+            "spaces",
+            "values",
+            *self.args,
+            *(a + "_space" for a in self.args),
+        }
         self.metadata = frozenset().union(*self.needs) - known | more
         several = self.variadic or self.joint or self.outputs > 0
         self.wide = bool(self.metadata) or several or not 1 <= len(self.args) <= 2
@@ -205,7 +215,15 @@ def _adapt(op: Op, pull: Pull) -> Callable[[Any, Any], Any]:
     """Compile ``lambda g, n: pull(g, n.ans, ...)``, which hands a pullback what it names from a node or a live view."""
     if pull is same:
         return same
-    where = {"ans": "n.ans", "ans_space": "n", "i": "i", "spaces": "n.spaces", "values": "n.args", "g": "g"}
+    where = {
+        "ans": "n.ans",
+        "ans_space": "n",
+        "i": "i",
+        "space": "n.space(i)",
+        "spaces": "n.spaces",
+        "values": "n.args",
+        "g": "g",
+    }
     for k, a in enumerate(op.args):
         where[a] = f"n.args[{k}]" if op.wide else f"n.{'ab'[k]}"
         where[a + "_space"] = f"n.space({k})" if op.wide else f"n.{'pq'[k]}"

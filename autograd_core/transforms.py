@@ -7,6 +7,7 @@ stops at `y` and never sees `x`. If an outer transform is running, the walk is i
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ from .graph import pull_back, push_forward
 from .nodes import Node, tick
 from .recording import plain, tensor, wrap, wrap_results
 from .rules import Op, same
-from .state import STATE, State, deeper
+from .state import STATE, State, deeper, switched
 from .tensor import Tensor
 from .tree import PLAIN_LEAVES, flatten, flatten_like
 
@@ -276,7 +277,8 @@ def _float_of(r: Any) -> Any:
 def _push(run: _Entered, moving: dict[Node, Any], live: bool, lead: int = 0) -> list[Any]:
     """Return one tangent for each result, None where none arrives."""
     nodes = [getattr(r, "_node", None) for r in run.results]
-    found = push_forward([n for n in nodes if n is not None], moving, wrap=wrap, live=live, lead=lead)
+    with contextlib.nullcontext() if STATE.get().grad else switched(grad=True):  # a transpose is taken by recording
+        found = push_forward([n for n in nodes if n is not None], moving, wrap=wrap, live=live, lead=lead)
     return [None if n is None else found[n] for n in nodes]
 
 
@@ -424,6 +426,13 @@ def _checkpoint_pull(g: Any, again: Any, outside: Any) -> list[Any]:
     return [found.get(node) for node in outside]
 
 
+def _run_again(*_: Any) -> Any:
+    raise AssertionError("a checkpoint is computed by its function")
+
+
+CHECKPOINT = Op(_run_again, (_checkpoint_pull,), joint=True, outputs=1, name="checkpoint")
+
+
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that keeps nothing of what it computes on the way: the backward pass computes it again.
 
@@ -454,9 +463,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         if not tracked or not state.grad:
             return out
         outside = _outside([r._node for r in tracked], start)
-        op = Op(f, (_checkpoint_pull,), joint=True, outputs=len(tracked), name=getattr(f, "__name__", "f"))
         metadata = {"again": run, "outside": outside}
-        fresh = iter(wrap_results(op, [r._data for r in tracked], outside, metadata))
+        fresh = iter(wrap_results(CHECKPOINT, [r._data for r in tracked], outside, metadata))
         return rebuild([next(fresh) if _tracked(r) else r for r in results])
 
     return wrapped

@@ -7,9 +7,11 @@ given in float64: the contract (test_rules.py) casts it to every other dtype tha
 
 from __future__ import annotations
 
+import importlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -693,3 +695,12 @@ COMPOSITE_SAMPLES |= {
     np.linalg.trace: calls(((3, 3),), ((2, 3, 2), {"offset": 1})),
     np.linalg.outer: pairs(((2,), (3,))),
 }
+
+# fmt: on
+# --- families whose samples have files of their own -------------------------------------------------------------------
+# They import this one, so they come last.
+
+for _path in sorted(Path(__file__).parent.glob("samples_*.py")):
+    _module = importlib.import_module(_path.stem)
+    SAMPLES |= getattr(_module, "SAMPLES", {})
+    COMPOSITE_SAMPLES |= getattr(_module, "COMPOSITE_SAMPLES", {})

@@ -1,18 +1,49 @@
 """The rules, one file a family, in plain NumPy: nothing here knows Tensors, nodes or the tape."""
 
-from . import elementwise, fourier, index, joining, linalg, norms, products, reduce, shape, spectral
+from . import (
+    calculus,
+    choosing,
+    creation,
+    editing,
+    elementwise,
+    fourier,
+    index,
+    joining,
+    linalg,
+    nans,
+    norms,
+    others,
+    parts,
+    polynomials,
+    products,
+    reduce,
+    shape,
+    spectral,
+    statistics,
+    values,
+)
 from .methods import ufunc_method
 
 __all__ = [
+    "calculus",
+    "choosing",
+    "creation",
+    "editing",
     "elementwise",
     "fourier",
     "index",
     "joining",
     "linalg",
+    "nans",
     "norms",
+    "others",
+    "parts",
+    "polynomials",
     "products",
     "reduce",
     "shape",
     "spectral",
+    "statistics",
     "ufunc_method",
+    "values",
 ]

@@ -52,16 +52,16 @@ def _logspace(
 ) -> Any:
     if np.ndim(base):
         ndim = max(np.ndim(a) for a in (start, stop, base))
-        start, stop, base = (np.reshape(array(a), (1,) * (ndim - np.ndim(a)) + np.shape(a)) for a in (start, stop, base))
+        start, stop, base = (
+            np.reshape(array(a), (1,) * (ndim - np.ndim(a)) + np.shape(a)) for a in (start, stop, base)
+        )
         base = np.expand_dims(base, axis)
     y = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
     return y if dtype is None else np.astype(y, np.dtype(dtype))
 
 
 @composite(np.geomspace)
-def _geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
-) -> Any:
+def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     start, stop = array(start), array(stop)
     if np.any(start == 0) or np.any(stop == 0):
         raise ValueError("a geometric sequence cannot include zero")
@@ -134,7 +134,9 @@ def _array(a: Any, dtype: Any = None, ndmin: int = 0) -> Any:
 
 
 @composite(np.array)
-def _new_array(object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", subok: Any = False, ndmin: int = 0) -> Any:  # noqa: A002
+def _new_array(
+    object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", subok: Any = False, ndmin: int = 0
+) -> Any:  # noqa: A002
     return np.copy(_array(object, dtype, ndmin)) if copy else _array(object, dtype, ndmin)
 
 

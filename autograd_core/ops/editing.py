@@ -81,7 +81,9 @@ def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     first, last = (np.min(found, axis=0), np.max(found, axis=0) + 1) if len(found) else ([0] * filt.ndim,) * 2
     if not len(found):
         trim = "fb"
-    ends = [(int(a) if "f" in trim else None, int(b) if "b" in trim else None) for a, b in zip(first, last, strict=True)]
+    ends = [
+        (int(a) if "f" in trim else None, int(b) if "b" in trim else None) for a, b in zip(first, last, strict=True)
+    ]
     return filt[tuple(slice(*ends[i]) if i in axes else slice(None) for i in range(-filt.ndim, 0))] if axes else filt
 
 
@@ -90,7 +92,9 @@ def _sliding_window_view(
     x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
 ) -> Any:
     if writeable:
-        raise TypeError("sliding_window_view with writeable=True is refused for Tensors: a window is a value, not a view")
+        raise TypeError(
+            "sliding_window_view with writeable=True is refused for Tensors: a window is a value, not a view"
+        )
     lengths = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
     axes = from_end(axis, x.ndim)
     if len(lengths) != len(axes):

@@ -234,14 +234,14 @@ def _sinc_slope(x: Any) -> Any:
 rule(sinc, lambda g, x: g * _sinc_slope(x), elementwise=True)
 
 constant(
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.heaviside, np.signbit, np.isnan, np.isinf,
+    np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.signbit, np.isnan, np.isinf,
     np.isfinite, np.isnat, np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.less, np.less_equal,
     np.greater, np.greater_equal, np.equal, np.not_equal, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert,
-    np.left_shift, np.right_shift, np.gcd, np.lcm, np.nextafter, np.spacing, np.bitwise_count,
+    np.left_shift, np.right_shift, np.gcd, np.lcm, np.spacing, np.bitwise_count,
     np.round, np.around, np.fix, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.iscomplex, np.isreal,
     np.iscomplexobj, np.isrealobj, np.isposinf, np.isneginf, np.shape, np.ndim, np.size, np.result_type, np.can_cast,
     np.common_type, np.min_scalar_type, np.array2string, np.array_repr, np.array_str, np.may_share_memory,
     np.shares_memory, np.zeros_like, np.ones_like, np.empty_like, np.nonzero, np.flatnonzero, np.count_nonzero,
     np.argwhere, np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
-    np.searchsorted, np.digitize, np.any, np.all, np.isin, np.bincount, np.histogram_bin_edges,
+    np.searchsorted, np.digitize, np.any, np.all, np.isin,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,24 +10,26 @@ import numpy as np
 from ..rules import composite, rule
 
 
-def _concatenate_pull(g: Any, i: int, spaces: Any, axis: int | None = 0) -> Any:
+def _concatenate(*arrays: Any, axis: Any = 0, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    """Return the arrays joined, and where each of them ends."""
+    lengths = [np.size(a) if axis is None else np.shape(a)[axis] for a in arrays]
+    return np.concatenate(arrays, axis=axis, dtype=dtype, casting=casting), list(itertools.accumulate(lengths))
+
+
+def _concatenate_pull(g: Any, i: int, space: Any, aux: Any, axis: int | None = 0) -> Any:
     """Return the part of the cotangent that belongs to array `i`."""
+    part = slice(aux[i - 1] if i else 0, aux[i])
     if axis is None:
-        sizes = [int(np.prod(s.shape)) for s in spaces]
-        start = sum(sizes[:i])
-        return np.reshape(g[..., start : start + sizes[i]], g.shape[:-1] + tuple(spaces[i].shape))
-    ndim = len(spaces[i].shape)
-    axis = axis % ndim - ndim
-    start = sum(s.shape[axis] for s in spaces[:i])
-    return g[(..., slice(start, start + spaces[i].shape[axis]), *(slice(None),) * (-1 - axis))]
+        return np.reshape(g[..., part], g.shape[:-1] + tuple(space.shape))
+    ndim = len(space.shape)
+    return g[(..., part, *(slice(None),) * (ndim - 1 - axis % ndim))]
 
 
 CONCATENATE = rule(
     np.concatenate,
     _concatenate_pull,
-    compute=lambda *arrays, axis=0, dtype=None, casting="same_kind": np.concatenate(
-        arrays, axis=axis, dtype=dtype, casting=casting
-    ),
+    compute=_concatenate,
+    aux=True,
     params="arrays axis out dtype casting",
     variadic=True,
     batched=True,

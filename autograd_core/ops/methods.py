@@ -40,9 +40,7 @@ def log_of_sum(x: Any, axis: Any = None, keepdims: bool = False, base2: bool = F
     return (np.logaddexp2 if base2 else np.logaddexp).reduce(x, axis=axis, keepdims=keepdims)
 
 
-def _log_of_sum_pull(
-    g: Any, x: Any, axis: Any = None, keepdims: bool = False, base2: bool = False
-) -> Any:
+def _log_of_sum_pull(g: Any, x: Any, axis: Any = None, keepdims: bool = False, base2: bool = False) -> Any:
     x = x * np.log(2) if base2 else x
     total = logsumexp(x, axis=axis, keepdims=True)
     same = x == total
@@ -252,6 +250,15 @@ def _plain_at(ufunc: Any, t: Any, index: Any, *operand: Any) -> Any:
 
 
 constant(_plain_at)
+
+
+def with_axes(ufunc: np.ufunc, inputs: tuple[Any, ...], axes: Any = None, axis: int | None = None) -> Any:
+    """Apply a generalised ufunc with ``axes=`` or ``axis=``: with the axes it works on put last, and back again."""
+    axes = [(axis,)] * len(inputs) if axes is None else axes
+    axes = [(a,) if isinstance(a, int) else tuple(a) for a in axes]
+    last = lambda a: range(-len(a), 0)
+    result = ufunc(*(np.moveaxis(x, a, last(a)) for x, a in zip(inputs, axes, strict=False)))
+    return np.moveaxis(result, last(axes[-1]), axes[-1]) if len(axes) > len(inputs) else result
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..rules import composite, constant, present, primitive, rule, same, where
 from .products import array
+from .values import values
 
 # --- real numbers -----------------------------------------------------------------------------------------------------
 
@@ -36,15 +37,22 @@ def exponent(x: Any) -> Any:
     return np.frexp(x)[1]
 
 
+@primitive
+def scaled(x: Any, power: Any) -> Any:
+    """Return x times a power of two."""
+    return np.ldexp(x, power)
+
+
 constant(exponent)
 rule(fraction, same, elementwise=True)
 rule(mantissa, lambda g, x: np.ldexp(g, -exponent(x)), elementwise=True)
-rule(np.ldexp, lambda g, b: np.ldexp(g, b), None)
+rule(scaled, lambda g, power=0: np.ldexp(g, power), elementwise=True, linear=True, name="ldexp")
 rule(np.nextafter, same, None)
 rule(np.heaviside, None, lambda g, a: present(where(a == 0, g), a == 0), selects=True)
 
 composite(np.modf)(lambda x, /: (fraction(x), np.trunc(x)))
 composite(np.frexp)(lambda x, /: (mantissa(x), exponent(x)))
+composite(np.ldexp)(lambda x1, x2, /: scaled(array(x1), power=values(x2)))
 composite(np.divmod)(lambda x1, x2, /: (np.floor_divide(x1, x2), np.remainder(x1, x2)))
 
 

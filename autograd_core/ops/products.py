@@ -124,6 +124,22 @@ def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return vecdot(x1, x2) if axis == -1 else vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
 
 
+rule(
+    np.matvec,
+    lambda g, b: g[..., :, None] * b[..., None, :],
+    lambda g, a: np.matvec(mT(a), g),
+    linear=True,
+    batched=True,
+)
+rule(
+    np.vecmat,
+    lambda g, b: np.conjugate(np.matvec(b, g)),
+    lambda g, a: np.conjugate(a)[..., :, None] * g[..., None, :],
+    linear=True,
+    batched=True,
+)
+
+
 def array(a: Any) -> Any:
     """Return an array or a Tensor as it is, anything else as an array."""
     return a if hasattr(a, "dtype") else np.asarray(a)

@@ -62,9 +62,15 @@ def mean(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return total.dtype.type(total / n)
 
 
+def _mean_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    if g.dtype != bool:  # a mask is stretched only
+        g = g * (1.0 / count(x_space, axis))
+    return unreduce(g, x_space, axis, keepdims)
+
+
 rule(
     mean,
-    lambda g, x_space, axis=None, keepdims=False: unreduce(g * (1.0 / count(x_space, axis)), x_space, axis, keepdims),
+    _mean_pull,
     linear=True,
     batched=True,
     carries=True,
@@ -394,8 +400,12 @@ def _extreme(primitive_fn: Any, pairwise: Any, bound: float) -> Any:
     return body
 
 
-composite(np.max)(_extreme(largest, np.maximum, -np.inf))
-composite(np.min)(_extreme(smallest, np.minimum, np.inf))
+for _fns, _body in (
+    ((np.max, np.amax), _extreme(largest, np.maximum, -np.inf)),
+    ((np.min, np.amin), _extreme(smallest, np.minimum, np.inf)),
+):
+    for _fn in _fns:
+        composite(_fn)(_body)
 
 
 @composite(np.ptp)
@@ -426,7 +436,8 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
 
 
 def _reverse_running_sum(g: Any, axis: int) -> Any:
-    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+    back = np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+    return back if g.dtype != bool else back != 0  # of a mask: is any later entry present?
 
 
 def _cumsum_pull(g: Any, x_space: Any, axis: Any = None) -> Any:

@@ -197,6 +197,8 @@ def condition(V: Any, w: Any) -> Any:
 def largest_real(V: Any) -> Any:
     """Return, for every column, True at the entry that LAPACK makes real: its largest."""
     size = np.absolute(V) * (np.imag(V) == 0)
+    if not V.size:
+        return size != 0
     return np.arange(V.shape[-2])[:, None] == np.argmax(size, axis=-2)[..., None, :]
 
 

@@ -1,0 +1,246 @@
+"""Convolution: a weight moved over an image, or along a signal, as a product with its windows.
+
+Three functions are bilinear and each other's pullbacks: the convolution itself, what it sends back to the image and
+what it sends back to the weight. The windows of a few images at a time are copied to the columns of a matrix that fits
+into the cache, so that a convolution is a few large products and keeps nothing but its arguments.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+import autograd_core as ag
+
+BLOCK = 2**18  # entries of the matrix of windows
+
+
+def conv1d(x: Any, weight: Any, bias: Any = None, *, stride: Any = 1, padding: Any = 0) -> Any:
+    """Return the correlation of signals with windows: `conv2d` with one axis.
+
+    Parameters
+    ----------
+    x : (n, c_in, length) array
+    weight : (c_out, c_in, k) array
+    bias : (c_out,) array, optional
+    stride, padding : int
+
+    Examples
+    --------
+    >>> conv1d(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[-1.0, 1.0]]]))
+    array([[[1., 2.]]])
+    """
+    return _convolution(1, x, weight, bias, stride, padding)
+
+
+def conv2d(x: Any, weight: Any, bias: Any = None, *, stride: Any = 1, padding: Any = 0) -> Any:
+    """Return the correlation of images with windows, summed over the channels: what networks call a convolution.
+
+    Parameters
+    ----------
+    x : (n, c_in, height, width) array
+    weight : (c_out, c_in, k, l) array
+    bias : (c_out,) array, optional
+    stride : int or pair
+        How far a window moves at each step.
+    padding : int or pair
+        How many zeros stand around an image.
+
+    Examples
+    --------
+    >>> conv2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)))
+    array([[[[4., 4.],
+             [4., 4.]]]])
+    """
+    return _convolution(2, x, weight, bias, stride, padding)
+
+
+def _convolution(d: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any) -> Any:
+    settings = {"stride": lengths(stride, d, "stride", 1), "padding": lengths(padding, d, "padding", 0)}
+    x = x if hasattr(x, "shape") else np.asarray(x)
+    _check(f"conv{d}d", d, x, weight, bias)
+    if bias is None:
+        return correlate(x, weight, **settings)
+    return _correlate_and_add(x, weight, bias, **settings)
+
+
+def _check(name: str, d: int, x: Any, weight: Any, bias: Any) -> None:
+    """Say which shapes do not belong together."""
+    if weight.ndim != d + 2:
+        raise ValueError(f"{name} needs a weight with {d + 2} axes, (c_out, c_in, ...), not of shape {weight.shape}")
+    if x.ndim != d + 2:
+        raise ValueError(f"{name} needs x with {d + 2} axes, (n, channels, ...), not of shape {x.shape}")
+    if x.shape[1] != weight.shape[1]:
+        raise ValueError(
+            f"{name} with a weight of shape {weight.shape} needs {weight.shape[1]} channels; x has the shape {x.shape}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"{name} with a weight of shape {weight.shape} needs a bias of shape {weight.shape[:1]}, "
+                         f"not {bias.shape}")  # fmt: skip
+
+
+def lengths(value: Any, d: int, what: str, least: int) -> tuple[int, ...]:
+    """Return one length for each of `d` axes, of a number for all or a sequence of them.
+
+    Examples
+    --------
+    >>> lengths(2, 2, "stride", 1), lengths((1, 2), 2, "stride", 1)
+    ((2, 2), (1, 2))
+    """
+    found = tuple(operator.index(n) for n in (value if isinstance(value, tuple | list) else (value,) * d))
+    if len(found) != d or min(found) < least:
+        raise ValueError(f"{what} is an integer from {least} upwards, or {d} of them, not {value!r}")
+    return found
+
+
+def places(size: tuple[int, ...], window: tuple[int, ...], stride: Any, padding: Any) -> tuple[int, ...]:
+    """Return at how many places along each axis a window fits.
+
+    Examples
+    --------
+    >>> places((28, 28), (5, 5), (1, 1), (0, 0))
+    (24, 24)
+    """
+    found = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, window, stride, padding, strict=True))
+    if min(found) < 1:
+        raise ValueError(f"a window of {window} does not fit into {size} with a padding of {tuple(padding)}")
+    return found
+
+
+def padded(x: Any, padding: tuple[int, ...], value: Any = 0) -> Any:
+    """Return an array with a margin around its last axes."""
+    if not any(padding):
+        return x
+    d = len(padding)
+    inner = [n + 2 * p for n, p in zip(x.shape[-d:], padding, strict=True)]
+    out = np.full((*x.shape[:-d], *inner), value, x.dtype)
+    out[(..., *(slice(p, n - p) for n, p in zip(inner, padding, strict=True)))] = x
+    return out
+
+
+def windows(x: Any, window: tuple[int, ...], stride: tuple[int, ...], at: tuple[int, ...]) -> Any:
+    """Return a view (n, channels, ...) -> (channels, offsets..., n, places...) of all windows."""
+    n, c, *rest = x.strides
+    moved = [step * s for step, s in zip(rest, stride, strict=True)]
+    return as_strided(x, (x.shape[1], *window, x.shape[0], *at), (c, *rest, n, *moved), writeable=False)
+
+
+def offsets(window: tuple[int, ...], stride: Any, at: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """Yield each offset in a window with the index of the entries that stand there, one for each place."""
+    for offset in itertools.product(*map(range, window)):
+        yield offset, (..., *(slice(i, i + s * (m - 1) + 1, s) for i, s, m in zip(offset, stride, at, strict=True)))
+
+
+def _blocks(n: int, each: int) -> Iterator[slice]:
+    size = max(1, min(n, BLOCK // max(each, 1)))
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
+
+
+def _columns(x: Any, window: tuple[int, ...], stride: Any, at: tuple[int, ...]) -> Iterator[tuple[slice, Any]]:
+    """Yield blocks of images with the matrix of their windows, a column for each; the matrix is overwritten."""
+    rows, each = x.shape[1] * math.prod(window), math.prod(at)
+    room = None
+    for block in _blocks(len(x), rows * each):
+        view = windows(x[block], window, stride, at)
+        if room is None or room.shape != view.shape:
+            room = np.empty(view.shape, x.dtype)
+        np.copyto(room, view)
+        yield block, room.reshape(rows, -1)
+
+
+def _by_channel(y: Any) -> Any:
+    """Return (n, channels, ...) as the matrix (channels, n * ...)."""
+    return np.moveaxis(y, 1, 0).reshape(y.shape[1], -1)
+
+
+# --- three bilinear functions -----------------------------------------------------------------------------------------
+
+
+@ag.primitive
+def correlate(x: Any, weight: Any, stride: Any, padding: Any) -> Any:
+    """Return the sum of products of `weight` with each window of `x`."""
+    return _correlate(x, weight, None, stride, padding)
+
+
+def _correlate(x: Any, weight: Any, bias: Any, stride: Any, padding: Any) -> Any:
+    window = weight.shape[2:]
+    at = places(x.shape[2:], window, stride, padding)
+    dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
+    y = np.empty((len(x), len(weight), *at), dtype)
+    matrix = weight.reshape(len(weight), -1)
+    for block, columns in _columns(padded(x, padding), window, stride, at):
+        product = matrix.dot(columns).reshape(len(weight), -1, *at)
+        if bias is not None:
+            product += bias.reshape(-1, *(1,) * (len(at) + 1))
+        y[block] = np.moveaxis(product, 0, 1)
+    return y
+
+
+@ag.primitive
+def correlate_back(y: Any, weight: Any, size: Any, stride: Any, padding: Any) -> Any:
+    """Return for every entry of an image of that size the sum of what its windows send back."""
+    window, at = weight.shape[2:], y.shape[2:]
+    inner = tuple(n + 2 * p for n, p in zip(size, padding, strict=True))
+    out = np.zeros((weight.shape[1], len(y), *inner), np.result_type(y, weight))
+    matrix = weight.reshape(len(weight), -1).T
+    for block in _blocks(len(y), len(matrix) * math.prod(at)):
+        columns = matrix.dot(_by_channel(y[block])).reshape(weight.shape[1], *window, -1, *at)
+        part = out[:, block]
+        for offset, index in offsets(window, stride, at):
+            part[index] += columns[(slice(None), *offset)]
+    inside = tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
+    return np.moveaxis(out[(..., *inside)], 0, 1)
+
+
+@ag.primitive
+def correlate_weight(y: Any, x: Any, window: Any, stride: Any, padding: Any) -> Any:
+    """Return for every entry of a weight the sum over all windows of what meets it."""
+    out = np.zeros((y.shape[1], x.shape[1] * math.prod(window)), np.result_type(y, x))
+    for block, columns in _columns(padded(x, padding), window, stride, y.shape[2:]):
+        out += _by_channel(y[block]).dot(columns.T)
+    return out.reshape(y.shape[1], x.shape[1], *window)
+
+
+@ag.primitive
+def _correlate_and_add(x: Any, weight: Any, bias: Any, stride: Any, padding: Any) -> Any:
+    return _correlate(x, weight, bias, stride, padding)
+
+
+def _pull_x(g: Any, weight: Any, x_space: Any, stride: Any, padding: Any) -> Any:
+    return correlate_back(g, weight, size=x_space.shape[2:], stride=stride, padding=padding)
+
+
+def _pull_weight(g: Any, x: Any, weight_space: Any, stride: Any, padding: Any) -> Any:
+    return correlate_weight(g, x, window=weight_space.shape[2:], stride=stride, padding=padding)
+
+
+def _pull_bias(g: Any) -> Any:
+    return g.sum(axis=(0, *range(2, g.ndim)))
+
+
+# fmt: off
+ag.rule(correlate, _pull_x, _pull_weight, args="x weight", name="convolution", linear=True)
+ag.rule(_correlate_and_add, _pull_x, _pull_weight, _pull_bias, args="x weight bias", name="convolution")
+# fmt: on
+ag.rule(
+    correlate_back,
+    lambda g, weight, stride, padding: correlate(g, weight, stride=stride, padding=padding),
+    lambda g, y, weight_space, stride, padding: _pull_weight(y, g, weight_space, stride, padding),
+    args="y weight",
+    metadata="size",
+    linear=True,
+)
+ag.rule(
+    correlate_weight,
+    lambda g, x, stride, padding: correlate(x, g, stride=stride, padding=padding),
+    lambda g, y, x_space, stride, padding: _pull_x(y, g, x_space, stride, padding),
+    args="y x",
+    metadata="window",
+    linear=True,
+)

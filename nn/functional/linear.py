@@ -1,0 +1,82 @@
+"""The linear map."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+import autograd_core as ag
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """Return ``x @ weight.T + bias``, one operation on the tape.
+
+    Parameters
+    ----------
+    x : (..., n_in) array
+        One observation, or any number of them.
+    weight : (n_out, n_in) array
+    bias : (n_out,) array, optional
+
+    Examples
+    --------
+    >>> linear(np.array([1.0, 2.0]), np.array([[1.0, 1.0], [0.0, 3.0]]), np.array([0.5, 0.0]))
+    array([3.5, 6. ])
+    """
+    return _product(x, weight) if bias is None else _affine(x, weight, bias)
+
+
+@ag.primitive
+def _product(x: Any, weight: Any) -> Any:
+    if weight.ndim != 2 or not x.ndim:
+        _explain(x, weight)
+    try:  # dot compares the lengths anyway
+        return x.dot(weight.T) if x.ndim <= 2 else _dot(x, weight.T)
+    except ValueError:
+        _explain(x, weight)
+
+
+@ag.primitive
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    y = _product.__wrapped__(x, weight)
+    if bias.shape != y.shape[-1:]:
+        n = y.shape[-1]
+        raise ValueError(f"linear with a weight of shape {weight.shape} needs a bias of shape ({n},), not {bias.shape}")
+    if bias.dtype is not y.dtype:
+        return y + bias
+    y += bias
+    return y
+
+
+def _explain(x: Any, weight: Any) -> NoReturn:
+    """Say what does not fit."""
+    if weight.ndim != 2:
+        raise ValueError(f"linear needs a weight of shape (n_out, n_in), not {weight.shape}")
+    wanted = f"(..., {weight.shape[1]})"
+    raise ValueError(f"linear with a weight of shape {weight.shape} needs x of shape {wanted}, not {x.shape}")
+
+
+def _dot(a: Any, b: Any) -> Any:
+    """Return ``a @ b`` for a matrix `b` by one `dot`: cheaper than ``@``, and on a stack it would go row by row."""
+    if a.ndim <= 2:
+        return a.dot(b)
+    return a.reshape(-1, a.shape[-1]).dot(b).reshape(*a.shape[:-1], b.shape[1])
+
+
+def _pull_x(g: Any, weight: Any) -> Any:
+    return _dot(g, weight)
+
+
+def _pull_weight(g: Any, x: Any) -> Any:
+    """Pull through ``x @ weight.T`` for the weight; `g` may have one more axis in front, a batch of cotangents."""
+    if g.ndim == 2 == x.ndim:
+        return g.T.dot(x)
+    g = g.reshape(*g.shape[: g.ndim - x.ndim], -1, g.shape[-1])
+    return np.swapaxes(g, -1, -2) @ x.reshape(-1, x.shape[-1])
+
+
+# fmt: off
+ag.rule(_product, _pull_x, _pull_weight,              args="x weight",      name="linear", batched=True, linear=True)
+ag.rule(_affine,  _pull_x, _pull_weight, lambda g: g, args="x weight bias", name="linear", batched=True)
+# fmt: on

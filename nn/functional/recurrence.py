@@ -1,0 +1,123 @@
+"""Recurrence: a whole sequence is one operation, a loop over its steps inside.
+
+The way back through time is written with NumPy's functions on whole steps, once: with plain arrays it is fast (the
+gradient of the weight is a single product over all steps), with Tensors it is recorded and can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import autograd_core as ag
+
+from .activations import sigmoid
+
+
+def rnn(z: Any, h: Any, weight: Any) -> Any:
+    """Return all states h_t = tanh(z_t + h_(t-1) @ weight.T) of a recurrent layer.
+
+    Parameters
+    ----------
+    z : (steps, n, hidden) array
+        What enters at each step, already multiplied by its weight.
+    h : (n, hidden) array
+        The state before the first step.
+    weight : (hidden, hidden) array
+
+    Examples
+    --------
+    >>> rnn(np.ones((2, 1, 1)), np.zeros((1, 1)), np.ones((1, 1))).round(4)
+    array([[[0.7616]],
+    <BLANKLINE>
+           [[0.9429]]])
+    """
+    return _rnn(z, h, weight)
+
+
+@ag.primitive
+def _rnn(z: Any, h: Any, weight: Any) -> Any:
+    out = np.array(z, np.result_type(z, h, weight))
+    w = weight.T
+    for y in out:
+        y += h.dot(w)
+        h = np.tanh(y, out=y)
+    return out
+
+
+def _rnn_pull(g: Any, h: Any, weight: Any, ans: Any) -> list[Any]:
+    slope = 1 - ans * ans
+    d, rows = None, []
+    for t in reversed(range(len(ans))):
+        d = (g[t] if d is None else g[t] + d.dot(weight)) * slope[t]
+        rows.append(d)
+    dz = np.stack(rows[::-1])
+    return [dz, dz[0].dot(weight), _weight_gradient(dz, _before(ans, h))]
+
+
+def _before(states: Any, first: Any) -> Any:
+    """Return the state before each step."""
+    return np.concatenate([first[None], states[:-1]])
+
+
+def _weight_gradient(dz: Any, before: Any) -> Any:
+    return dz.reshape(-1, dz.shape[-1]).T.dot(before.reshape(-1, before.shape[-1]))
+
+
+ag.rule(_rnn, _rnn_pull, None, None, args="z h weight", name="rnn", joint=True)
+
+
+def lstm(z: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any]:
+    """Return all states h_t and cells c_t of a long short-term memory.
+
+    ::
+
+        i, f, g, o = parts of z_t + h_(t-1) @ weight.T      input, forget, candidate, output
+        c_t = sigmoid(f) * c_(t-1) + sigmoid(i) * tanh(g)
+        h_t = sigmoid(o) * tanh(c_t)
+
+    Parameters
+    ----------
+    z : (steps, n, 4 * hidden) array
+        What enters at each step, already multiplied by its weight.
+    h, c : (n, hidden) arrays
+        State and cell before the first step.
+    weight : (4 * hidden, hidden) array
+    """
+    both = _lstm(z, h, c, weight)
+    return both[0], both[1]
+
+
+@ag.primitive
+def _lstm(z: Any, h: Any, c: Any, weight: Any) -> Any:
+    k, w = h.shape[-1], weight.T
+    out = np.empty((2, len(z), *h.shape), np.result_type(z, h, c, weight))
+    for t, row in enumerate(z):
+        a = row + h.dot(w)
+        s = sigmoid(a)
+        c = s[:, k : 2 * k] * c + s[:, :k] * np.tanh(a[:, 2 * k : 3 * k])
+        h = s[:, 3 * k :] * np.tanh(c)
+        out[0, t], out[1, t] = h, c
+    return out
+
+
+def _lstm_pull(g: Any, z: Any, h: Any, c: Any, weight: Any, ans: Any) -> list[Any]:
+    k = h.shape[-1]
+    before, cells = _before(ans[0], h), _before(ans[1], c)
+    a = z + before @ weight.T  # all gates of all steps again, by one product
+    i, f, o = sigmoid(a[..., :k]), sigmoid(a[..., k : 2 * k]), sigmoid(a[..., 3 * k :])
+    u, q = np.tanh(a[..., 2 * k : 3 * k]), np.tanh(ans[1])
+    to_cell, to_output = o * (1 - q * q), q * o * (1 - o)
+    to_gates = np.concatenate([u * i * (1 - i), cells * f * (1 - f), i * (1 - u * u)], axis=-1)
+    dh, dc, rows = None, None, []
+    for t in reversed(range(len(z))):
+        dh = g[0, t] if dh is None else g[0, t] + dh
+        dc = g[1, t] + dh * to_cell[t] if dc is None else g[1, t] + dh * to_cell[t] + dc
+        rows.append(np.concatenate([np.concatenate([dc, dc, dc], axis=-1) * to_gates[t], dh * to_output[t]], axis=-1))
+        dh, dc = rows[-1].dot(weight), dc * f[t]
+    dz = np.stack(rows[::-1])
+    return [dz, dh, dc, _weight_gradient(dz, before)]
+
+
+ag.rule(_lstm, _lstm_pull, None, None, None, args="z h c weight", name="lstm", joint=True)

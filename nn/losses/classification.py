@@ -1,0 +1,374 @@
+"""Losses of classes: of scores or probabilities and labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import autograd_core as ag
+
+from ..functional import log_softmax, sigmoid, softmax, softplus
+from .reductions import Reduction, elementwise_loss, reduce, weighted
+
+# --- two classes ------------------------------------------------------------------------------------------------------
+
+
+def signs(name: str, labels: Any) -> Any:
+    """Return labels 0 and 1, or -1 and 1, as -1 and 1.
+
+    Examples
+    --------
+    >>> signs("hinge", np.array([0, 1]))
+    array([-1,  1])
+    """
+    y = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
+    if y.dtype.kind == "b" or (y.dtype.kind == "u"):
+        y = y.astype(np.int8)
+    positive, zero, negative = y == 1, y == 0, y == -1
+    if not np.all(positive | zero | negative) or (zero.any() and negative.any()):
+        wrong = np.unique(y)
+        found = ", ".join(map(str, wrong[:5])) + (", ..." if wrong.size > 5 else "")
+        raise ValueError(f"the labels of {name} are 0 and 1, or -1 and 1; these are {found}")
+    return np.where(positive, y.dtype.type(1), y.dtype.type(-1))
+
+
+_hinge = elementwise_loss("hinge", lambda f, y: np.maximum(1 - y * f, 0), lambda f, y: -y * (y * f < 1))
+_logistic = elementwise_loss("logistic", lambda f, y: softplus(-y * f), lambda f, y: -y * sigmoid(-y * f))
+_binomial = elementwise_loss("binomial", lambda f, y: softplus(-2 * y * f), lambda f, y: -2 * y * sigmoid(-2 * y * f))
+
+
+def hinge(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
+    """Return max(1 - y * score, 0) for labels y of -1 and 1 (or 0 and 1); the derivative at the kink is 0.
+
+    Examples
+    --------
+    >>> hinge(np.array([0.5, 2.0, -1.0]), np.array([1, 1, 1]), "none")
+    array([0.5, 0. , 2. ])
+    """
+    return _hinge(scores, signs("hinge", labels), reduction, sample_weight)
+
+
+def logistic(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
+    """Return log(1 + exp(-y * score)) for labels y of -1 and 1; with 0 and 1 it is `bce_with_logits`.
+
+    Examples
+    --------
+    >>> logistic(np.array([0.0, 1e4, 1e4]), np.array([1, 1, -1]), "none")
+    array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
+    """
+    return _logistic(scores, signs("logistic", labels), reduction, sample_weight)
+
+
+def binomial(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
+    """Return log(1 + exp(-2 * y * score)), the lectures' binomial log-likelihood, for labels y of -1 and 1 (or 0 and 1).
+
+    A score is then half the logarithm of the odds; where it is the whole, take `logistic`.
+
+    Examples
+    --------
+    >>> binomial(np.array([0.0, 1e4]), np.array([1, -1]), "none")
+    array([6.93147181e-01, 2.00000000e+04])
+    """
+    return _binomial(scores, signs("binomial", labels), reduction, sample_weight)
+
+
+def _probable(name: str, what: str, p: Any) -> None:
+    if not np.all((p >= 0) & (p <= 1)):
+        raise ValueError(f"the {what} of {name} lie between 0 and 1")
+
+
+def _check_bce(p: Any, y: Any) -> None:
+    _probable("bce", "probabilities", p)
+    _probable("bce", "targets", y)
+
+
+def _log(p: Any) -> Any:
+    """Return log(p), but no less than -100, as PyTorch has it."""
+    return np.log(np.maximum(p, np.exp(p.dtype.type(-100)) if p.dtype.itemsize > 4 else np.finfo(p.dtype).tiny))
+
+
+_bce = elementwise_loss(
+    "bce",
+    lambda p, y: -(y * _clamped_log(p) + (1 - y) * _clamped_log(1 - p)),
+    lambda p, y: (p - y) / np.maximum(p * (1 - p), 1e-12),
+    lambda p, y: _log(1 - p) - _log(p),
+    check=_check_bce,
+)
+_bce_with_logits = elementwise_loss(
+    "bce_with_logits",
+    lambda x, y: np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x))),
+    lambda x, y: sigmoid(x) - y,
+    lambda x, y: -x,
+    check=lambda x, y: _probable("bce_with_logits", "targets", y),
+)
+
+
+def _clamped_log(p: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), -100)
+
+
+def bce(probabilities: Any, targets: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
+    """Return -(y log p + (1 - y) log(1 - p)); a logarithm is no less than -100, as in PyTorch.
+
+    Of logits take `bce_with_logits`, which keeps all digits.
+
+    Examples
+    --------
+    >>> bce(np.array([0.5, 1.0, 0.0]), np.array([1.0, 1.0, 1.0]), "none")
+    array([  0.69314718,   0.        , 100.        ])
+    """
+    return _bce(probabilities, targets, reduction, sample_weight)
+
+
+def bce_with_logits(logits: Any, targets: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
+    """Return the binary cross-entropy of sigmoid(logits), stable at any size of logits.
+
+    Examples
+    --------
+    >>> bce_with_logits(np.array([0.0, 1e4, 1e4]), np.array([1.0, 1.0, 0.0]), "none")
+    array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
+    """
+    return _bce_with_logits(logits, targets, reduction, sample_weight)
+
+
+# --- k classes --------------------------------------------------------------------------------------------------------
+
+
+def cross_entropy(
+    logits: Any,
+    labels: Any,
+    reduction: Reduction = "mean",
+    *,
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    sample_weight: Any = None,
+) -> Any:
+    """Return -log(softmax(logits)) at the labels, or its mean under given probabilities; stable at any size of logits.
+
+    Parameters
+    ----------
+    logits : (..., k) array
+        Scores of k classes, before any softmax.
+    labels : (...) array of integers, or (..., k) array of probabilities
+        Which class it is, 0 to k - 1; or how probable each class is.
+    reduction : "mean", "sum" or "none"
+    weight : (k,) array, optional
+        A weight for each class, with integer labels; a mean is divided by the sum of the weights met.
+    label_smoothing : float
+        This part of the probability is spread evenly over all classes.
+    sample_weight : (...) array, optional
+        A weight for each observation.
+
+    Examples
+    --------
+    >>> logits = np.array([[1e4, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    >>> cross_entropy(logits, np.array([0, 2]), reduction="none")
+    array([0.        , 1.09861229])
+    >>> cross_entropy(logits[1], np.array([0.5, 0.5, 0.0]))
+    np.float64(1.0986122886681098)
+    """
+    if not hasattr(labels, "dtype"):
+        labels = np.asarray(labels)
+    if weight is not None:
+        sample_weight = _class_weights(logits, labels, weight, label_smoothing, sample_weight)
+    if label_smoothing:
+        labels = _smoothed(logits, labels, label_smoothing)
+    op = _at_labels if labels.dtype.kind in "iu" else _under
+    if sample_weight is None:
+        return op(logits, labels, reduction=reduction)
+    return weighted(op(logits, labels, reduction="none"), sample_weight, reduction)
+
+
+def _class_weights(logits: Any, labels: Any, weight: Any, label_smoothing: float, sample_weight: Any) -> Any:
+    """Return the weight of each observation: that of its class, times its own."""
+    k = logits.shape[-1]
+    weight = np.asarray(weight)
+    if labels.dtype.kind not in "iu" or label_smoothing:
+        raise ValueError("weights of classes need integer labels and no label_smoothing; weigh the probabilities instead")
+    if weight.shape != (k,):
+        raise ValueError(f"{k} classes need a weight of shape ({k},), not {weight.shape}")
+    found = weight[_checked(logits, labels)]
+    return found if sample_weight is None else found * sample_weight
+
+
+def _checked(scores: Any, labels: Any, name: str = "cross_entropy") -> Any:
+    """Return integer labels that fit the scores, as a plain array; or say why they do not."""
+    labels = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
+    if labels.shape != scores.shape[:-1] or not scores.ndim:
+        what = f"integer labels of shape {scores.shape[:-1]}, not {labels.shape}"
+        hint = "; write labels.astype(float) for one-hot labels" if labels.shape == scores.shape else ""
+        raise ValueError(f"{name} with logits of shape {scores.shape} needs {what}{hint}")
+    k = scores.shape[-1]
+    if labels.size and labels.astype(np.uintp).max() >= k:  # a negative number becomes a huge one
+        raise ValueError(f"labels of {k} classes are 0 to {k - 1}; these go from {labels.min()} to {labels.max()}")
+    return labels
+
+
+def _hot(scores: Any, labels: Any) -> Any:
+    """Return where each observation's class stands."""
+    return labels[..., None] == np.arange(scores.shape[-1])
+
+
+def _smoothed(logits: Any, labels: Any, part: float) -> Any:
+    if not 0 <= part <= 1:
+        raise ValueError(f"label_smoothing lies between 0 and 1, not {part}")
+    p = _hot(logits, _checked(logits, labels)) if labels.dtype.kind in "iu" else labels
+    return (p * (1 - part) + part / logits.shape[-1]).astype(logits.dtype)
+
+
+def _exponentials(logits: Any) -> tuple[Any, Any, Any]:
+    """Return the logits less the largest, their exponentials, and the sums of these."""
+    z = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
+    e = np.exp(z)
+    return z, e, np.add.reduce(e, axis=-1, keepdims=True)
+
+
+def _at(x: Any, labels: Any) -> Any:
+    """Return the entry at its label of each observation."""
+    return x.reshape(-1, x.shape[-1])[np.arange(labels.size), labels.ravel()].reshape(labels.shape)
+
+
+@ag.primitive
+def _at_labels(logits: Any, labels: Any, reduction: str = "mean") -> Any:
+    return _at_labels_and_softmax(logits, labels, reduction)[0]
+
+
+def _at_labels_and_softmax(logits: Any, labels: Any, reduction: str = "mean") -> tuple[Any, Any]:
+    logits = np.asarray(logits)
+    labels = _checked(logits, labels)
+    z, e, total = _exponentials(logits)
+    losses = np.log(total[..., 0]) - _at(z, labels)
+    e /= total
+    return reduce(losses, reduction), e
+
+
+@ag.primitive
+def _under(logits: Any, probabilities: Any, reduction: str = "mean") -> Any:
+    return _under_and_softmax(logits, probabilities, reduction)[0]
+
+
+def _under_and_softmax(logits: Any, probabilities: Any, reduction: str = "mean") -> tuple[Any, Any]:
+    logits, probabilities = np.asarray(logits), np.asarray(probabilities)
+    if probabilities.shape != logits.shape or not logits.ndim:
+        raise ValueError(
+            f"cross_entropy with logits of shape {logits.shape} needs probabilities of that shape or integer labels of "
+            f"shape {logits.shape[:-1]}; these are {probabilities.dtype} of shape {probabilities.shape}"
+        )
+    z, e, total = _exponentials(logits)
+    losses = -(probabilities * (z - np.log(total))).sum(axis=-1)
+    e /= total
+    return reduce(losses, reduction), e
+
+
+def _each(g: Any, logits: Any, reduction: str) -> Any:
+    """Return the cotangent of every observation's loss, ready to stand beside its logits."""
+    if reduction == "none":
+        return g[..., None]
+    return g * (logits.shape[-1] / logits.size) if reduction == "mean" else g
+
+
+# The forward pass leaves its softmax to the pullback, which takes it if the logits are plain arrays, and computes it
+# from the logits if they are Tensors: then it is differentiated.
+
+
+def _at_labels_pull(g: Any, logits: Any, labels: Any, reduction: str = "mean", aux: Any = None) -> Any:
+    each = _each(g, logits, reduction)
+    p = softmax(logits) if isinstance(logits, ag.Tensor) else aux
+    return each * (p - _hot(logits, labels))
+
+
+def _under_pull(g: Any, logits: Any, probabilities: Any, reduction: str = "mean", aux: Any = None) -> Any:
+    total = probabilities.sum(axis=-1, keepdims=True)  # 1, unless the caller means something else
+    p = softmax(logits) if isinstance(logits, ag.Tensor) else aux
+    return _each(g, logits, reduction) * (p * total - probabilities)
+
+
+def _probabilities_pull(g: Any, logits: Any, reduction: str = "mean") -> Any:
+    return -_each(g, logits, reduction) * log_softmax(logits)
+
+
+# fmt: off
+ag.rule(_at_labels, _at_labels_pull, None, args="logits labels", name="cross_entropy", compute=_at_labels_and_softmax, aux=True)
+ag.rule(_under, _under_pull, _probabilities_pull, args="logits probabilities", name="cross_entropy", compute=_under_and_softmax, aux=True)
+# fmt: on
+
+
+# --- of what has been through a softmax already -----------------------------------------------------------------------
+
+
+def nll(
+    log_probabilities: Any, labels: Any, reduction: Reduction = "mean", *, weight: Any = None, sample_weight: Any = None
+) -> Any:
+    """Return minus the log-probability of the labels: with `log_softmax` before it this is `cross_entropy`.
+
+    Examples
+    --------
+    >>> nll(np.log(np.array([[0.5, 0.5], [0.25, 0.75]])), np.array([0, 0]), "none")
+    array([0.69314718, 1.38629436])
+    """
+    if not hasattr(labels, "dtype"):
+        labels = np.asarray(labels)
+    if weight is not None:
+        sample_weight = _class_weights(log_probabilities, labels, weight, 0, sample_weight)
+    if sample_weight is None:
+        return _nll(log_probabilities, labels, reduction=reduction)
+    return weighted(_nll(log_probabilities, labels, reduction="none"), sample_weight, reduction)
+
+
+@ag.primitive
+def _nll(x: Any, labels: Any, reduction: str = "mean") -> Any:
+    x = np.asarray(x)
+    return reduce(-_at(x, _checked(x, labels, "nll")), reduction)
+
+
+def _nll_pull(g: Any, x_space: Any, labels: Any, reduction: str = "mean") -> Any:
+    hot = labels[..., None] == np.arange(x_space.shape[-1])
+    if reduction == "mean":
+        g = g * (1.0 / labels.size)
+    return -(g[..., None] if reduction == "none" else g) * hot
+
+
+ag.rule(_nll, _nll_pull, None, args="x labels", name="nll")
+
+
+def multinomial_deviance(
+    probabilities: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None
+) -> Any:
+    """Return -sum(y * log(p)) for estimated probabilities p and labels y, integers or one-hot.
+
+    Of scores take `cross_entropy`, which keeps all digits.
+
+    Examples
+    --------
+    >>> multinomial_deviance(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]), "none")
+    array([0.69314718, 0.28768207])
+    """
+    labels = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
+    y = _hot(probabilities, _checked(probabilities, labels, "multinomial_deviance")) if labels.dtype.kind in "iu" else labels
+    losses = _deviance(probabilities, y)
+    if sample_weight is not None:
+        return weighted(losses, sample_weight, reduction)
+    if isinstance(losses, ag.Tensor) and reduction in ("mean", "sum") and losses.size:
+        return losses.mean() if reduction == "mean" else losses.sum()
+    return reduce(losses, reduction)
+
+
+@ag.primitive
+def _deviance(p: Any, y: Any) -> Any:
+    p, y = np.asarray(p), np.asarray(y)
+    if p.shape != y.shape:
+        raise ValueError(f"multinomial_deviance of probabilities of shape {p.shape} needs labels of shape {p.shape[:-1]} "
+                         f"or of that shape, not {y.shape}")  # fmt: skip
+    _probable("multinomial_deviance", "probabilities", p)
+    return -(y * _clamped_log(p)).sum(axis=-1)
+
+
+ag.rule(
+    _deviance,
+    lambda g, p, y: -g[..., None] * y / np.maximum(p, 1e-12),
+    None,
+    args="p y",
+    name="multinomial_deviance",
+)

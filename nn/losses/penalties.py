@@ -1,0 +1,61 @@
+"""Penalties: how large parameters are, to be added to a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+import autograd_core as ag
+
+
+def l1_penalty(parameters: Any) -> Any:
+    """Return the sum of |p| over all entries of an array or of several; the derivative at 0 is 0.
+
+    Examples
+    --------
+    >>> l1_penalty([np.array([1.0, -2.0]), np.array([[3.0]])])
+    np.float64(6.0)
+    """
+    return _total(np.sum(np.abs(p)) for p in _each(parameters))
+
+
+def l2_penalty(parameters: Any) -> Any:
+    """Return the sum of p**2 over all entries of an array or of several: the lectures' ridge penalty, not halved.
+
+    Examples
+    --------
+    >>> l2_penalty([np.array([1.0, -2.0]), np.array([[3.0]])])
+    np.float64(14.0)
+    """
+    return _total(_squares(p) for p in _each(parameters))
+
+
+@ag.primitive
+def _squares(x: Any) -> Any:
+    x = np.asarray(x).ravel("K")
+    return x.dot(x)
+
+
+ag.rule(_squares, lambda g, x: (g + g) * x, name="l2_penalty")
+
+
+def _each(parameters: Any) -> Iterable[Any]:
+    if isinstance(parameters, ag.Tensor | np.ndarray):
+        return [parameters]
+    if not isinstance(parameters, Iterable):
+        raise TypeError(
+            f"a penalty is of an array or of several, such as model.parameters(), not of a {type(parameters).__name__}"
+        )
+    return parameters
+
+
+def _total(terms: Iterable[Any]) -> Any:
+    found = list(terms)
+    if not found:
+        raise ValueError("a penalty of no parameters at all (a generator gives them once only)")
+    total = found[0]
+    for term in found[1:]:
+        total = total + term
+    return total

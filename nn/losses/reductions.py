@@ -1,0 +1,109 @@
+"""From one loss each to one for all, by mean or sum, with weights or without; and a maker of element-wise losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+import autograd_core as ag
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+def reduce(losses: Any, reduction: str) -> Any:
+    """Return the mean or the sum of plain losses, or the losses."""
+    if reduction == "mean":
+        if not losses.size:
+            raise ValueError("the mean loss of no observations at all")
+        if losses.dtype.itemsize == 2:  # the sum may overflow where the mean does not
+            return losses.mean()
+        return np.add.reduce(losses, axis=None) / losses.size  # a fifth of the time of mean()
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "none":
+        return losses
+    raise ValueError(f'reduction is "mean", "sum" or "none", not {reduction!r}')
+
+
+def weighted(losses: Any, sample_weight: Any, reduction: str) -> Any:
+    """Return the weighted mean or sum of losses, or the weighted losses; a weight for each, or for each observation.
+
+    Examples
+    --------
+    >>> weighted(np.array([1.0, 4.0]), [1, 2], "mean")
+    np.float64(3.0)
+    """
+    if reduction not in ("mean", "sum", "none"):
+        reduce(losses, reduction)
+    w = np.asarray(sample_weight.data if isinstance(sample_weight, ag.Tensor) else sample_weight)
+    if w.shape != losses.shape[: w.ndim]:
+        raise ValueError(f"losses of shape {losses.shape} need sample weights of shape {losses.shape[:1]}, not {w.shape}")
+    if w.dtype.kind not in "biuf" or not np.all((w >= 0) & (w < np.inf)):
+        raise ValueError("sample weights are finite numbers from 0 upwards")
+    w = np.broadcast_to(w.reshape(*w.shape, *(1,) * (losses.ndim - w.ndim)), losses.shape).astype(losses.dtype)
+    if reduction == "none":
+        return losses * w
+    if reduction == "sum":
+        return np.sum(losses * w)
+    if not (total := w.sum()) > 0:
+        raise ValueError("the mean loss needs a sample weight above 0")
+    return np.sum(losses * (w / total))
+
+
+def share(g: Any, size: int, reduction: str) -> Any:
+    """Return what of a cotangent falls on one of `size` losses."""
+    return g * (1.0 / size) if reduction == "mean" else g
+
+
+def alike(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
+    """Return two real arrays of one shape, at least the first in floats; or say what is wrong with them."""
+    prediction, target = np.asarray(prediction), np.asarray(target)
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"{name} needs a prediction and a target of one shape, not {prediction.shape} and {target.shape}: it does "
+            f"not broadcast; write target.reshape(prediction.shape) if their entries belong together"
+        )
+    kinds = prediction.dtype.kind + target.dtype.kind
+    if "c" in kinds:
+        raise TypeError(f"{name} of complex numbers: take it of their real and imaginary parts, or of np.abs of them")
+    if "f" not in kinds:
+        prediction = prediction.astype(float)
+    return prediction, target
+
+
+Formula = Callable[[Any, Any], Any]
+
+
+def elementwise_loss(
+    name: str,
+    value: Formula,
+    slope: Formula,
+    target_slope: Formula | None = None,
+    check: Callable[[Any, Any], None] | None = None,
+) -> Callable[..., Any]:
+    """Return a loss, one operation on the tape, of the formulas for its value and its slopes at each entry."""
+
+    @ag.primitive
+    def op(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+        prediction, target = alike(name, prediction, target)
+        if check is not None:
+            check(prediction, target)
+        return reduce(value(prediction, target), reduction)
+
+    def pull(g: Any, prediction: Any, target: Any, reduction: str = "mean") -> Any:
+        return share(g, prediction.size, reduction) * slope(prediction, target)
+
+    def pull_target(g: Any, prediction: Any, target: Any, reduction: str = "mean") -> Any:
+        assert target_slope is not None
+        return share(g, prediction.size, reduction) * target_slope(prediction, target)
+
+    ag.rule(op, pull, pull_target if target_slope else None, args="prediction target", name=name)
+
+    def loss(prediction: Any, target: Any, reduction: str = "mean", sample_weight: Any = None) -> Any:
+        if sample_weight is None:
+            return op(prediction, target, reduction=reduction)
+        return weighted(op(prediction, target, reduction="none"), sample_weight, reduction)
+
+    return loss

@@ -1,0 +1,112 @@
+"""Losses of numbers: squared, absolute, and Huber's between them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import autograd_core as ag
+
+from .reductions import Reduction, alike, elementwise_loss, reduce, share, weighted
+
+
+def mse(prediction: Any, target: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
+    """Return the squared error (prediction - target)**2.
+
+    Parameters
+    ----------
+    prediction, target : arrays of the same shape
+    reduction : "mean", "sum" or "none"
+    sample_weight : array, optional
+        A weight for each loss, or for each observation, that is along the first axis.
+
+    Examples
+    --------
+    >>> mse(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    np.float64(2.0)
+    >>> mse(np.array([1.0, 2.0]), np.array([1.0, 4.0]), sample_weight=[3, 1])
+    np.float64(1.0)
+    """
+    if sample_weight is None:
+        return _mse(prediction, target, reduction=reduction)
+    return weighted(_mse(prediction, target, reduction="none"), sample_weight, reduction)
+
+
+@ag.primitive
+def _mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    prediction, target = alike("mse", prediction, target)
+    d = prediction - target
+    if reduction == "mean" and d.size and d.dtype.itemsize > 2:
+        d = d.ravel("K")
+        return d.dot(d) / d.size
+    return reduce(d * d, reduction)
+
+
+def _mse_pull(g: Any, prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    d = prediction - target
+    return g * (2.0 / d.size if reduction == "mean" else 2.0) * d
+
+
+ag.rule(
+    _mse,
+    _mse_pull,
+    lambda g, prediction, target, reduction="mean": -_mse_pull(g, prediction, target, reduction),
+    args="prediction target",
+    name="mse",
+)
+
+_l1 = elementwise_loss(
+    "l1", lambda f, y: np.abs(f - y), lambda f, y: np.sign(f - y), lambda f, y: np.sign(y - f)
+)  # fmt: skip
+
+
+def l1(prediction: Any, target: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
+    """Return the absolute error |prediction - target|, whose derivative where they are equal is 0.
+
+    Examples
+    --------
+    >>> l1(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    np.float64(1.0)
+    """
+    return _l1(prediction, target, reduction, sample_weight)
+
+
+def huber(
+    prediction: Any, target: Any, reduction: Reduction = "mean", *, delta: float = 1.0, sample_weight: Any = None
+) -> Any:
+    """Return d**2 / 2 where d = |prediction - target| is at most `delta`, and delta * d - delta**2 / 2 beyond.
+
+    Examples
+    --------
+    >>> huber(np.array([0.5, 4.0]), np.array([0.0, 0.0]), "none")
+    array([0.125, 3.5  ])
+    """
+    if not 0 < delta < math.inf:
+        raise ValueError(f"huber needs a positive delta, not {delta}")
+    if sample_weight is None:
+        return _huber(prediction, target, reduction=reduction, delta=delta)
+    return weighted(_huber(prediction, target, reduction="none", delta=delta), sample_weight, reduction)
+
+
+@ag.primitive
+def _huber(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    prediction, target = alike("huber", prediction, target)
+    d = np.abs(prediction - target)
+    inner = np.minimum(d, delta)
+    return reduce(inner * (d - 0.5 * inner), reduction)
+
+
+def _huber_pull(g: Any, prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    slope = np.minimum(np.maximum(prediction - target, -delta), delta)
+    return share(g, prediction.size, reduction) * slope
+
+
+ag.rule(
+    _huber,
+    _huber_pull,
+    lambda g, prediction, target, reduction="mean", delta=1.0: -_huber_pull(g, prediction, target, reduction, delta),
+    args="prediction target",
+    name="huber",
+)

@@ -1,0 +1,103 @@
+"""A bridge to scipy.optimize: its methods, our gradients and Hessian products, on trees of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import autograd_core as ag
+
+WITHOUT_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
+WITH_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
+WITH_HESSIAN = {"dogleg", "trust-exact"}
+
+
+def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **options: Any) -> Any:
+    """Minimise a scalar function of arrays by a method of `scipy.optimize.minimize`.
+
+    Parameters
+    ----------
+    f : callable
+        Takes what `x0` looks like, of NumPy's operations; returns a real number.
+    x0 : array, or nested dict, list or tuple of arrays
+        Where to start; real. Computed in float64, handed back in the dtypes given.
+    method : str
+        Gradients are given to the methods that take them, Hessian products to Newton-CG, trust-ncg, trust-krylov and
+        trust-constr, Hessians to dogleg and trust-exact.
+    **options
+        Passed on: tol, bounds, constraints, callback, options; in terms of the flat vector.
+
+    Returns
+    -------
+    scipy.optimize.OptimizeResult
+        Its `x` looks like `x0`.
+
+    Examples
+    --------
+    >>> found = minimize(lambda p: (p["a"] - 1) ** 2 + np.sum(p["b"] ** 2), {"a": 0.0, "b": np.ones(2)})
+    >>> abs(found.x["a"] - 1) < 1e-6, found.x["b"].shape
+    (np.True_, (2,))
+    """
+    try:
+        from scipy import optimize
+    except ImportError as e:
+        raise ImportError("nn.minimize needs scipy: pip install 'autograd-core[scipy]'") from e
+    start, grow, dress = _flat(x0)
+    kind = method.lower() if isinstance(method, str) else ""
+    slope, product = ag.value_and_grad(f), ag.hvp(f)
+
+    def value(v: Any) -> Any:
+        with ag.no_grad():
+            return float(getattr(y := f(grow(v)), "data", y))
+
+    def value_and_slope(v: Any) -> Any:
+        y, g = slope(grow(v))
+        return float(y), _ravel(g)
+
+    def along(v: Any, u: Any) -> Any:
+        return _ravel(product(grow(v), grow(np.reshape(u, -1))))
+
+    if kind in WITHOUT_GRADIENT:
+        found = optimize.minimize(value, start, method=method, **options)
+    else:
+        if kind in WITH_PRODUCTS:
+            options = {"hessp": along, **options}
+        elif kind in WITH_HESSIAN:
+            options = {"hess": ag.hessian(lambda v: f(grow(v))), **options}
+        found = optimize.minimize(value_and_slope, start, method=method, jac=True, **options)
+    found.x = dress(found.x)
+    return found
+
+
+def _flat(tree: Any) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
+    """Return a tree's numbers on one axis, what puts such an axis into its shapes, and what also into its dtypes."""
+    leaves: list[Any] = []
+    ag.map_tree(lambda x: leaves.append(np.asarray(x.data if isinstance(x, ag.Tensor) else x)), tree)
+    for x in leaves:
+        if x.dtype.kind not in "biuf":
+            raise TypeError(
+                f"minimize needs real numbers, x0 has {x.dtype} of shape {x.shape}: give real and imaginary parts apart"
+            )
+        if not np.isfinite(x).all():
+            raise ValueError(f"x0 has numbers that are not finite, in the array of shape {x.shape}")
+    if not sum(x.size for x in leaves):
+        raise ValueError("x0 has no numbers at all")
+    ends = np.cumsum([0, *(x.size for x in leaves)]).tolist()
+
+    def grow(v: Any) -> Any:
+        parts = (v[a:b].reshape(x.shape) for a, b, x in zip(ends[:-1], ends[1:], leaves, strict=True))
+        return ag.map_tree(lambda _: next(parts), tree)
+
+    def dress(v: Any) -> Any:
+        dtypes = (x.dtype if x.dtype.kind == "f" else float for x in leaves)
+        return ag.map_tree(lambda part: part.astype(next(dtypes))[()], grow(v))
+
+    return np.concatenate([np.ravel(x) for x in leaves]).astype(float), grow, dress
+
+
+def _ravel(tree: Any) -> Any:
+    parts: list[Any] = []
+    ag.map_tree(lambda g: parts.append(np.ravel(g)), tree)
+    return np.concatenate(parts).astype(float, copy=False)

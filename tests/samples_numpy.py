@@ -1,0 +1,396 @@
+"""Arguments at which the functions of parts, nans, statistics, calculus, polynomials, editing, creation, choosing and methods are tested.
+
+In the form of samples.py, with two more kinds of sample: of functions that write into their first argument, and of
+those that ask a Tensor only when it is given as ``like=``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from samples import (
+    EDGES,
+    INF,
+    MASK,
+    NAN,
+    S,
+    Sample,
+    also,
+    anywhere,
+    apart,
+    beyond,
+    between,
+    binary,
+    calls,
+    distinct,
+    lists,
+    nonzero,
+    normal,
+    pairs,
+    positive,
+    reduction,
+    rough,
+    unary,
+)
+
+from autograd_core.ops import calculus, creation, methods, nans, parts, statistics, values
+from autograd_core.rules import Door
+
+
+class InPlace(Sample):
+    """A call whose result is its first argument, of which it is given a copy."""
+
+    def call(self, fn, args, kwargs):
+        target, *rest = super().call(lambda *a, **_: a, args, kwargs)
+        target = target.copy()
+        assert fn(target, *rest, **kwargs) is None
+        return target
+
+
+class Like(Sample):
+    """A call that NumPy hands to a Tensor only by ``like=``."""
+
+    def call(self, fn, args, kwargs):
+        tensors = [a for a in flat(args) if type(a) is Door.kind]
+        return fn(*args, **kwargs, **({"like": tensors[0]} if tensors else {}))
+
+
+def flat(args):
+    for a in args:
+        yield from flat(a) if isinstance(a, list | tuple) else [a]
+
+
+def P(*args, **kwargs):
+    return InPlace(args, kwargs)
+
+
+def L(*args, **kwargs):
+    return Like(args, kwargs)
+
+
+def samples(*makers):
+    """Samples made by functions of a generator, or given as they are."""
+    return lambda rng: iter([m(rng) if callable(m) else m for m in makers])
+
+
+# --- parts of numbers -------------------------------------------------------------------------------------------------
+
+exponents = [((2, 3), 2), ((3,), np.array([0, -1, 3])), ((2, 1), np.array([1, 2])), ((), 1), ((0,), 1)]
+SAMPLES = {
+    **dict.fromkeys([parts.fraction, parts.mantissa], unary(apart(0.3))),
+    parts.scaled: calls(*((shape, {"power": power}) for shape, power in exponents if shape != (2, 1))),
+    np.nextafter: binary(normal, normal),
+    np.heaviside: also(
+        samples(lambda rng: S(np.array([[0], [1], [-1]]), normal(rng, (2,))), lambda rng: S(0, normal(rng)), lambda rng: S(2.0, normal(rng, (2,)))),
+        rough(EDGES[:, None], EDGES),
+    ),
+    **dict.fromkeys([np.i0, parts.i1], also(unary(normal), S(np.array([0.0, 9.0, -20.0, 1e-3])), rough(np.array([700.0, 1e3])))),
+    parts.complex_of: pairs(((2, 3), (2, 3)), ((2, 1), (3,)), ((), ())),
+    parts.direction: also(unary(nonzero), rough(np.zeros(2))),
+    values.instead: lambda rng: iter([S(x, x) for x in (normal(rng, (2, 3)), normal(rng))]),
+}
+holes = np.array([[NAN, 0.5, 2.0], [-1.0, NAN, NAN]])
+COMPOSITE_SAMPLES = {
+    np.modf: unary(apart(0.3)),
+    np.frexp: unary(apart(0.3)),
+    np.ldexp: calls(*exponents),
+    np.divmod: pairs(((2, 3), (2, 3)), ((2, 1), (3,)), ((), ()), draw=beyond(0.9, 1.1)),
+    np.angle: also(anywhere, calls(((3,), True), ((2,), {"deg": True}), draw=nonzero)),
+    np.sign: also(unary(nonzero), rough(np.zeros(2))),
+    np.real_if_close: also(anywhere, S(np.array([1 + 1e-17j, 2.0])), calls(((3,), 1e20))),
+    np.sort_complex: also(calls(((5,),), ((2, 3),), draw=distinct), rough(EDGES)),
+    np.nan_to_num: also(
+        anywhere, S(holes), S(np.array([1.0, INF, -INF, NAN]), nan=3.0, posinf=1e4), lambda rng: S(holes, nan=normal(rng)), rough(EDGES, neginf=-1.0)
+    ),
+    np.emath.sqrt: also(calls(((3,),), ((),), draw=nonzero), calls(((2, 3),), draw=positive), rough(EDGES)),
+    **dict.fromkeys([np.emath.log, np.emath.log2, np.emath.log10], also(calls(((3,),), ((),), draw=nonzero), calls(((2, 3),), draw=positive))),
+    **dict.fromkeys([np.emath.arccos, np.emath.arcsin, np.emath.arctanh], calls(((3,),), ((2, 2),), ((),), draw=beyond(0.2, 0.8))),
+    np.emath.power: also(pairs(((3,), (3,)), ((2, 1), ()), draw=nonzero), lambda rng: S(-positive(rng, (3,)), 2), lambda rng: S(2, nonzero(rng, (2,)))),
+    np.emath.logn: also(pairs(((3,), (3,)), draw=beyond(1.5, 2)), lambda rng: S(2, nonzero(rng, (2,)))),
+}
+
+# --- past NaN ---------------------------------------------------------------------------------------------------------
+
+
+def hollow(draw, *more, **common):
+    """Samples of a reduction that looks past NaN; `more` are keywords of calls on an array of shape (2, 3)."""
+
+    def family(rng):
+        x = np.where(rng.random((2, 3, 4)) < 0.3, NAN, draw(rng, (2, 3, 4)))
+        x[..., 0] = draw(rng, (2, 3))  # no slice without a number
+        yield from (S(x, **common), S(x, 2, **common), S(x[..., :2], axis=-1, keepdims=True, **common), S(draw(rng, (2, 3)), axis=0, **common))
+        yield S(np.array([NAN, 0.5]), **common)
+        for kwargs in more:
+            yield S(np.where(np.array([[True, False, False], [False, False, True]]), NAN, draw(rng, (2, 3))), **kwargs)
+
+    return family
+
+
+some = {"where": np.array([[True, True, False], [True, False, True]])}
+several = {"axis": (0, 1)}
+center = {"mean": np.array([[0.3], [-0.2]]), "axis": 1}
+nan_moments = hollow(normal, several, {"axis": 0, "ddof": 0.5}, {"axis": 1, "correction": 0.5, "keepdims": True}, {"axis": 1, **some}, center, {"dtype": np.float64})
+COMPOSITE_SAMPLES |= {
+    np.nansum: hollow(normal, several, {"initial": 2.0}, {"axis": 1, **some}, {"dtype": np.float64}),
+    np.nanprod: hollow(nonzero, several, {"initial": 2.0}, {"axis": 1, **some}, {"dtype": np.float64}),
+    np.nanmean: hollow(normal, several, {"axis": 1, **some}, {"dtype": np.float64}),
+    np.nanvar: nan_moments,
+    np.nanstd: also(nan_moments, rough(np.array([1.0, NAN, 1.0]))),
+    np.nancumsum: hollow(normal, {"axis": 0, "dtype": np.float64}) if False else calls(((2, 3),), ((2, 3), 1), ((3,), {"axis": -1, "dtype": np.float64})),
+    np.nancumprod: also(calls(((2, 3),), ((2, 3), 1), draw=nonzero), S(holes, axis=1), S(holes)),
+    np.nanmax: also(hollow(distinct, several, {"initial": 0.0}, {"axis": 1, "initial": -3.0, **some}), rough(np.array([2.0, NAN, 2.0]))),
+    np.nanmin: also(hollow(distinct, several, {"initial": 0.0}, {"axis": 1, "initial": 3.0, **some}), rough(np.array([2.0, NAN, 2.0]))),
+    np.nanmedian: hollow(distinct, several),
+    np.nanquantile: also(hollow(distinct, q=0.3), hollow(distinct, q=np.array([0.15, 0.85])), S(holes, 0.6, axis=1, method="hazen")),
+    np.nanpercentile: also(hollow(distinct, q=30.0), S(holes, [10, 80], axis=1, method="median_unbiased", keepdims=True)),
+}
+SAMPLES |= {nans.known_largest: also(reduction(distinct, empty=False), S(holes, axis=1)), nans.known_smallest: also(reduction(distinct, empty=False), S(holes, axis=1))}
+
+# --- statistics -------------------------------------------------------------------------------------------------------
+
+METHODS = [*statistics.SLOPES, "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "lower", "higher", "midpoint", "nearest"]
+quantiles = [
+    *(S for S in ()),
+    *(lambda rng, m=m: S(distinct(rng, (2, 5)), np.array([0.17, 0.63]), axis=1, method=m) for m in METHODS),
+    *(lambda rng, q=q: S(distinct(rng, (2, 3, 2)), q, (0, 2), keepdims=q > 0.5) for q in (0.0, 0.3, 1.0)),
+    lambda rng: S(distinct(rng, (5,)), np.array([[0.21, 0.4, 0.9], [0.3, 0.61, 0.6]])),
+    lambda rng: S(distinct(rng), 0.5),
+    lambda rng: S(distinct(rng, (2, 3)), [0.2, 0.5], axis=0),
+    lambda rng: S(distinct(rng, (2, 5)), 0.4, axis=1, method="inverted_cdf", weights=np.array([1, 2, 1, 0, 3])),
+    lambda rng: S(distinct(rng, (2, 3)), np.array([0.1, 0.8]), method="inverted_cdf", weights=np.array([[1, 2, 1], [3, 1, 1]])),
+    lambda rng: S(np.arange(6), positive(rng, (2,)) / 3),
+    rough(np.array([[1.0, 1.0, 2.0], [NAN, 0.0, 1.0]]), 0.4, axis=1),
+]
+
+
+def percents(sample):
+    """Turn a sample of np.quantile into one of np.percentile."""
+
+    def make(rng):
+        x, q, *rest = (made := sample(rng) if callable(sample) else sample).args
+        return Sample((x, (np.multiply(q, 100) if np.ndim(q) else q * 100), *rest), made.kwargs, made.smooth)
+
+    return make
+
+
+COMPOSITE_SAMPLES |= {
+    np.median: also(reduction(distinct, empty=False), rough(np.array([[1.0, 1.0, 2.0], [NAN, 0.0, 1.0]]), axis=1)),
+    np.quantile: samples(*quantiles),
+    np.percentile: samples(*(percents(q) for q in quantiles)),
+    np.cov: also(
+        calls(((2, 4),), ((4,),), ((4, 2), None, False), ((2, 4), {"bias": True}), ((2, 3), {"ddof": 0}), ((2, 4), {"fweights": np.array([1, 2, 1, 3])})),
+        pairs(((2, 4), (1, 4)), ((4,), (4,)), ((4, 1), (4, 2), {"rowvar": False})),
+        ) if False else also(
+        calls(((2, 4),), ((4,),), ((4, 2), None, False), ((2, 4), {"bias": True}), ((2, 3), {"ddof": 0}), ((2, 4), {"fweights": np.array([1, 2, 1, 3])})),
+        lambda rng: S(normal(rng, (2, 4)), normal(rng, (1, 4))),
+        lambda rng: S(normal(rng, (4,)), normal(rng, (4,)), aweights=np.array([1, 2, 1, 2]), fweights=[1, 1, 2, 1]),
+        lambda rng: S(normal(rng, (4, 1)), normal(rng, (4, 2)), rowvar=False),
+        lambda rng: S(normal(rng, (2, 4)), aweights=positive(rng, (4,))),
+    ),
+    np.corrcoef: also(calls(((3, 5),), ((5, 2), None, False)), lambda rng: S(normal(rng, (2, 5)), normal(rng, (5,))), lambda rng: S(normal(rng, (5,)), normal(rng, (5,)))),
+    np.bincount: samples(
+        lambda rng: S(np.array([0, 2, 2, 1]), normal(rng, (4,))), lambda rng: S([1, 1, 4], normal(rng, (3,)), 7), lambda rng: S(np.zeros(0, int), normal(rng, (0,)), minlength=2)
+    ),
+    np.histogram_bin_edges: calls(((7,),), ((2, 3), 4), ((5,), {"range": (-1, 1)}), ((9,), "auto"), draw=distinct),
+    np.histogram: also(
+        calls(((7,), 3), ((7,), {"bins": 4, "density": True}), ((6,), 4, (-1, 1)), draw=distinct),
+        lambda rng: S(distinct(rng, (6,)), np.array([-2, 0, 2]), weights=positive(rng, (6,))),
+        lambda rng: S(np.arange(5), 3, weights=normal(rng, (5,)), density=True),
+        lambda rng: S(distinct(rng, (5,)), np.array([-1.05, 0.02, 1.03]), density=True),
+    ),
+    np.histogram2d: samples(
+        lambda rng: S(distinct(rng, (6,)), distinct(rng, (6,)), 3, density=True),
+        lambda rng: S(np.arange(4), np.arange(4)[::-1], [2, 3], weights=normal(rng, (4,))),
+        lambda rng: S(distinct(rng, (5,)), distinct(rng, (5,)), bins=np.array([-3.0, 0.02, 3.0])),
+    ),
+    np.histogramdd: samples(
+        lambda rng: S(distinct(rng, (6, 2)), 2), lambda rng: S(np.arange(6).reshape(3, 2), (2, 1), weights=normal(rng, (3,)), density=True),
+        lambda rng: S([distinct(rng, (4,)), distinct(rng, (4,))], bins=[np.array([-2, 0.03, 2]), 2]),
+    ),
+}
+COMPOSITE_SAMPLES[np.histogram] = also(COMPOSITE_SAMPLES[np.histogram])
+SAMPLES |= {
+    statistics.order_statistic: lambda rng: iter([
+        S(distinct(rng, (2, 5)), np.array([0.2, 0.7]), of="quantile", axis=1), S(distinct(rng, (4,)), 0.5, of="median", axis=0, keepdims=True),
+        S(distinct(rng, (2, 3)), 30.0, of="nanpercentile", method="weibull"),
+    ]),
+    statistics.tally: samples(
+        lambda rng: S(normal(rng, (4,)), np.array([1, 2, 2, 9]), bins=np.array([0, 2, 4, 5])), lambda rng: S(normal(rng, (3,)), np.array([[0, 1], [2, 1], [1, 0]]), bins=2)
+    ),
+}
+
+# --- calculus ---------------------------------------------------------------------------------------------------------
+
+ascending = lambda rng, n: np.cumsum(between(0.5, 1.0)(rng, (n,)))
+inner = lambda rng, n: 0.37 + 0.51 * np.arange(n)
+COMPOSITE_SAMPLES |= {
+    np.gradient: also(
+        calls(((5,),), ((3, 4),), ((3, 4), 2.0, {"axis": 1}), ((3, 4), 2, 0.5), ((2, 3, 2), {"axis": (0, -1)}), ((4,), 0.5, {"edge_order": 2})),
+        *(lambda rng, k=k: S(normal(rng, (5,)), ascending(rng, 5), edge_order=k) for k in (1, 2)),
+        *(lambda rng, k=k: S(normal(rng, (3, 4)), np.array([0, 1, 2, 3]), axis=1, edge_order=k) for k in (1, 2)),
+        lambda rng: S(normal(rng, (4,)), positive(rng)),
+        lambda rng: S(normal(rng, (3, 4)), positive(rng), ascending(rng, 4)),
+        lambda rng: S(np.arange(4) ** 2, ascending(rng, 4)),
+        rough(np.array([1.0, 4.0, 9.0, 10.0]), np.array([0.0, 0.5, 1.0, 1.5])),
+    ),
+    np.trapezoid: also(
+        calls(((5,),), ((3, 4), {"axis": 0}), ((3, 4), None, 0.5), ((2, 3, 2), np.array([0, 1, 3]), {"axis": 1})),
+        lambda rng: S(normal(rng, (2, 3)), normal(rng, (3,))), lambda rng: S(normal(rng, (3, 2)), normal(rng, (3, 2)), axis=0), lambda rng: S(normal(rng, (3,)), dx=normal(rng)),
+    ),
+    np.ediff1d: also(calls(((4,),), ((2, 3),), ((1,),), ((3,), {"to_begin": 0.0})), lambda rng: S(normal(rng, (3,)), normal(rng, (2,)), normal(rng))),
+    np.cumulative_sum: calls(((3,),), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "include_initial": True}), ((3,), {"dtype": np.float64}), ((),)),
+    np.cumulative_prod: calls(((3,),), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "include_initial": True}), draw=nonzero),
+    np.interp: samples(
+        lambda rng: S(inner(rng, 5), np.array([0.0, 1.1, 2.2, 3.3]), normal(rng, (4,))),
+        lambda rng: S(np.array([[-1.0, 0.3], [1.7, 5.0]]), np.array([0.0, 1.1, 2.2]), normal(rng, (3,))),
+        lambda rng: S(1.3, np.array([0.0, 1.1, 2.2]), normal(rng, (3,)), left=9.0, right=-9.0),
+        lambda rng: S(np.array([-1.0, 0.3, 5.0]), np.array([0.0, 1.1, 2.2]), normal(rng, (3,)), normal(rng), normal(rng)),
+        lambda rng: S(np.array([-1.3, 0.3, 5.2]), np.array([2.0, 0.1, 1.1]), normal(rng, (3,)), period=2.5),
+        lambda rng: S(np.array([0.4, 1.5]), [0, 1, 2], [0.0, 3.0, 1.0]),
+        rough(np.array([0.0, 1.0, 2.0, NAN]), np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0])),
+        rough(np.array([0.0, 1.0]), np.array([0.5]), np.array([3.0])),
+    ),
+    **{fn: also(
+        pairs(((5,), (3,)), ((3,), (5,)), ((2,), (4,)), ((4,), (4,)), ((1,), (1,))),
+        *(lambda rng, n=n, m=m, mode=mode: S(normal(rng, (n,)), normal(rng, (m,)), mode) for n, m in ((5, 3), (2, 5), (4, 4), (6, 4)) for mode in ("full", "same", "valid")),
+    ) for fn in (np.convolve, np.correlate)},
+}
+SAMPLES |= {
+    calculus.interpolate: lambda rng: iter([S(inner(rng, 5), np.array([0.0, 1.1, 2.2, 3.3]), normal(rng, (4,))), S(np.array([-1.0, 9.0]), np.array([0.0, 1.1]), normal(rng, (2,)))]),
+    **dict.fromkeys([calculus.convolution, calculus.correlation], lambda rng: iter([S(normal(rng, (n,)), normal(rng, (m,)), mode=mode) for n, m in ((5, 2), (4, 3), (3, 3)) for mode in ("full", "same", "valid")])),
+    np.unwrap: calls(((5,),), ((2, 4), {"axis": 0}), ((6,), 4.0), ((6,), {"period": 1.5}), draw=between(-6, 6)),
+    np.matvec: pairs(((2, 3), (3,)), ((2, 2, 3), (3,)), ((2, 3), (2, 3)), ((2, 1, 2, 3), (2, 3))),
+    np.vecmat: pairs(((2,), (2, 3)), ((2,), (2, 2, 3)), ((2, 2), (2, 3)), ((2, 2), (2, 1, 2, 3))),
+}
+
+# --- polynomials ------------------------------------------------------------------------------------------------------
+
+COMPOSITE_SAMPLES |= {
+    np.poly: also(calls(((3,),), ((1,),)), S(np.array([1 + 2j, 1 - 2j, 0.5]))),
+    np.polyadd: pairs(((3,), (3,)), ((2,), (4,)), ((3,), (1,)), ((), (2,))),
+    np.polysub: pairs(((3,), (3,)), ((2,), (4,)), ((3,), (1,))),
+    np.polymul: also(pairs(((3,), (2,)), ((1,), (3,)), draw=nonzero), lambda rng: S([1, 2], nonzero(rng, (2,))), lambda rng: S([0, 0], nonzero(rng, (2,)))),
+    np.polydiv: pairs(((4,), (2,)), ((5,), (3,)), ((2,), (2,)), ((1,), (3,)), draw=nonzero),
+    np.polyder: calls(((4,),), ((4,), 2), ((3,), 0), ((2,), {"m": 3})),
+    np.polyint: also(calls(((3,),), ((3,), 2), ((2,), 2, [1, 2]), ((2,), {"m": 3, "k": 2}), ((2,), 0)), lambda rng: S(normal(rng, (2,)), 2, normal(rng, (2,))), lambda rng: S([1, 2], 1, normal(rng))),
+    np.polyfit: also(
+        samples(
+            lambda rng: S(inner(rng, 6), normal(rng, (6,)), 2), lambda rng: S(inner(rng, 5), normal(rng, (5, 2)), 1),
+            lambda rng: S(inner(rng, 5), normal(rng, (5,)), 1, w=positive(rng, (5,))), lambda rng: S(np.arange(5), normal(rng, (5,)), 2, cov=True),
+            lambda rng: S(np.arange(5), normal(rng, (5,)), 2, cov="unscaled"),
+        ),
+    ),
+}
+SAMPLES |= {
+    np.polyval: also(pairs(((3,), (2, 3)), ((1,), ()), ((4,), (2,))), lambda rng: S([2, 0, 1], normal(rng, (3,)))),
+    np.vander: calls(((3,),), ((3,), 2), ((2,), {"N": 4, "increasing": True}), ((2,), 1), ((2,), 0), ((0,), 2)),
+    np.roots: samples(
+        *(S(np.array(p)) for p in ([1.0, -6.0, 11.0, -6.5], [2.0, 0.3, 4.0], [0.0, 1.0, -3.0, 1.5], [1.0, -3.0, 2.5, 0.0], [3.0, -2.0])), rough(np.array([1.0, -2.0, 1.0]))
+    ),
+}
+
+# --- editing ----------------------------------------------------------------------------------------------------------
+
+windows = [((5,), 3), ((3, 4), (2, 2)), ((3, 4), 2, {"axis": 1}), ((4, 3), (2, 2, 1), (0, 0, 1)), ((3,), 3)]
+pads = [
+    *(((2, 3), w, {"mode": m}) for m in ("edge", "wrap", "symmetric", "reflect", "linear_ramp", "maximum", "minimum", "mean", "median") for w in (1, ((0, 2), (5, 1)))),
+    *(((2, 3), w, m, {"reflect_type": "odd"}) for m in ("symmetric", "reflect") for w in (1, ((1, 2), (7, 5)))),
+    *(((2, 3), w) for w in (1, (1, 2), ((1, 0), (0, 2)), 0, {-1: 2, 0: (1, 0)})),
+    *(((2, 3), 2, {"constant_values": v}) for v in (1.5, (1.0, 2.0), ((1, 2), (3, 4)))),
+    *(((4,), 2, {"mode": m, "stat_length": k}) for m in ("maximum", "minimum", "mean", "median") for k in (2, (1, 3))),
+    *[((3,), (2, 1), "linear_ramp", {"end_values": (3.0, -1.0)}), ((1,), 2, "reflect"), ((1, 2), 3, "symmetric"), ((0,), (1, 2), "constant")],
+]
+COMPOSITE_SAMPLES |= {
+    np.delete: also(
+        calls(((5,), 1), ((5,), [0, 2]), ((2, 3), 1, 0), ((2, 3), slice(0, 2), {"axis": 1}), ((2, 3), 4), ((3,), []), ((2, 3), -1, -1), ((5,), slice(None, None, 2))),
+        lambda rng: S(normal(rng, (3,)), np.array([True, False, True])),
+    ),
+    np.insert: also(
+        calls(((3,), 1, 2.5), ((2, 3), [1, 1], 0.5, {"axis": 1}), ((3,), slice(0, 2), 1.0), ((2, 3), -1, 3.0)),
+        lambda rng: S(normal(rng, (2, 3)), 1, normal(rng, (2,)), axis=1), lambda rng: S(normal(rng, (2, 3)), [0, 3], normal(rng, (2, 2)), axis=1),
+        lambda rng: S(normal(rng, (2, 3)), [1], normal(rng, (2, 1)), axis=1), lambda rng: S(normal(rng, (2, 3)), 1, normal(rng, (2, 3)), axis=0),
+        lambda rng: S(normal(rng, (3,)), [2, 0, 2], normal(rng, (3,))), lambda rng: S(normal(rng, (3,)), np.array([True, False, True]), normal(rng, (2,))),
+    ),
+    np.resize: calls(((2, 3), (3, 3)), ((2, 3), 4), ((2,), (2, 2, 2)), ((3,), (0, 2)), ((0,), (2,)), ((), 3)),
+    np.trim_zeros: samples(*(S(np.array([0.0, 1.5, 0.0, -2.0, 0.0, 0.0]), **kw) for kw in ({}, {"trim": "f"}, {"trim": "b"})), S(np.pad(np.array([[1.5, 2.0]]), 1)), S(np.pad(np.array([[1.5, 2.0]]), 1), axis=0), S(np.zeros(3, int))),
+    np.lib.stride_tricks.sliding_window_view: calls(*windows),
+    np.pad: also(calls(*pads, draw=distinct), lambda rng: S(normal(rng, (3,)), 2, constant_values=normal(rng, (1, 2))), lambda rng: S(normal(rng, (2, 2)), 1, mode="linear_ramp", end_values=normal(rng, (2, 2)))),
+    np.put_along_axis: samples(
+        lambda rng: P(normal(rng, (2, 3)), np.array([[0, 2], [1, 0]]), normal(rng, (2, 2)), 1), lambda rng: P(normal(rng, (2, 3)), np.array([[1, 0, 1]]), normal(rng), axis=0)
+    ),
+    np.put: samples(
+        lambda rng: P(normal(rng, (2, 3)), [4, 0], normal(rng, (2,))), lambda rng: P(normal(rng, (2, 3)), [-1, 1, 2], normal(rng, (2,))), lambda rng: P(normal(rng, (3,)), [7, -9], 2.0, mode="clip"),
+        lambda rng: P(normal(rng, (3,)), 5, normal(rng), mode="wrap"),
+    ),
+    np.place: samples(lambda rng: P(normal(rng, (2, 3)), MASK, normal(rng, (2,))), lambda rng: P(normal(rng, (2, 3)), MASK, [1.5])),
+    np.putmask: samples(lambda rng: P(normal(rng, (2, 3)), MASK, normal(rng, (2, 3))), lambda rng: P(normal(rng, (2, 3)), MASK, normal(rng, (2,))), lambda rng: P(normal(rng, (3,)), MASK[0], normal(rng))),
+    np.copyto: samples(
+        lambda rng: P(normal(rng, (2, 3)), normal(rng, (3,))), lambda rng: P(normal(rng, (2, 3)), normal(rng, (2, 3)), where=MASK), lambda rng: P(normal(rng, (2,)), 3, "unsafe")
+    ),
+    np.fill_diagonal: samples(
+        lambda rng: P(normal(rng, (3, 3)), normal(rng)), lambda rng: P(normal(rng, (2, 4)), normal(rng, (2,))), lambda rng: P(normal(rng, (5, 2)), 1.5, wrap=True),
+        lambda rng: P(normal(rng, (5, 2)), normal(rng)), lambda rng: P(normal(rng, (2, 2, 2)), 0.5),
+    ),
+}
+
+# --- creation ---------------------------------------------------------------------------------------------------------
+
+SAMPLES[creation.spread] = pairs(((), ()), ((2,), ()), ((2,), (2,), {"num": 3, "endpoint": False, "axis": -1}), ((), (3,), {"num": 1}), ((), (), {"num": 0}))
+COMPOSITE_SAMPLES |= {
+    np.linspace: also(pairs(((), ()), ((2,), ()), ((2,), (2,), {"num": 3, "endpoint": False, "axis": -1}), ((), (3,), {"num": 1}), ((), (), {"retstep": True, "num": 4})), lambda rng: S(0, normal(rng), 5)),
+    np.logspace: also(pairs(((), (), {"num": 5}), ((2,), (), {"num": 3, "axis": 1, "base": 2.0})), lambda rng: S(0, normal(rng, (2,)), 3, base=positive(rng, (2,)))),
+    np.geomspace: also(pairs(((), (), {"num": 5}), ((2,), (), {"num": 3, "axis": 1}), ((2,), (2,), {"num": 4, "endpoint": False}), ((), (), {"num": 1}), draw=positive), lambda rng: S(-1.0, -positive(rng), 4)),
+    np.meshgrid: also(
+        pairs(((2,), (3,)), ((2,), (3,), {"indexing": "ij"}), ((2,), (), {"sparse": True}), ((2,), (1,), {"copy": False})),
+        lambda rng: S(normal(rng, (2,)), normal(rng, (3,)), normal(rng, (2,))), lambda rng: S(normal(rng, (2,))),
+    ),
+    np.full_like: samples(lambda rng: S(np.ones((2, 3)), 1.5) if False else Like((normal(rng, (2, 3)), 1.5))) if False else pairs(((2, 3), (3,)), ((2, 3), (), {"shape": (4,)})),
+    np.full: samples(lambda rng: L((2, 3), normal(rng, (3,))), lambda rng: L(3, normal(rng), np.float64)),
+    np.array: samples(
+        lambda rng: L([normal(rng), normal(rng), 2.0]), lambda rng: L([[normal(rng), 1], [normal(rng), 2.0]]), lambda rng: L(normal(rng, (2,)), ndmin=3), lambda rng: L([normal(rng, (2,))] * 2, np.float64)
+    ),
+    **dict.fromkeys([np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require], samples(lambda rng: L(normal(rng, (2, 3))), lambda rng: L([normal(rng), 2.0]), lambda rng: L(normal(rng, (2,)), np.float64))),
+}
+
+# --- choosing ---------------------------------------------------------------------------------------------------------
+
+COMPOSITE_SAMPLES |= {
+    np.choose: samples(
+        lambda rng: S(np.array([0, 1, 1]), [normal(rng, (3,)), normal(rng, (3,))]), lambda rng: S([[1], [0]], (normal(rng, (2, 3)), normal(rng))),
+        lambda rng: S(np.array([3, -1]), [normal(rng, (2,)), normal(rng, (2,))], mode="wrap"), lambda rng: S(np.array([3, -1]), [normal(rng, (2,)), 2.0], None, "clip"),
+        lambda rng: S(np.array([0, 1, 2, 1]), normal(rng, (3, 4))), lambda rng: S(1, [normal(rng), normal(rng, (2,))]),
+    ),
+    np.piecewise: samples(
+        *(lambda rng, conditions=c, fns=f: S(np.array([-1.5, 0.3, 2.0]), conditions, fns) for c, f in (
+            (np.array([[True, False, False], [False, True, False]]), [np.sin, 2.5]),
+            ([np.array([True, False, False])], [np.exp, lambda x: x * x]),
+            (np.array([False, True, True]), [np.cos, 1.0]),
+        )),
+        S(np.array([0.3, 2.0]), [np.array([True, False])], [lambda x, a, b=1: a * x + b, 0.0], 3.0, b=2.0),
+        S(0.7, True, [np.exp, 0.0]) if False else S(np.array(0.7)[()], [True], [np.exp]),
+    ),
+    np.apply_along_axis: also(
+        *[lambda rng: iter([])],
+        *(lambda rng, f=f, axis=axis: S(f, axis, distinct(rng, (2, 3, 2))) for f, axis in ((np.sum, 1), (np.sort, -1), (np.diff, 0), (lambda v: v[:, None] * v, 1))),
+        lambda rng: S(np.quantile, 0, distinct(rng, (3,)), 0.5, method="hazen"),
+    ),
+    np.apply_over_axes: samples(lambda rng: S(np.sum, normal(rng, (2, 3, 2)), [0, 2]), lambda rng: S(np.cumsum, normal(rng, (2, 3)), 1), lambda rng: S(np.mean, normal(rng, (2, 3)), (0, -1))),
+    np.unique: samples(
+        S(np.array([2.0, 1.0, 2.0, -1.0])), S(np.array([[2.0, 1.0], [2.0, 1.0], [0.5, 3.0]]), axis=0), S(np.array([2.0, NAN, 1.0]), return_index=True, return_counts=True),
+        S(np.array([[2.0, 1.0], [1.0, 4.0]]), return_inverse=True), lambda rng: S(distinct(rng, (2, 3))), S(np.array([2.0, 0.5, 2.0]), sorted=False),
+    ),
+    **dict.fromkeys([np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values], samples(lambda rng: S(distinct(rng, (2, 3))), rough(np.array([2.0, 1.0, 2.0])))),
+    np.union1d: samples(lambda rng: S(distinct(rng, (2,)), distinct(rng, (2,)) + 9), S(np.array([2.0, 1.0]), [1, 3]) if False else S(np.array([2.0, 1.5]), [1, 3])),
+    np.intersect1d: samples(S(np.array([2.0, 1.0, 3.0]), [3, 2, 9]), S(np.array([2.0, 1.0]), [1], return_indices=True), S(np.array([2.0, 1.0]), [1, 7], True)),
+    np.setdiff1d: samples(S(np.array([2.0, 1.0, 3.0]), [3, 9]), S(np.array([2.0, 1.0]), [1], assume_unique=True)),
+    np.setxor1d: samples(S(np.array([2.0, 1.5, 3.0]), [3, 9]), S(np.array([2.0, 1.5]), [1], assume_unique=True)),
+}
+
+# --- methods of ufuncs ------------------------------------------------------------------------------------------------
+
+tied = np.array([1.0, 0.5, 1.0, 2.0, 2.0, -1.0, 2.0, 3.0])
+SAMPLES |= {
+    methods.radius: also(reduction(nonzero), rough(np.zeros((2, 2)), axis=1)),
+    methods.log_of_sum: also(reduction(normal, empty=False), calls(((2, 3), {"axis": 0, "base2": True})), rough(np.array([[-INF, -INF], [0.0, -INF]]), axis=1)),
+    **dict.fromkeys([methods.running_max, methods.running_min], also(calls(((5,), {"axis": 0}), ((2, 5, 2), {"axis": 1}), ((4, 3), {"axis": 0}), draw=distinct), rough(tied, axis=0), rough(np.array([1.0, NAN, 3.0]), axis=0))),
+    methods.segment_sums: calls(((6,), {"starts": np.array([0, 2, 1, 5]), "axis": -1}), ((2, 4, 2), {"starts": np.array([1, 3, 3]), "axis": -2})),
+}

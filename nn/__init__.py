@@ -1,40 +1,80 @@
 """Networks of autograd_core's operations: modules, activations, losses, optimizers."""
 
-from . import data, functional, init, metrics, schedules
+from . import data, functional, init, io, metrics, schedules
 from .functional import identity, leaky_relu, linear, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from .io import FileError, load, save
 from .layers import MLP, Linear, Sequential
 from .losses import cross_entropy, mse
 from .minimizing import minimize
 from .module import Module
 from .optim import SGD, AdaGrad, Adam, AdamW, RMSProp, clip_by_norm, clip_by_value
+from .training import EarlyStopping, History, TrainingError, fit
 
 __all__ = [
+    "Activation",
     "AdaGrad",
     "Adam",
     "AdamW",
+    "AvgPool2d",
+    "BatchNorm",
+    "Conv1d",
+    "Conv2d",
+    "Dropout",
+    "EarlyStopping",
+    "Embedding",
+    "FileError",
+    "Flatten",
+    "History",
+    "LSTM",
+    "LayerNorm",
     "Linear",
     "MLP",
+    "MaxPool2d",
     "Module",
+    "Parallel",
+    "RBF",
     "RMSProp",
+    "RNN",
+    "Residual",
     "SGD",
     "Sequential",
+    "TrainingError",
+    "bce",
+    "bce_with_logits",
+    "binomial",
     "clip_by_norm",
     "clip_by_value",
     "cross_entropy",
     "data",
+    "elu",
+    "fit",
     "functional",
+    "gelu",
+    "hinge",
+    "huber",
     "identity",
     "init",
+    "io",
+    "l1",
+    "l1_penalty",
+    "l2_penalty",
     "leaky_relu",
     "linear",
+    "load",
     "log_softmax",
+    "logistic",
     "metrics",
     "minimize",
     "mse",
+    "multinomial_deviance",
+    "nll",
     "relu",
+    "save",
     "schedules",
     "sigmoid",
+    "silu",
     "softmax",
     "softplus",
+    "step",
     "tanh",
 ]

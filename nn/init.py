@@ -58,14 +58,44 @@ def glorot(rng: Rng, shape: tuple[int, ...], dtype: Any = np.float64) -> np.ndar
 
 def he(rng: Rng, shape: tuple[int, ...], dtype: Any = np.float64) -> np.ndarray[Any, Any]:
     """Return draws from N(0, 2 / fan_in), for relu (He et al. 2015)."""
-    return generator(rng).normal(0, math.sqrt(2 / fans(shape)[0]), shape).astype(_real(dtype))
+    return generator(rng).normal(0, math.sqrt(2 / fans(shape)[0]), shape).astype(real(dtype))
+
+
+def gaussian(
+    rng: Rng, shape: tuple[int, ...], deviation: float | None = None, dtype: Any = np.float64
+) -> np.ndarray[Any, Any]:
+    """Return draws from N(0, deviation**2), by default N(0, 1 / fan_in)."""
+    fan_in, _ = fans(shape)
+    scale = 1 / math.sqrt(fan_in) if deviation is None else deviation
+    if not 0 <= scale < math.inf:
+        raise ValueError(f"a deviation is a number from 0 upwards, not {deviation}")
+    return generator(rng).normal(0, scale, shape).astype(real(dtype))
+
+
+def orthogonal(rng: Rng, shape: tuple[int, ...], gain: float = 1.0, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
+    """Return `gain` times a random matrix with orthonormal rows, or columns if there are fewer of these.
+
+    Uniformly distributed (Saxe et al. 2014); a weight of more than two axes is one matrix of n_out rows.
+
+    Examples
+    --------
+    >>> w = orthogonal(0, (2, 3))
+    >>> bool(np.allclose(w @ w.T, np.eye(2)))
+    True
+    """
+    fans(shape)
+    n, m = shape[0], math.prod(shape[1:])
+    q, r = np.linalg.qr(generator(rng).normal(size=(max(n, m), min(n, m))))
+    q *= np.where(np.diagonal(r) < 0, -1, 1)  # QR's choice of signs is not random
+    return (gain * (q if n >= m else q.T)).reshape(shape).astype(real(dtype))
 
 
 def _uniform(rng: Rng, shape: tuple[int, ...], c: float, dtype: Any) -> np.ndarray[Any, Any]:
-    return generator(rng).uniform(-c, c, shape).astype(_real(dtype))
+    return generator(rng).uniform(-c, c, shape).astype(real(dtype))
 
 
-def _real(dtype: Any) -> np.dtype[Any]:
+def real(dtype: Any) -> np.dtype[Any]:
+    """Return the dtype of parameters, which are floats."""
     if np.dtype(dtype).kind != "f":
         raise TypeError(f"weights are floats, such as np.float32, not {np.dtype(dtype)}")
     return np.dtype(dtype)

@@ -152,7 +152,11 @@ def _place(path: Any, name: str, entry: Any, size: int) -> tuple[str, list[int],
 
 
 def _array(data: bytes, start: int, code: str, shape: list[int], first: int, last: int) -> Array:
-    a = np.frombuffer(data, DTYPES[code], math.prod(shape), start + first) if last > first else np.empty(0, DTYPES[code])
+    a = (
+        np.frombuffer(data, DTYPES[code], math.prod(shape), start + first)
+        if last > first
+        else np.empty(0, DTYPES[code])
+    )
     a = a.reshape(shape).astype(a.dtype.newbyteorder("="))  # a copy, that can be written into
     return (a.astype(np.uint32) << 16).view(np.float32) if code == "BF16" else a
 
@@ -313,7 +317,7 @@ class _Builder:
         module = cls.__new__(cls)
         self.made.append(module)
         for key, value in settings.items():
-            if not key.isidentifier() or key.startswith("__") or callable(getattr(cls, key, None)):
+            if not key.isidentifier() or key.startswith("__") or key == "_name" or callable(getattr(cls, key, None)):
                 raise FileError(f"{name} cannot have a setting called {key!r}")
             if isinstance(getattr(cls, key, None), property):
                 raise FileError(f"{name}.{key} is computed, and cannot be set")

@@ -71,7 +71,7 @@ class Optimizer:
         """Update every parameter by its gradient; one without a gradient stays as it is."""
         if not self.groups:
             raise RuntimeError(f"{type(self).__name__} has no parameters yet: call attach(model.parameters()) first")
-        if not any([run.step(self) for run in self._runs]):
+        if not sum(run.step(self) for run in self._runs):  # all of them, where any() would stop
             raise RuntimeError(
                 "step() where no parameter has a gradient: call loss.backward() before it, zero_grad() after it"
             )
@@ -80,7 +80,8 @@ class Optimizer:
         """Forget all gradients, so that the next backward() starts afresh."""
         for run in self._runs:
             for p in run.parameters:
-                p.grad = None
+                if p.grad is not None:
+                    p.grad = None
 
     # --- what a subclass writes -----------------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from samples import (
     NAN,
     S,
     Sample,
-    also,
     anywhere,
     apart,
     beyond,
@@ -46,6 +45,13 @@ class InPlace(Sample):
         return target
 
 
+class Same(Sample):
+    """A call of a function of two arguments with an array and the same without derivatives."""
+
+    def call(self, fn, args, kwargs):
+        return fn(*args, values.values(*args))
+
+
 class Like(Sample):
     """A call that NumPy hands to a Tensor only by ``like=``."""
 
@@ -59,17 +65,29 @@ def flat(args):
         yield from flat(a) if isinstance(a, list | tuple) else [a]
 
 
-def P(*args, **kwargs):
-    return InPlace(args, kwargs)
+def P(make, *shape, **kwargs):
+    """Draw an array and make of it the arguments of a function that writes into the first of them."""
+    return lambda rng: InPlace((normal(rng, shape),), kwargs, through=make)
+
+
+def T(make, *shape, draw=normal, **kwargs):
+    """Draw an array and make the arguments of it, where NumPy asks some of them, but not others."""
+    return lambda rng: Sample((draw(rng, shape),), kwargs, through=make)
 
 
 def L(*args, **kwargs):
     return Like(args, kwargs)
 
 
-def samples(*makers):
-    """Samples made by functions of a generator, or given as they are."""
-    return lambda rng: iter([m(rng) if callable(m) else m for m in makers])
+def all_of(*makers):
+    """Join samples, functions of a generator that make one, and families of them."""
+
+    def family(rng):
+        for make in makers:
+            made = make(rng) if callable(make) else make
+            yield from [made] if isinstance(made, Sample) else made
+
+    return family
 
 
 # --- parts of numbers -------------------------------------------------------------------------------------------------
@@ -79,14 +97,14 @@ SAMPLES = {
     **dict.fromkeys([parts.fraction, parts.mantissa], unary(apart(0.3))),
     parts.scaled: calls(*((shape, {"power": power}) for shape, power in exponents if shape != (2, 1))),
     np.nextafter: binary(normal, normal),
-    np.heaviside: also(
-        samples(lambda rng: S(np.array([[0], [1], [-1]]), normal(rng, (2,))), lambda rng: S(0, normal(rng)), lambda rng: S(2.0, normal(rng, (2,)))),
+    np.heaviside: all_of(
+        all_of(lambda rng: S(np.array([[0], [1], [-1]]), normal(rng, (2,))), lambda rng: S(0, normal(rng)), lambda rng: S(2.0, normal(rng, (2,)))),
         rough(EDGES[:, None], EDGES),
     ),
-    **dict.fromkeys([np.i0, parts.i1], also(unary(normal), S(np.array([0.0, 9.0, -20.0, 1e-3])), rough(np.array([700.0, 1e3])))),
+    **dict.fromkeys([np.i0, parts.i1], all_of(unary(normal), S(np.array([0.0, 9.0, -20.0, 1e-3])), rough(np.array([700.0, 1e3])))),
     parts.complex_of: pairs(((2, 3), (2, 3)), ((2, 1), (3,)), ((), ())),
-    parts.direction: also(unary(nonzero), rough(np.zeros(2))),
-    values.instead: lambda rng: iter([S(x, x) for x in (normal(rng, (2, 3)), normal(rng))]),
+    parts.direction: all_of(unary(nonzero), rough(np.zeros(2))),
+    values.instead: lambda rng: iter([Same((normal(rng, shape),)) for shape in ((2, 3), ())]),
 }
 holes = np.array([[NAN, 0.5, 2.0], [-1.0, NAN, NAN]])
 COMPOSITE_SAMPLES = {
@@ -94,18 +112,18 @@ COMPOSITE_SAMPLES = {
     np.frexp: unary(apart(0.3)),
     np.ldexp: calls(*exponents),
     np.divmod: pairs(((2, 3), (2, 3)), ((2, 1), (3,)), ((), ()), draw=beyond(0.9, 1.1)),
-    np.angle: also(anywhere, calls(((3,), True), ((2,), {"deg": True}), draw=nonzero)),
-    np.sign: also(unary(nonzero), rough(np.zeros(2))),
-    np.real_if_close: also(anywhere, S(np.array([1 + 1e-17j, 2.0])), calls(((3,), 1e20))),
-    np.sort_complex: also(calls(((5,),), ((2, 3),), draw=distinct), rough(EDGES)),
-    np.nan_to_num: also(
-        anywhere, S(holes), S(np.array([1.0, INF, -INF, NAN]), nan=3.0, posinf=1e4), lambda rng: S(holes, nan=normal(rng)), rough(EDGES, neginf=-1.0)
+    np.angle: all_of(anywhere, calls(((3,), True), ((2,), {"deg": True}), draw=nonzero)),
+    np.sign: all_of(unary(nonzero), rough(np.zeros(2))),
+    np.real_if_close: all_of(anywhere, T(lambda x: (x * (1 + 0j) + 1e-17j,), 3), calls(((3,), 1e20))),
+    np.sort_complex: all_of(calls(((5,),), ((2, 3),), draw=distinct), rough(EDGES)),
+    np.nan_to_num: all_of(
+        anywhere, S(holes), S(np.array([1.0, INF, -INF, NAN]), nan=3.0, posinf=1e4), rough(EDGES, neginf=-1.0)
     ),
-    np.emath.sqrt: also(calls(((3,),), ((),), draw=nonzero), calls(((2, 3),), draw=positive), rough(EDGES)),
-    **dict.fromkeys([np.emath.log, np.emath.log2, np.emath.log10], also(calls(((3,),), ((),), draw=nonzero), calls(((2, 3),), draw=positive))),
+    np.emath.sqrt: all_of(calls(((3,),), ((),), draw=nonzero), calls(((2, 3),), draw=positive), rough(EDGES)),
+    **dict.fromkeys([np.emath.log, np.emath.log2, np.emath.log10], all_of(calls(((3,),), ((),), draw=nonzero), calls(((2, 3),), draw=positive))),
     **dict.fromkeys([np.emath.arccos, np.emath.arcsin, np.emath.arctanh], calls(((3,),), ((2, 2),), ((),), draw=beyond(0.2, 0.8))),
-    np.emath.power: also(pairs(((3,), (3,)), ((2, 1), ()), draw=nonzero), lambda rng: S(-positive(rng, (3,)), 2), lambda rng: S(2, nonzero(rng, (2,)))),
-    np.emath.logn: also(pairs(((3,), (3,)), draw=beyond(1.5, 2)), lambda rng: S(2, nonzero(rng, (2,)))),
+    np.emath.power: all_of(pairs(((3,), (3,)), ((2, 1), ()), draw=nonzero), lambda rng: S(-positive(rng, (3,)), 2), lambda rng: S(2, nonzero(rng, (2,)))),
+    np.emath.logn: all_of(pairs(((3,), (3,)), draw=beyond(1.5, 2)), lambda rng: S(2, nonzero(rng, (2,)))),
 }
 
 # --- past NaN ---------------------------------------------------------------------------------------------------------
@@ -127,29 +145,29 @@ def hollow(draw, *more, **common):
 
 some = {"where": np.array([[True, True, False], [True, False, True]])}
 several = {"axis": (0, 1)}
-center = {"mean": np.array([[0.3], [-0.2]]), "axis": 1}
+center = {"mean": np.array([[0], [1]]), "axis": 1}
 nan_moments = hollow(normal, several, {"axis": 0, "ddof": 0.5}, {"axis": 1, "correction": 0.5, "keepdims": True}, {"axis": 1, **some}, center, {"dtype": np.float64})
 COMPOSITE_SAMPLES |= {
     np.nansum: hollow(normal, several, {"initial": 2.0}, {"axis": 1, **some}, {"dtype": np.float64}),
     np.nanprod: hollow(nonzero, several, {"initial": 2.0}, {"axis": 1, **some}, {"dtype": np.float64}),
     np.nanmean: hollow(normal, several, {"axis": 1, **some}, {"dtype": np.float64}),
     np.nanvar: nan_moments,
-    np.nanstd: also(nan_moments, rough(np.array([1.0, NAN, 1.0]))),
-    np.nancumsum: hollow(normal, {"axis": 0, "dtype": np.float64}) if False else calls(((2, 3),), ((2, 3), 1), ((3,), {"axis": -1, "dtype": np.float64})),
-    np.nancumprod: also(calls(((2, 3),), ((2, 3), 1), draw=nonzero), S(holes, axis=1), S(holes)),
-    np.nanmax: also(hollow(distinct, several, {"initial": 0.0}, {"axis": 1, "initial": -3.0, **some}), rough(np.array([2.0, NAN, 2.0]))),
-    np.nanmin: also(hollow(distinct, several, {"initial": 0.0}, {"axis": 1, "initial": 3.0, **some}), rough(np.array([2.0, NAN, 2.0]))),
+    np.nanstd: all_of(nan_moments, rough(np.array([1.0, NAN, 1.0]))),
+    np.nancumsum: calls(((2, 3),), ((2, 3), 1), ((3,), {"axis": -1, "dtype": np.float64})),
+    np.nancumprod: all_of(calls(((2, 3),), ((2, 3), 1), draw=nonzero), S(holes, axis=1), S(holes)),
+    np.nanmax: all_of(hollow(distinct, several, {"initial": 0.0}, {"axis": 1, "initial": -3.0, **some}), rough(np.array([2.0, NAN, 2.0]))),
+    np.nanmin: all_of(hollow(distinct, several, {"initial": 0.0}, {"axis": 1, "initial": 3.0, **some}), rough(np.array([2.0, NAN, 2.0]))),
     np.nanmedian: hollow(distinct, several),
-    np.nanquantile: also(hollow(distinct, q=0.3), hollow(distinct, q=np.array([0.15, 0.85])), S(holes, 0.6, axis=1, method="hazen")),
-    np.nanpercentile: also(hollow(distinct, q=30.0), S(holes, [10, 80], axis=1, method="median_unbiased", keepdims=True)),
+    np.nanquantile: all_of(hollow(distinct, q=0.3), hollow(distinct, q=np.array([0.15, 0.85])), S(holes, 0.6, axis=1, method="hazen")),
+    np.nanpercentile: all_of(hollow(distinct, q=30.0), S(holes, [10, 80], axis=1, method="median_unbiased", keepdims=True)),
 }
-SAMPLES |= {nans.known_largest: also(reduction(distinct, empty=False), S(holes, axis=1)), nans.known_smallest: also(reduction(distinct, empty=False), S(holes, axis=1))}
+COMPOSITE_SAMPLES |= dict.fromkeys([np.amax, np.amin], all_of(reduction(distinct, {"axis": 0, "initial": 0.0}, empty=False), rough(np.array([2.0, 2.0]))))
+SAMPLES |= {nans.known_largest: all_of(reduction(distinct, empty=False), S(holes, axis=1)), nans.known_smallest: all_of(reduction(distinct, empty=False), S(holes, axis=1))}
 
 # --- statistics -------------------------------------------------------------------------------------------------------
 
 METHODS = [*statistics.SLOPES, "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "lower", "higher", "midpoint", "nearest"]
 quantiles = [
-    *(S for S in ()),
     *(lambda rng, m=m: S(distinct(rng, (2, 5)), np.array([0.17, 0.63]), axis=1, method=m) for m in METHODS),
     *(lambda rng, q=q: S(distinct(rng, (2, 3, 2)), q, (0, 2), keepdims=q > 0.5) for q in (0.0, 0.3, 1.0)),
     lambda rng: S(distinct(rng, (5,)), np.array([[0.21, 0.4, 0.9], [0.3, 0.61, 0.6]])),
@@ -173,47 +191,43 @@ def percents(sample):
 
 
 COMPOSITE_SAMPLES |= {
-    np.median: also(reduction(distinct, empty=False), rough(np.array([[1.0, 1.0, 2.0], [NAN, 0.0, 1.0]]), axis=1)),
-    np.quantile: samples(*quantiles),
-    np.percentile: samples(*(percents(q) for q in quantiles)),
-    np.cov: also(
-        calls(((2, 4),), ((4,),), ((4, 2), None, False), ((2, 4), {"bias": True}), ((2, 3), {"ddof": 0}), ((2, 4), {"fweights": np.array([1, 2, 1, 3])})),
-        pairs(((2, 4), (1, 4)), ((4,), (4,)), ((4, 1), (4, 2), {"rowvar": False})),
-        ) if False else also(
+    np.median: all_of(reduction(distinct, empty=False), rough(np.array([[1.0, 1.0, 2.0], [NAN, 0.0, 1.0]]), axis=1)),
+    np.quantile: all_of(*quantiles),
+    np.percentile: all_of(*(percents(q) for q in quantiles)),
+    np.cov: all_of(
         calls(((2, 4),), ((4,),), ((4, 2), None, False), ((2, 4), {"bias": True}), ((2, 3), {"ddof": 0}), ((2, 4), {"fweights": np.array([1, 2, 1, 3])})),
         lambda rng: S(normal(rng, (2, 4)), normal(rng, (1, 4))),
         lambda rng: S(normal(rng, (4,)), normal(rng, (4,)), aweights=np.array([1, 2, 1, 2]), fweights=[1, 1, 2, 1]),
         lambda rng: S(normal(rng, (4, 1)), normal(rng, (4, 2)), rowvar=False),
         lambda rng: S(normal(rng, (2, 4)), aweights=positive(rng, (4,))),
     ),
-    np.corrcoef: also(calls(((3, 5),), ((5, 2), None, False)), lambda rng: S(normal(rng, (2, 5)), normal(rng, (5,))), lambda rng: S(normal(rng, (5,)), normal(rng, (5,)))),
-    np.bincount: samples(
+    np.corrcoef: all_of(calls(((3, 5),), ((5, 2), None, False)), lambda rng: S(normal(rng, (2, 5)), normal(rng, (5,))), lambda rng: S(normal(rng, (5,)), normal(rng, (5,)))),
+    np.bincount: all_of(
         lambda rng: S(np.array([0, 2, 2, 1]), normal(rng, (4,))), lambda rng: S([1, 1, 4], normal(rng, (3,)), 7), lambda rng: S(np.zeros(0, int), normal(rng, (0,)), minlength=2)
     ),
     np.histogram_bin_edges: calls(((7,),), ((2, 3), 4), ((5,), {"range": (-1, 1)}), ((9,), "auto"), draw=distinct),
-    np.histogram: also(
+    np.histogram: all_of(
         calls(((7,), 3), ((7,), {"bins": 4, "density": True}), ((6,), 4, (-1, 1)), draw=distinct),
         lambda rng: S(distinct(rng, (6,)), np.array([-2, 0, 2]), weights=positive(rng, (6,))),
         lambda rng: S(np.arange(5), 3, weights=normal(rng, (5,)), density=True),
         lambda rng: S(distinct(rng, (5,)), np.array([-1.05, 0.02, 1.03]), density=True),
     ),
-    np.histogram2d: samples(
+    np.histogram2d: all_of(
         lambda rng: S(distinct(rng, (6,)), distinct(rng, (6,)), 3, density=True),
         lambda rng: S(np.arange(4), np.arange(4)[::-1], [2, 3], weights=normal(rng, (4,))),
         lambda rng: S(distinct(rng, (5,)), distinct(rng, (5,)), bins=np.array([-3.0, 0.02, 3.0])),
     ),
-    np.histogramdd: samples(
+    np.histogramdd: all_of(
         lambda rng: S(distinct(rng, (6, 2)), 2), lambda rng: S(np.arange(6).reshape(3, 2), (2, 1), weights=normal(rng, (3,)), density=True),
         lambda rng: S([distinct(rng, (4,)), distinct(rng, (4,))], bins=[np.array([-2, 0.03, 2]), 2]),
     ),
 }
-COMPOSITE_SAMPLES[np.histogram] = also(COMPOSITE_SAMPLES[np.histogram])
 SAMPLES |= {
     statistics.order_statistic: lambda rng: iter([
         S(distinct(rng, (2, 5)), np.array([0.2, 0.7]), of="quantile", axis=1), S(distinct(rng, (4,)), 0.5, of="median", axis=0, keepdims=True),
         S(distinct(rng, (2, 3)), 30.0, of="nanpercentile", method="weibull"),
     ]),
-    statistics.tally: samples(
+    statistics.tally: all_of(
         lambda rng: S(normal(rng, (4,)), np.array([1, 2, 2, 9]), bins=np.array([0, 2, 4, 5])), lambda rng: S(normal(rng, (3,)), np.array([[0, 1], [2, 1], [1, 0]]), bins=2)
     ),
 }
@@ -223,7 +237,7 @@ SAMPLES |= {
 ascending = lambda rng, n: np.cumsum(between(0.5, 1.0)(rng, (n,)))
 inner = lambda rng, n: 0.37 + 0.51 * np.arange(n)
 COMPOSITE_SAMPLES |= {
-    np.gradient: also(
+    np.gradient: all_of(
         calls(((5,),), ((3, 4),), ((3, 4), 2.0, {"axis": 1}), ((3, 4), 2, 0.5), ((2, 3, 2), {"axis": (0, -1)}), ((4,), 0.5, {"edge_order": 2})),
         *(lambda rng, k=k: S(normal(rng, (5,)), ascending(rng, 5), edge_order=k) for k in (1, 2)),
         *(lambda rng, k=k: S(normal(rng, (3, 4)), np.array([0, 1, 2, 3]), axis=1, edge_order=k) for k in (1, 2)),
@@ -232,24 +246,24 @@ COMPOSITE_SAMPLES |= {
         lambda rng: S(np.arange(4) ** 2, ascending(rng, 4)),
         rough(np.array([1.0, 4.0, 9.0, 10.0]), np.array([0.0, 0.5, 1.0, 1.5])),
     ),
-    np.trapezoid: also(
+    np.trapezoid: all_of(
         calls(((5,),), ((3, 4), {"axis": 0}), ((3, 4), None, 0.5), ((2, 3, 2), np.array([0, 1, 3]), {"axis": 1})),
         lambda rng: S(normal(rng, (2, 3)), normal(rng, (3,))), lambda rng: S(normal(rng, (3, 2)), normal(rng, (3, 2)), axis=0), lambda rng: S(normal(rng, (3,)), dx=normal(rng)),
     ),
-    np.ediff1d: also(calls(((4,),), ((2, 3),), ((1,),), ((3,), {"to_begin": 0.0})), lambda rng: S(normal(rng, (3,)), normal(rng, (2,)), normal(rng))),
+    np.ediff1d: all_of(calls(((4,),), ((2, 3),), ((1,),), ((3,), {"to_begin": 0.0})), lambda rng: S(normal(rng, (3,)), normal(rng, (2,)), normal(rng))),
     np.cumulative_sum: calls(((3,),), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "include_initial": True}), ((3,), {"dtype": np.float64}), ((),)),
     np.cumulative_prod: calls(((3,),), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "include_initial": True}), draw=nonzero),
-    np.interp: samples(
+    np.interp: all_of(
         lambda rng: S(inner(rng, 5), np.array([0.0, 1.1, 2.2, 3.3]), normal(rng, (4,))),
         lambda rng: S(np.array([[-1.0, 0.3], [1.7, 5.0]]), np.array([0.0, 1.1, 2.2]), normal(rng, (3,))),
         lambda rng: S(1.3, np.array([0.0, 1.1, 2.2]), normal(rng, (3,)), left=9.0, right=-9.0),
-        lambda rng: S(np.array([-1.0, 0.3, 5.0]), np.array([0.0, 1.1, 2.2]), normal(rng, (3,)), normal(rng), normal(rng)),
+        T(lambda f: (np.array([-1.0, 0.3, 5.0]), np.array([0.0, 1.1, 2.2]), f[:3], f[3], f[4]), 5),
         lambda rng: S(np.array([-1.3, 0.3, 5.2]), np.array([2.0, 0.1, 1.1]), normal(rng, (3,)), period=2.5),
         lambda rng: S(np.array([0.4, 1.5]), [0, 1, 2], [0.0, 3.0, 1.0]),
         rough(np.array([0.0, 1.0, 2.0, NAN]), np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0])),
         rough(np.array([0.0, 1.0]), np.array([0.5]), np.array([3.0])),
     ),
-    **{fn: also(
+    **{fn: all_of(
         pairs(((5,), (3,)), ((3,), (5,)), ((2,), (4,)), ((4,), (4,)), ((1,), (1,))),
         *(lambda rng, n=n, m=m, mode=mode: S(normal(rng, (n,)), normal(rng, (m,)), mode) for n, m in ((5, 3), (2, 5), (4, 4), (6, 4)) for mode in ("full", "same", "valid")),
     ) for fn in (np.convolve, np.correlate)},
@@ -265,25 +279,23 @@ SAMPLES |= {
 # --- polynomials ------------------------------------------------------------------------------------------------------
 
 COMPOSITE_SAMPLES |= {
-    np.poly: also(calls(((3,),), ((1,),)), S(np.array([1 + 2j, 1 - 2j, 0.5]))),
+    np.poly: all_of(calls(((3,),), ((1,),)), T(lambda x: (np.stack([x[0] + 1j, x[0] - 1j, x[1] + 0j]),), 2)),
     np.polyadd: pairs(((3,), (3,)), ((2,), (4,)), ((3,), (1,)), ((), (2,))),
     np.polysub: pairs(((3,), (3,)), ((2,), (4,)), ((3,), (1,))),
-    np.polymul: also(pairs(((3,), (2,)), ((1,), (3,)), draw=nonzero), lambda rng: S([1, 2], nonzero(rng, (2,))), lambda rng: S([0, 0], nonzero(rng, (2,)))),
+    np.polymul: all_of(pairs(((3,), (2,)), ((1,), (3,)), draw=nonzero), lambda rng: S([1, 2], nonzero(rng, (2,))), lambda rng: S([0, 0], nonzero(rng, (2,)))),
     np.polydiv: pairs(((4,), (2,)), ((5,), (3,)), ((2,), (2,)), ((1,), (3,)), draw=nonzero),
     np.polyder: calls(((4,),), ((4,), 2), ((3,), 0), ((2,), {"m": 3})),
-    np.polyint: also(calls(((3,),), ((3,), 2), ((2,), 2, [1, 2]), ((2,), {"m": 3, "k": 2}), ((2,), 0)), lambda rng: S(normal(rng, (2,)), 2, normal(rng, (2,))), lambda rng: S([1, 2], 1, normal(rng))),
-    np.polyfit: also(
-        samples(
+    np.polyint: all_of(calls(((3,),), ((3,), 2), ((2,), 2, [1, 2]), ((2,), {"m": 3, "k": 2}), ((2,), 0)), lambda rng: S(normal(rng, (2,)), 2, normal(rng, (2,)))),
+    np.polyfit: all_of(
             lambda rng: S(inner(rng, 6), normal(rng, (6,)), 2), lambda rng: S(inner(rng, 5), normal(rng, (5, 2)), 1),
             lambda rng: S(inner(rng, 5), normal(rng, (5,)), 1, w=positive(rng, (5,))), lambda rng: S(np.arange(5), normal(rng, (5,)), 2, cov=True),
             lambda rng: S(np.arange(5), normal(rng, (5,)), 2, cov="unscaled"),
-        ),
     ),
 }
 SAMPLES |= {
-    np.polyval: also(pairs(((3,), (2, 3)), ((1,), ()), ((4,), (2,))), lambda rng: S([2, 0, 1], normal(rng, (3,)))),
+    np.polyval: all_of(pairs(((3,), (2, 3)), ((1,), ()), ((4,), (2,))), lambda rng: S([2, 0, 1], normal(rng, (3,)))),
     np.vander: calls(((3,),), ((3,), 2), ((2,), {"N": 4, "increasing": True}), ((2,), 1), ((2,), 0), ((0,), 2)),
-    np.roots: samples(
+    np.roots: all_of(
         *(S(np.array(p)) for p in ([1.0, -6.0, 11.0, -6.5], [2.0, 0.3, 4.0], [0.0, 1.0, -3.0, 1.5], [1.0, -3.0, 2.5, 0.0], [3.0, -2.0])), rough(np.array([1.0, -2.0, 1.0]))
     ),
 }
@@ -294,41 +306,39 @@ windows = [((5,), 3), ((3, 4), (2, 2)), ((3, 4), 2, {"axis": 1}), ((4, 3), (2, 2
 pads = [
     *(((2, 3), w, {"mode": m}) for m in ("edge", "wrap", "symmetric", "reflect", "linear_ramp", "maximum", "minimum", "mean", "median") for w in (1, ((0, 2), (5, 1)))),
     *(((2, 3), w, m, {"reflect_type": "odd"}) for m in ("symmetric", "reflect") for w in (1, ((1, 2), (7, 5)))),
-    *(((2, 3), w) for w in (1, (1, 2), ((1, 0), (0, 2)), 0, {-1: 2, 0: (1, 0)})),
+    *(((2, 3), w) for w in (1, (1, 2), ((1, 0), (0, 2)), 0)),
+    ((2, 3), {"pad_width": {-1: 2, 0: (1, 0)}}),
     *(((2, 3), 2, {"constant_values": v}) for v in (1.5, (1.0, 2.0), ((1, 2), (3, 4)))),
     *(((4,), 2, {"mode": m, "stat_length": k}) for m in ("maximum", "minimum", "mean", "median") for k in (2, (1, 3))),
     *[((3,), (2, 1), "linear_ramp", {"end_values": (3.0, -1.0)}), ((1,), 2, "reflect"), ((1, 2), 3, "symmetric"), ((0,), (1, 2), "constant")],
 ]
 COMPOSITE_SAMPLES |= {
-    np.delete: also(
+    np.delete: all_of(
         calls(((5,), 1), ((5,), [0, 2]), ((2, 3), 1, 0), ((2, 3), slice(0, 2), {"axis": 1}), ((2, 3), 4), ((3,), []), ((2, 3), -1, -1), ((5,), slice(None, None, 2))),
         lambda rng: S(normal(rng, (3,)), np.array([True, False, True])),
     ),
-    np.insert: also(
+    np.insert: all_of(
         calls(((3,), 1, 2.5), ((2, 3), [1, 1], 0.5, {"axis": 1}), ((3,), slice(0, 2), 1.0), ((2, 3), -1, 3.0)),
         lambda rng: S(normal(rng, (2, 3)), 1, normal(rng, (2,)), axis=1), lambda rng: S(normal(rng, (2, 3)), [0, 3], normal(rng, (2, 2)), axis=1),
         lambda rng: S(normal(rng, (2, 3)), [1], normal(rng, (2, 1)), axis=1), lambda rng: S(normal(rng, (2, 3)), 1, normal(rng, (2, 3)), axis=0),
         lambda rng: S(normal(rng, (3,)), [2, 0, 2], normal(rng, (3,))), lambda rng: S(normal(rng, (3,)), np.array([True, False, True]), normal(rng, (2,))),
     ),
     np.resize: calls(((2, 3), (3, 3)), ((2, 3), 4), ((2,), (2, 2, 2)), ((3,), (0, 2)), ((0,), (2,)), ((), 3)),
-    np.trim_zeros: samples(*(S(np.array([0.0, 1.5, 0.0, -2.0, 0.0, 0.0]), **kw) for kw in ({}, {"trim": "f"}, {"trim": "b"})), S(np.pad(np.array([[1.5, 2.0]]), 1)), S(np.pad(np.array([[1.5, 2.0]]), 1), axis=0), S(np.zeros(3, int))),
+    np.trim_zeros: all_of(
+        *(T(lambda x: (np.pad(x, (1, 2)),), 3, draw=nonzero, **kw) for kw in ({}, {"trim": "f"}, {"trim": "b"})), T(lambda x: (np.pad(x, 1),), 1, 2, draw=nonzero),
+        T(lambda x: (np.pad(x, 1),), 2, 1, draw=nonzero, axis=0), T(lambda x: (x * 0,), 3),
+    ),
     np.lib.stride_tricks.sliding_window_view: calls(*windows),
-    np.pad: also(calls(*pads, draw=distinct), lambda rng: S(normal(rng, (3,)), 2, constant_values=normal(rng, (1, 2))), lambda rng: S(normal(rng, (2, 2)), 1, mode="linear_ramp", end_values=normal(rng, (2, 2)))),
-    np.put_along_axis: samples(
-        lambda rng: P(normal(rng, (2, 3)), np.array([[0, 2], [1, 0]]), normal(rng, (2, 2)), 1), lambda rng: P(normal(rng, (2, 3)), np.array([[1, 0, 1]]), normal(rng), axis=0)
+    np.pad: all_of(calls(*pads, draw=distinct), ),
+    np.put_along_axis: all_of(P(lambda x: (x[:2], np.array([[0, 2], [1, 0]]), x[2:, 1:], 1), 3, 3), P(lambda x: (x[:2], np.array([[1, 0, 1]]), x[2, 2]), 3, 3, axis=0)),
+    np.put: all_of(
+        P(lambda x: (x[:2], [4, 0], x[2, :2]), 3, 3), P(lambda x: (x[:2], [-1, 1, 2], x[2, :2]), 3, 3), P(lambda x: (x, [7, -9], 2.0), 3, mode="clip"), P(lambda x: (x[1:], 5, x[0]), 4, mode="wrap"),
     ),
-    np.put: samples(
-        lambda rng: P(normal(rng, (2, 3)), [4, 0], normal(rng, (2,))), lambda rng: P(normal(rng, (2, 3)), [-1, 1, 2], normal(rng, (2,))), lambda rng: P(normal(rng, (3,)), [7, -9], 2.0, mode="clip"),
-        lambda rng: P(normal(rng, (3,)), 5, normal(rng), mode="wrap"),
-    ),
-    np.place: samples(lambda rng: P(normal(rng, (2, 3)), MASK, normal(rng, (2,))), lambda rng: P(normal(rng, (2, 3)), MASK, [1.5])),
-    np.putmask: samples(lambda rng: P(normal(rng, (2, 3)), MASK, normal(rng, (2, 3))), lambda rng: P(normal(rng, (2, 3)), MASK, normal(rng, (2,))), lambda rng: P(normal(rng, (3,)), MASK[0], normal(rng))),
-    np.copyto: samples(
-        lambda rng: P(normal(rng, (2, 3)), normal(rng, (3,))), lambda rng: P(normal(rng, (2, 3)), normal(rng, (2, 3)), where=MASK), lambda rng: P(normal(rng, (2,)), 3, "unsafe")
-    ),
-    np.fill_diagonal: samples(
-        lambda rng: P(normal(rng, (3, 3)), normal(rng)), lambda rng: P(normal(rng, (2, 4)), normal(rng, (2,))), lambda rng: P(normal(rng, (5, 2)), 1.5, wrap=True),
-        lambda rng: P(normal(rng, (5, 2)), normal(rng)), lambda rng: P(normal(rng, (2, 2, 2)), 0.5),
+    np.place: all_of(P(lambda x: (x[:2], MASK, x[2, :2]), 3, 3), P(lambda x: (x, MASK, [1.5]), 2, 3)),
+    np.putmask: all_of(P(lambda x: (x[:2], MASK, x[1:]), 3, 3), P(lambda x: (x[:2], MASK, x[2, :2]), 3, 3), P(lambda x: (x[1:], MASK[0], x[0]), 4)),
+    np.copyto: all_of(P(lambda x: (x[:2], x[2]), 3, 3), P(lambda x: (x[:2], x[1:]), 3, 3, where=MASK), P(lambda x: (x, 3), 2, casting="unsafe")),
+    np.fill_diagonal: all_of(
+        P(lambda x: (x[:3], x[3, 0]), 4, 3), P(lambda x: (x[:2], x[2, :2]), 3, 4), P(lambda x: (x, 1.5), 5, 2, wrap=True), P(lambda x: (x[:5], x[5, 0]), 6, 2), P(lambda x: (x, 0.5), 2, 2, 2),
     ),
 }
 
@@ -336,61 +346,61 @@ COMPOSITE_SAMPLES |= {
 
 SAMPLES[creation.spread] = pairs(((), ()), ((2,), ()), ((2,), (2,), {"num": 3, "endpoint": False, "axis": -1}), ((), (3,), {"num": 1}), ((), (), {"num": 0}))
 COMPOSITE_SAMPLES |= {
-    np.linspace: also(pairs(((), ()), ((2,), ()), ((2,), (2,), {"num": 3, "endpoint": False, "axis": -1}), ((), (3,), {"num": 1}), ((), (), {"retstep": True, "num": 4})), lambda rng: S(0, normal(rng), 5)),
-    np.logspace: also(pairs(((), (), {"num": 5}), ((2,), (), {"num": 3, "axis": 1, "base": 2.0})), lambda rng: S(0, normal(rng, (2,)), 3, base=positive(rng, (2,)))),
-    np.geomspace: also(pairs(((), (), {"num": 5}), ((2,), (), {"num": 3, "axis": 1}), ((2,), (2,), {"num": 4, "endpoint": False}), ((), (), {"num": 1}), draw=positive), lambda rng: S(-1.0, -positive(rng), 4)),
-    np.meshgrid: also(
+    np.linspace: all_of(pairs(((), ()), ((2,), ()), ((2,), (2,), {"num": 3, "endpoint": False, "axis": -1}), ((), (3,), {"num": 1}), ((), (), {"retstep": True, "num": 4})), lambda rng: S(0, normal(rng), 5)),
+    np.logspace: all_of(pairs(((), (), {"num": 5}), ((2,), (), {"num": 3, "axis": 1, "base": 2.0})), lambda rng: S(0, normal(rng, (2,)), 3, base=positive(rng, (2,)))),
+    np.geomspace: all_of(pairs(((), (), {"num": 5}), ((2,), (), {"num": 3, "axis": 1}), ((2,), (2,), {"num": 4, "endpoint": False}), ((), (), {"num": 1}), draw=positive), lambda rng: S(-1.0, -positive(rng), 4)),
+    np.meshgrid: all_of(
         pairs(((2,), (3,)), ((2,), (3,), {"indexing": "ij"}), ((2,), (), {"sparse": True}), ((2,), (1,), {"copy": False})),
         lambda rng: S(normal(rng, (2,)), normal(rng, (3,)), normal(rng, (2,))), lambda rng: S(normal(rng, (2,))),
     ),
-    np.full_like: samples(lambda rng: S(np.ones((2, 3)), 1.5) if False else Like((normal(rng, (2, 3)), 1.5))) if False else pairs(((2, 3), (3,)), ((2, 3), (), {"shape": (4,)})),
-    np.full: samples(lambda rng: L((2, 3), normal(rng, (3,))), lambda rng: L(3, normal(rng), np.float64)),
-    np.array: samples(
+    np.full_like: all_of(T(lambda x: (x, x[0]), 2, 3), T(lambda x: (x, x[0]), 2, shape=(4,))),
+    np.full: all_of(lambda rng: L((2, 3), normal(rng, (3,))), lambda rng: L(3, normal(rng), np.float64)),
+    np.array: all_of(
         lambda rng: L([normal(rng), normal(rng), 2.0]), lambda rng: L([[normal(rng), 1], [normal(rng), 2.0]]), lambda rng: L(normal(rng, (2,)), ndmin=3), lambda rng: L([normal(rng, (2,))] * 2, np.float64)
     ),
-    **dict.fromkeys([np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require], samples(lambda rng: L(normal(rng, (2, 3))), lambda rng: L([normal(rng), 2.0]), lambda rng: L(normal(rng, (2,)), np.float64))),
+    **dict.fromkeys([np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require], all_of(lambda rng: L(normal(rng, (2, 3))), lambda rng: L([normal(rng), 2.0]), lambda rng: L(normal(rng, (2,)), np.float64))),
 }
 
 # --- choosing ---------------------------------------------------------------------------------------------------------
 
 COMPOSITE_SAMPLES |= {
-    np.choose: samples(
+    np.choose: all_of(
         lambda rng: S(np.array([0, 1, 1]), [normal(rng, (3,)), normal(rng, (3,))]), lambda rng: S([[1], [0]], (normal(rng, (2, 3)), normal(rng))),
         lambda rng: S(np.array([3, -1]), [normal(rng, (2,)), normal(rng, (2,))], mode="wrap"), lambda rng: S(np.array([3, -1]), [normal(rng, (2,)), 2.0], None, "clip"),
         lambda rng: S(np.array([0, 1, 2, 1]), normal(rng, (3, 4))), lambda rng: S(1, [normal(rng), normal(rng, (2,))]),
     ),
-    np.piecewise: samples(
+    np.piecewise: all_of(
         *(lambda rng, conditions=c, fns=f: S(np.array([-1.5, 0.3, 2.0]), conditions, fns) for c, f in (
             (np.array([[True, False, False], [False, True, False]]), [np.sin, 2.5]),
             ([np.array([True, False, False])], [np.exp, lambda x: x * x]),
             (np.array([False, True, True]), [np.cos, 1.0]),
         )),
         S(np.array([0.3, 2.0]), [np.array([True, False])], [lambda x, a, b=1: a * x + b, 0.0], 3.0, b=2.0),
-        S(0.7, True, [np.exp, 0.0]) if False else S(np.array(0.7)[()], [True], [np.exp]),
+        S(np.array(0.7)[()], [True], [np.exp]),
     ),
-    np.apply_along_axis: also(
-        *[lambda rng: iter([])],
+    np.apply_along_axis: all_of(
         *(lambda rng, f=f, axis=axis: S(f, axis, distinct(rng, (2, 3, 2))) for f, axis in ((np.sum, 1), (np.sort, -1), (np.diff, 0), (lambda v: v[:, None] * v, 1))),
         lambda rng: S(np.quantile, 0, distinct(rng, (3,)), 0.5, method="hazen"),
     ),
-    np.apply_over_axes: samples(lambda rng: S(np.sum, normal(rng, (2, 3, 2)), [0, 2]), lambda rng: S(np.cumsum, normal(rng, (2, 3)), 1), lambda rng: S(np.mean, normal(rng, (2, 3)), (0, -1))),
-    np.unique: samples(
-        S(np.array([2.0, 1.0, 2.0, -1.0])), S(np.array([[2.0, 1.0], [2.0, 1.0], [0.5, 3.0]]), axis=0), S(np.array([2.0, NAN, 1.0]), return_index=True, return_counts=True),
-        S(np.array([[2.0, 1.0], [1.0, 4.0]]), return_inverse=True), lambda rng: S(distinct(rng, (2, 3))), S(np.array([2.0, 0.5, 2.0]), sorted=False),
+    np.apply_over_axes: all_of(lambda rng: S(np.sum, normal(rng, (2, 3, 2)), [0, 2]), lambda rng: S(np.cumsum, normal(rng, (2, 3)), 1), lambda rng: S(np.mean, normal(rng, (2, 3)), (0, -1))),
+    np.unique: all_of(
+        *(lambda rng, kw=kw: S(distinct(rng, (2, 3)), **kw) for kw in ({}, {"axis": 0}, {"return_inverse": True}, {"return_index": True, "axis": 1}, {"sorted": False})),
+        T(lambda x: (np.concatenate([x, x]),), 3, draw=distinct, return_counts=True),
+        rough(np.array([2.0, NAN, 1.0, NAN]), return_index=True, return_counts=True), rough(np.array([2.0, NAN, 1.0, NAN]), equal_nan=False),
     ),
-    **dict.fromkeys([np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values], samples(lambda rng: S(distinct(rng, (2, 3))), rough(np.array([2.0, 1.0, 2.0])))),
-    np.union1d: samples(lambda rng: S(distinct(rng, (2,)), distinct(rng, (2,)) + 9), S(np.array([2.0, 1.0]), [1, 3]) if False else S(np.array([2.0, 1.5]), [1, 3])),
-    np.intersect1d: samples(S(np.array([2.0, 1.0, 3.0]), [3, 2, 9]), S(np.array([2.0, 1.0]), [1], return_indices=True), S(np.array([2.0, 1.0]), [1, 7], True)),
-    np.setdiff1d: samples(S(np.array([2.0, 1.0, 3.0]), [3, 9]), S(np.array([2.0, 1.0]), [1], assume_unique=True)),
-    np.setxor1d: samples(S(np.array([2.0, 1.5, 3.0]), [3, 9]), S(np.array([2.0, 1.5]), [1], assume_unique=True)),
+    **dict.fromkeys([np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values], all_of(lambda rng: S(distinct(rng, (2, 3))), rough(np.array([2.0, 1.0, 2.0])))),
+    np.union1d: all_of(T(lambda x: (x[:3], x[1:]), 4, draw=distinct), S(np.array([2.0, 1.5]), [1, 3])),
+    np.intersect1d: all_of(*(T(lambda x: (x, x[1:]), 4, draw=distinct, **kw) for kw in ({}, {"return_indices": True}, {"assume_unique": True})), rough(np.array([1.0, 2.0]), [2, 5])),
+    np.setdiff1d: all_of(T(lambda x: (x, x[2:]), 4, draw=distinct), T(lambda x: (x, x[2:]), 4, draw=distinct, assume_unique=True)),
+    np.setxor1d: all_of(T(lambda x: (x[:3], x[2:]), 4, draw=distinct), S(np.array([2.0, 1.5]), [1], assume_unique=True)),
 }
 
 # --- methods of ufuncs ------------------------------------------------------------------------------------------------
 
 tied = np.array([1.0, 0.5, 1.0, 2.0, 2.0, -1.0, 2.0, 3.0])
 SAMPLES |= {
-    methods.radius: also(reduction(nonzero), rough(np.zeros((2, 2)), axis=1)),
-    methods.log_of_sum: also(reduction(normal, empty=False), calls(((2, 3), {"axis": 0, "base2": True})), rough(np.array([[-INF, -INF], [0.0, -INF]]), axis=1)),
-    **dict.fromkeys([methods.running_max, methods.running_min], also(calls(((5,), {"axis": 0}), ((2, 5, 2), {"axis": 1}), ((4, 3), {"axis": 0}), draw=distinct), rough(tied, axis=0), rough(np.array([1.0, NAN, 3.0]), axis=0))),
+    methods.radius: all_of(reduction(nonzero), rough(np.zeros((2, 2)), axis=1)),
+    methods.log_of_sum: all_of(reduction(normal, empty=False), calls(((2, 3), {"axis": 0, "base2": True})), rough(np.array([[-INF, -INF], [0.0, -INF]]), axis=1)),
+    **dict.fromkeys([methods.running_max, methods.running_min], all_of(calls(((5,), {"axis": 0}), ((2, 5, 2), {"axis": 1}), ((4, 3), {"axis": 0}), draw=distinct), rough(tied, axis=0), rough(np.array([1.0, NAN, 3.0]), axis=0))),
     methods.segment_sums: calls(((6,), {"starts": np.array([0, 2, 1, 5]), "axis": -1}), ((2, 4, 2), {"starts": np.array([1, 3, 3]), "axis": -2})),
 }

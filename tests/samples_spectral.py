@@ -6,12 +6,12 @@ from samples import S, also, between, calls, normal, rough, through
 from autograd_core.ops import spectral
 
 
-def steep(_, shape):
+def steep(_, shape, seed=0):
     """Draw matrices whose eigenvalues and singular values are apart, and the entries that LAPACK makes real far from 0.
 
     The same ones always: where they lie close, a step of finite differences passes a jump of phase or of order.
     """
-    return normal(np.random.default_rng(0), shape) / 2 + 1.5 * np.arange(shape[-1]) * np.eye(*shape[-2:])
+    return normal(np.random.default_rng(seed), shape) / 2 + 1.5 * np.arange(shape[-1]) * np.eye(*shape[-2:])
 
 
 def thick(_, shape):
@@ -21,8 +21,8 @@ def thick(_, shape):
 
 def turning(_, shape):
     """Draw real matrices with complex eigenvalues."""
-    matrix = steep(_, shape) + 2 * (np.eye(*shape[-2:], k=1) - np.eye(*shape[-2:], k=-1))
-    return matrix * 1.5 ** (np.arange(shape[-1])[:, None] - np.arange(shape[-1]))
+    matrix = steep(_, shape, 37) + 4 * (np.eye(*shape[-2:], k=1) - np.eye(*shape[-2:], k=-1))
+    return matrix * 1.3 ** (np.arange(shape[-1])[:, None] - np.arange(shape[-1]))
 
 
 def hermitian(*a):

@@ -51,7 +51,8 @@ def cycles():
             x
             for x in gc.garbage
             if type(x).__module__.startswith("autograd_core")
-            or getattr(x, "__module__", None) in ("autograd_core.nodes", "autograd_core.graph", "autograd_core.transforms")
+            or getattr(x, "__module__", None)
+            in ("autograd_core.nodes", "autograd_core.graph", "autograd_core.transforms")
         ]
     finally:
         gc.set_debug(0)

@@ -148,6 +148,10 @@ def _gelu_pull(g: Any, x: Any, approximate: str = "none") -> Any:
     return g * (s + near * s * (1 - s) * (math.sqrt(8 / math.pi) * (1 + 3 * 0.044715 * near * near)))
 
 
+def _elu_slope(x: Any, alpha: float) -> Any:
+    return np.where(x > 0, x.dtype.type(1), alpha * np.exp(np.minimum(x, 0)))
+
+
 def _silu_pull(g: Any, x: Any) -> Any:
     s = sigmoid(x)
     return g * (s + x * s * (1 - s))
@@ -169,7 +173,7 @@ def step(x: Any) -> Any:
 # fmt: off
 ag.rule(leaky_relu, lambda g, x, slope=0.01: g * np.maximum(x > 0, x.dtype.type(slope)), elementwise=True)
 ag.rule(sigmoid,    lambda g, ans: g * ans * (1 - ans), elementwise=True)
-ag.rule(elu,        lambda g, x, alpha=1.0: g * (np.minimum(x > 0, 1) + alpha * (x <= 0) * np.exp(np.minimum(x, 0))), elementwise=True)
+ag.rule(elu,        lambda g, x, alpha=1.0: g * _elu_slope(x, alpha), elementwise=True)
 ag.rule(gelu,       _gelu_pull, elementwise=True)
 ag.rule(normal_cdf, lambda g, x: g * _normal_density(x), elementwise=True)
 ag.rule(silu,       _silu_pull, elementwise=True)

@@ -118,10 +118,15 @@ def padded(x: Any, padding: tuple[int, ...], value: Any = 0) -> Any:
     if not any(padding):
         return x
     d = len(padding)
-    inner = [n + 2 * p for n, p in zip(x.shape[-d:], padding, strict=True)]
+    inner = tuple(n + 2 * p for n, p in zip(x.shape[-d:], padding, strict=True))
     out = np.full((*x.shape[:-d], *inner), value, x.dtype)
-    out[(..., *(slice(p, n - p) for n, p in zip(inner, padding, strict=True)))] = x
+    inside(out, x.shape[-d:], padding)[...] = x
     return out
+
+
+def inside(x: Any, size: Any, padding: tuple[int, ...]) -> Any:
+    """Return a view of an array without its margin."""
+    return x[(..., *(slice(p, p + n) for n, p in zip(size, padding, strict=True)))] if any(padding) else x
 
 
 def windows(x: Any, window: tuple[int, ...], stride: tuple[int, ...], at: tuple[int, ...]) -> Any:
@@ -194,8 +199,7 @@ def correlate_back(y: Any, weight: Any, size: Any, stride: Any, padding: Any) ->
         part = out[:, block]
         for offset, index in offsets(window, stride, at):
             part[index] += columns[(slice(None), *offset)]
-    inside = tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
-    return np.moveaxis(out[(..., *inside)], 0, 1)
+    return np.moveaxis(inside(out, size, padding), 0, 1)
 
 
 @ag.primitive

@@ -27,8 +27,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return _product(x, weight) if bias is None else _affine(x, weight, bias)
 
 
-@ag.primitive
-def _product(x: Any, weight: Any) -> Any:
+def _multiply(x: Any, weight: Any) -> Any:
     if weight.ndim != 2 or not x.ndim:
         _explain(x, weight)
     try:  # dot compares the lengths anyway
@@ -37,9 +36,12 @@ def _product(x: Any, weight: Any) -> Any:
         _explain(x, weight)
 
 
+_product = ag.primitive(_multiply)
+
+
 @ag.primitive
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    y = _product.__wrapped__(x, weight)
+    y = _multiply(x, weight)
     if bias.shape != y.shape[-1:]:
         n = y.shape[-1]
         raise ValueError(f"linear with a weight of shape {weight.shape} needs a bias of shape ({n},), not {bias.shape}")
@@ -60,8 +62,13 @@ def _explain(x: Any, weight: Any) -> NoReturn:
 def _dot(a: Any, b: Any) -> Any:
     """Return ``a @ b`` for a matrix `b` by one `dot`: cheaper than ``@``, and on a stack it would go row by row."""
     if a.ndim <= 2:
-        return a.dot(b)
-    return a.reshape(-1, a.shape[-1]).dot(b).reshape(*a.shape[:-1], b.shape[1])
+        return dot(a, b)
+    return dot(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[1])
+
+
+def dot(a: Any, b: Any) -> Any:
+    """Return ``np.dot(a, b)``, by the method where it takes b: the method of an array takes no Tensor."""
+    return a.dot(b) if type(b) is np.ndarray else np.dot(a, b)
 
 
 def _pull_x(g: Any, weight: Any) -> Any:
@@ -71,7 +78,7 @@ def _pull_x(g: Any, weight: Any) -> Any:
 def _pull_weight(g: Any, x: Any) -> Any:
     """Pull through ``x @ weight.T`` for the weight; `g` may have one more axis in front, a batch of cotangents."""
     if g.ndim == 2 == x.ndim:
-        return g.T.dot(x)
+        return dot(g.T, x)
     g = g.reshape(*g.shape[: g.ndim - x.ndim], -1, g.shape[-1])
     return np.swapaxes(g, -1, -2) @ x.reshape(-1, x.shape[-1])
 

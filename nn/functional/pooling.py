@@ -13,7 +13,7 @@ import numpy as np
 
 import autograd_core as ag
 
-from .convolution import lengths, offsets, padded, places
+from .convolution import inside, lengths, offsets, padded, places
 
 
 def max_pool2d(x: Any, window: Any, *, stride: Any = None, padding: Any = 0) -> Any:
@@ -103,11 +103,7 @@ def put_back(y: Any, which: Any, size: Any, window: Any, stride: Any, padding: A
             np.multiply(y, which == k, out=out[index])
         else:
             out[index] += y * (which == k)
-    return _inside(out, size, padding)
-
-
-def _inside(x: Any, size: Any, padding: Any) -> Any:
-    return x[(..., *(slice(p, p + n) for n, p in zip(size, padding, strict=True)))] if any(padding) else x
+    return inside(out, size, padding)
 
 
 def _largest_pull(g: Any, x_space: Any, window: Any, stride: Any, padding: Any, aux: Any = None) -> Any:
@@ -154,7 +150,7 @@ def spread(y: Any, size: Any, window: Any, stride: Any, padding: Any) -> Any:
     share = y * y.dtype.type(1 / math.prod(window))
     for _, index in offsets(window, stride, y.shape[-2:]):
         out[index] += share
-    return _inside(out, size, padding)
+    return inside(out, size, padding)
 
 
 ag.rule(

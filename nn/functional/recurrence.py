@@ -13,6 +13,7 @@ import numpy as np
 import autograd_core as ag
 
 from .activations import sigmoid
+from .linear import dot
 
 
 def rnn(z: Any, h: Any, weight: Any) -> Any:
@@ -31,7 +32,7 @@ def rnn(z: Any, h: Any, weight: Any) -> Any:
     >>> rnn(np.ones((2, 1, 1)), np.zeros((1, 1)), np.ones((1, 1))).round(4)
     array([[[0.7616]],
     <BLANKLINE>
-           [[0.9429]]])
+           [[0.9427]]])
     """
     return _rnn(z, h, weight)
 
@@ -50,10 +51,10 @@ def _rnn_pull(g: Any, h: Any, weight: Any, ans: Any) -> list[Any]:
     slope = 1 - ans * ans
     d, rows = None, []
     for t in reversed(range(len(ans))):
-        d = (g[t] if d is None else g[t] + d.dot(weight)) * slope[t]
+        d = (g[t] if d is None else g[t] + dot(d, weight)) * slope[t]
         rows.append(d)
     dz = np.stack(rows[::-1])
-    return [dz, dz[0].dot(weight), _weight_gradient(dz, _before(ans, h))]
+    return [dz, dot(dz[0], weight), _weight_gradient(dz, _before(ans, h))]
 
 
 def _before(states: Any, first: Any) -> Any:
@@ -62,7 +63,7 @@ def _before(states: Any, first: Any) -> Any:
 
 
 def _weight_gradient(dz: Any, before: Any) -> Any:
-    return dz.reshape(-1, dz.shape[-1]).T.dot(before.reshape(-1, before.shape[-1]))
+    return dot(dz.reshape(-1, dz.shape[-1]).T, before.reshape(-1, before.shape[-1]))
 
 
 ag.rule(_rnn, _rnn_pull, None, None, args="z h weight", name="rnn", joint=True)
@@ -115,7 +116,7 @@ def _lstm_pull(g: Any, z: Any, h: Any, c: Any, weight: Any, ans: Any) -> list[An
         dh = g[0, t] if dh is None else g[0, t] + dh
         dc = g[1, t] + dh * to_cell[t] if dc is None else g[1, t] + dh * to_cell[t] + dc
         rows.append(np.concatenate([np.concatenate([dc, dc, dc], axis=-1) * to_gates[t], dh * to_output[t]], axis=-1))
-        dh, dc = rows[-1].dot(weight), dc * f[t]
+        dh, dc = dot(rows[-1], weight), dc * f[t]
     dz = np.stack(rows[::-1])
     return [dz, dh, dc, _weight_gradient(dz, before)]
 

@@ -61,7 +61,7 @@ def logistic(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_
 
 
 def binomial(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
-    """Return log(1 + exp(-2 * y * score)), the lectures' binomial log-likelihood, for labels y of -1 and 1 (or 0 and 1).
+    """Return log(1 + exp(-2 * y * score)), the lectures' binomial log-likelihood, for labels y of -1 and 1, or 0 and 1.
 
     A score is then half the logarithm of the odds; where it is the whole, take `logistic`.
 
@@ -92,15 +92,15 @@ _bce = elementwise_loss(
     "bce",
     lambda p, y: -(y * _clamped_log(p) + (1 - y) * _clamped_log(1 - p)),
     lambda p, y: (p - y) / np.maximum(p * (1 - p), 1e-12),
-    lambda p, y: _log(1 - p) - _log(p),
+    lambda p, _: _log(1 - p) - _log(p),
     check=_check_bce,
 )
 _bce_with_logits = elementwise_loss(
     "bce_with_logits",
     lambda x, y: np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x))),
     lambda x, y: sigmoid(x) - y,
-    lambda x, y: -x,
-    check=lambda x, y: _probable("bce_with_logits", "targets", y),
+    lambda x, _: -x,
+    check=lambda _, y: _probable("bce_with_logits", "targets", y),
 )
 
 
@@ -186,7 +186,9 @@ def _class_weights(logits: Any, labels: Any, weight: Any, label_smoothing: float
     k = logits.shape[-1]
     weight = np.asarray(weight)
     if labels.dtype.kind not in "iu" or label_smoothing:
-        raise ValueError("weights of classes need integer labels and no label_smoothing; weigh the probabilities instead")
+        raise ValueError(
+            "weights of classes need integer labels and no label_smoothing; weigh the probabilities instead"
+        )
     if weight.shape != (k,):
         raise ValueError(f"{k} classes need a weight of shape ({k},), not {weight.shape}")
     found = weight[_checked(logits, labels)]
@@ -289,10 +291,24 @@ def _probabilities_pull(g: Any, logits: Any, reduction: str = "mean") -> Any:
     return -_each(g, logits, reduction) * log_softmax(logits)
 
 
-# fmt: off
-ag.rule(_at_labels, _at_labels_pull, None, args="logits labels", name="cross_entropy", compute=_at_labels_and_softmax, aux=True)
-ag.rule(_under, _under_pull, _probabilities_pull, args="logits probabilities", name="cross_entropy", compute=_under_and_softmax, aux=True)
-# fmt: on
+ag.rule(
+    _at_labels,
+    _at_labels_pull,
+    None,
+    args="logits labels",
+    name="cross_entropy",
+    compute=_at_labels_and_softmax,
+    aux=True,
+)
+ag.rule(
+    _under,
+    _under_pull,
+    _probabilities_pull,
+    args="logits probabilities",
+    name="cross_entropy",
+    compute=_under_and_softmax,
+    aux=True,
+)
 
 
 # --- of what has been through a softmax already -----------------------------------------------------------------------
@@ -346,28 +362,31 @@ def multinomial_deviance(
     array([0.69314718, 0.28768207])
     """
     labels = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
-    y = _hot(probabilities, _checked(probabilities, labels, "multinomial_deviance")) if labels.dtype.kind in "iu" else labels
-    losses = _deviance(probabilities, y)
-    if sample_weight is not None:
-        return weighted(losses, sample_weight, reduction)
-    if isinstance(losses, ag.Tensor) and reduction in ("mean", "sum") and losses.size:
-        return losses.mean() if reduction == "mean" else losses.sum()
-    return reduce(losses, reduction)
+    y = (
+        _hot(probabilities, _checked(probabilities, labels, "multinomial_deviance"))
+        if labels.dtype.kind in "iu"
+        else labels
+    )
+    if sample_weight is None:
+        return _deviance(probabilities, y, reduction=reduction)
+    return weighted(_deviance(probabilities, y, reduction="none"), sample_weight, reduction)
 
 
 @ag.primitive
-def _deviance(p: Any, y: Any) -> Any:
+def _deviance(p: Any, y: Any, reduction: str = "mean") -> Any:
     p, y = np.asarray(p), np.asarray(y)
     if p.shape != y.shape:
-        raise ValueError(f"multinomial_deviance of probabilities of shape {p.shape} needs labels of shape {p.shape[:-1]} "
-                         f"or of that shape, not {y.shape}")  # fmt: skip
+        raise ValueError(
+            f"multinomial_deviance of probabilities of shape {p.shape} needs integer labels of shape {p.shape[:-1]} or "
+            f"labels of the shape of the probabilities, not {y.shape}"
+        )
     _probable("multinomial_deviance", "probabilities", p)
-    return -(y * _clamped_log(p)).sum(axis=-1)
+    return reduce(-(y * _clamped_log(p)).sum(axis=-1), reduction)
 
 
 ag.rule(
     _deviance,
-    lambda g, p, y: -g[..., None] * y / np.maximum(p, 1e-12),
+    lambda g, p, y, reduction="mean": -_each(g, p, reduction) * y / np.maximum(p, 1e-12),
     None,
     args="p y",
     name="multinomial_deviance",

@@ -39,7 +39,9 @@ def weighted(losses: Any, sample_weight: Any, reduction: str) -> Any:
         reduce(losses, reduction)
     w = np.asarray(sample_weight.data if isinstance(sample_weight, ag.Tensor) else sample_weight)
     if w.shape != losses.shape[: w.ndim]:
-        raise ValueError(f"losses of shape {losses.shape} need sample weights of shape {losses.shape[:1]}, not {w.shape}")
+        raise ValueError(
+            f"losses of shape {losses.shape} need sample weights of shape {losses.shape[:1]}, not {w.shape}"
+        )
     if w.dtype.kind not in "biuf" or not np.all((w >= 0) & (w < np.inf)):
         raise ValueError("sample weights are finite numbers from 0 upwards")
     w = np.broadcast_to(w.reshape(*w.shape, *(1,) * (losses.ndim - w.ndim)), losses.shape).astype(losses.dtype)

@@ -1,3 +1,6 @@
+import math
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,26 +11,34 @@ import nn
 from nn.functional import ACTIVATIONS, find_activation
 
 FORMULAS = {
+    "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
+    "gelu": lambda x: x * (1 + np.vectorize(math.erf)(x / np.sqrt(2))) / 2,
     "identity": lambda x: x,
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
     "log_softmax": lambda x: np.log(np.exp(x) / np.sum(np.exp(x), -1, keepdims=True)),
     "relu": lambda x: np.where(x > 0, x, 0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "silu": lambda x: x / (1 + np.exp(-x)),
     "softmax": lambda x: np.exp(x) / np.sum(np.exp(x), -1, keepdims=True),
     "softplus": lambda x: np.log(1 + np.exp(x)),
+    "step": lambda x: np.where(x < 0, 0, 1),
     "tanh": lambda x: np.sinh(x) / np.cosh(x),
 }
 FAR = {
+    "elu": [-1, 0, 1e4],
+    "gelu": [0, 0, 1e4],
     "identity": [-1e4, 0, 1e4],
     "leaky_relu": [-1e2, 0, 1e4],
     "log_softmax": [-2e4, -1e4, 0],
     "relu": [0, 0, 1e4],
     "sigmoid": [0, 0.5, 1],
+    "silu": [0, 0, 1e4],
     "softmax": [0, 0, 1],
     "softplus": [0, np.log(2), 1e4],
     "tanh": [-1, 0, 1],
 }
-every_activation = pytest.mark.parametrize("f", ACTIVATIONS.values(), ids=ACTIVATIONS)
+SMOOTH = {name: f for name, f in ACTIVATIONS.items() if name != "step"}
+every_activation = pytest.mark.parametrize("f", SMOOTH.values(), ids=SMOOTH)
 
 
 @pytest.fixture
@@ -71,18 +82,60 @@ def test_derivatives_as_pytorch(f, x):
     theirs = torch.tensor(np.concatenate([x, [[-50.0, -1e4, 50.0, 1e4], [0.0, 0.0, 0.0, -0.0]]]), requires_grad=True)
     ours, g = ag.Tensor(theirs.detach().numpy()), np.random.default_rng(2).normal(size=(5, 4))
     chosen = {
+        "elu": torch.nn.functional.elu,
+        "gelu": torch.nn.functional.gelu,
         "identity": lambda t: t.clone(),
         "leaky_relu": torch.nn.functional.leaky_relu,
+        "silu": torch.nn.functional.silu,
         "softmax": lambda t: torch.softmax(t, -1),
         "log_softmax": lambda t: torch.log_softmax(t, -1),
         "softplus": torch.nn.functional.softplus,
     }
     z = chosen.get(f.__name__, getattr(torch, f.__name__, None))(theirs)
     y = f(ours)
-    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-13)
+    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=1e-13, atol=1e-16)
     z.backward(torch.tensor(g))
     y.backward(g)
     np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-12, atol=1e-16)
+
+
+def test_step_is_flat(x):
+    for t in (x, ag.Tensor(x)):
+        np.testing.assert_array_equal(nn.step(t), FORMULAS["step"](x))
+    assert nn.step(np.float32([0, -1])).dtype == np.float32
+    assert nn.step(0.0) == 1
+
+
+def test_gelu_by_tanh(x, check_derivatives):
+    def f(t):
+        return nn.gelu(t, approximate="tanh")
+
+    np.testing.assert_allclose(f(x), x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))), rtol=1e-13)
+    np.testing.assert_allclose(f(x), nn.gelu(x), atol=5e-4)
+    check_derivatives(f, x)
+    far = ag.Tensor(np.array([-1e30, -1e4, 1e4, 1e30], np.float32))
+    y = f(far)
+    np.testing.assert_array_equal(y.data, np.maximum(far.data, 0))
+    y.backward(np.ones(4))
+    np.testing.assert_array_equal(far.grad, [0, 0, 1, 1])
+    with pytest.raises(ValueError, match='"none" or "tanh", not'):
+        nn.gelu(x, "erf")
+
+
+def test_gelu_without_scipy(x, monkeypatch):
+    expected = nn.gelu(x)
+    nn.functional.activations._erfc.cache_clear()
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    np.testing.assert_allclose(nn.gelu(x), expected, rtol=1e-14)
+    nn.functional.activations._erfc.cache_clear()
+
+
+def test_elu_takes_an_alpha(x, check_derivatives):
+    check_derivatives(lambda t: nn.elu(t, 0.3), x)
+    check_derivatives(lambda t: nn.elu(t, alpha=2), x)
+    for alpha in (0, -1, np.inf, np.nan):
+        with pytest.raises(ValueError, match="positive alpha"):
+            nn.elu(x, alpha)
 
 
 def test_slopes_at_zero():
@@ -92,6 +145,8 @@ def test_slopes_at_zero():
     assert slope(nn.relu) == 0
     assert slope(nn.leaky_relu) == 0.01
     assert slope(nn.leaky_relu, 0.2) == 0.2
+    assert slope(nn.elu) == 1
+    assert slope(nn.silu) == slope(nn.gelu) == 0.5
     assert slope(nn.softplus) == 0.5
     assert slope(nn.sigmoid) == 0.25
 
@@ -219,5 +274,5 @@ def test_activations_by_name():
     assert find_activation(np.sin) is np.sin
     with pytest.raises(ValueError, match="no activation is called 'rellu'; did you mean 'relu'"):
         find_activation("rellu")
-    with pytest.raises(ValueError, match="There are identity, leaky_relu"):
+    with pytest.raises(ValueError, match="There are elu, gelu, identity, leaky_relu"):
         find_activation(None)

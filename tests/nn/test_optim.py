@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 
@@ -173,6 +175,10 @@ UNTRAINABLE = {
         r"takes parameters, such as model\.parameters\(\) or \[p\], not a Tensor",
     ),
     "a module": (lambda: nn.Linear(1, 1, rng=0), TypeError, r"such as model\.parameters\(\) or \[p\], not a Linear"),
+    "a group": (lambda: {"params": [ag.Tensor([1.0])]}, TypeError, "not a dict"),
+    "groups without parameters": (lambda: [{"lr": 0.1}], TypeError, 'group 0 of SGD is not a dict with "params"'),
+    "an unknown setting": (lambda: [{"params": [ag.Tensor([1.0])], "rate": 1}], ValueError, "has rate; settings are lr"),
+    "a bad setting": (lambda: [{"params": [ag.Tensor([1.0])], "lr": 0}], ValueError, "positive number, not 0"),
     "a rate": (lambda: 0.1, TypeError, r"a learning rate is written lr=0\.1"),
     "nothing": (list, ValueError, "was given no parameters"),
     "complex": (
@@ -199,3 +205,231 @@ def test_what_cannot_be_trained(kind):
         optimizer.attach(make())
     assert len(optimizer.parameters) == 1
     assert optimizer.parameters[0] is p
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+KINDS = [
+    (nn.SGD, {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    (nn.AdaGrad, {"lr": 0.1}),
+    (nn.AdaGrad, {"lr": 0.1, "weight_decay": 0.1}),
+    (nn.RMSProp, {"lr": 0.01}),
+    (nn.RMSProp, {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1}),
+    (nn.Adam, {"lr": 0.05}),
+    (nn.Adam, {"lr": 0.05, "betas": (0.8, 0.99), "eps": 1e-4, "weight_decay": 0.1}),
+    (nn.AdamW, {"lr": 0.05}),
+    (nn.AdamW, {"lr": 0.05, "weight_decay": 0.2}),
+]
+every_kind = pytest.mark.parametrize(("kind", "settings"), KINDS, ids=lambda v: getattr(v, "__name__", None) or "-".join(v))
+
+
+def large(dtype=np.float64):
+    """Return parameters that are walked in blocks, and some that are gathered, among them one in Fortran's order."""
+    rng = np.random.default_rng(0)
+    shapes = [(3, 4), (300, 250), (), (0, 2), (5,), (40_000,)]
+    found = [ag.Tensor(rng.normal(size=s), dtype=dtype) for s in shapes]
+    return [*found, ag.Tensor(np.asfortranarray(rng.normal(size=(200, 200))), dtype=dtype)]
+
+
+def feed(parameters, seed):
+    rng = np.random.default_rng(seed)
+    for p in parameters:
+        p.grad = rng.normal(size=p.shape).astype(p.dtype)
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_as_pytorch(kind, settings, dtype):
+    torch = pytest.importorskip("torch")
+    ours = [p for p in large(dtype) if p.size < 50]
+    theirs = [torch.tensor(p.data, requires_grad=True) for p in ours]
+    name = {"AdaGrad": "Adagrad", "RMSProp": "RMSprop"}.get(kind.__name__, kind.__name__)
+    mine, other = kind(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
+    for step in range(100):
+        feed(ours, step)
+        for p, t in zip(ours, theirs, strict=True):
+            t.grad = torch.tensor(p.grad)
+        mine.step()
+        other.step()
+        for p, t in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(p.data, t.detach().numpy(), rtol=1e-10 if dtype == float else 2e-4, atol=1e-6)
+
+
+@every_kind
+def test_large_parameters_as_small_ones(kind, settings):
+    whole = large()
+    parts = [[ag.Tensor(x) for x in np.array_split(np.ravel(p.data), 30)] for p in whole]
+    one, many = kind(whole, **settings), kind([p for row in parts for p in row], **settings)
+    for step in range(3):
+        feed(whole, step)
+        for p, row in zip(whole, parts, strict=True):
+            for q, g in zip(row, np.array_split(np.ravel(p.grad), 30), strict=True):
+                q.grad = g
+        before = [p.grad.copy() for p in whole]
+        one.step()
+        many.step()
+        for p, g in zip(whole, before, strict=True):
+            np.testing.assert_array_equal(p.grad, g)  # still there to look at
+    for p, row in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(np.ravel(p.data), np.concatenate([q.data for q in row]))
+
+
+@every_kind
+def test_half_precision(kind, settings):
+    p = ag.Tensor([1.0, -2.0], dtype=np.float16)
+    optimizer = kind([p], **settings)
+    for _ in range(3):
+        p.grad = np.array([1e-3, 1.0], np.float16)
+        optimizer.step()
+    assert p.dtype == np.float16
+    assert p.data[0] < 1
+    assert p.data[1] < -2
+
+
+@every_kind
+def test_going_on_from_a_state(kind, settings):
+    one, two = large(), large()
+    first = kind(one, **settings)
+    for step in range(3):
+        feed(one, step)
+        first.step()
+    first.scale = 0.5
+    state = first.state_dict()
+    for p, q in zip(one, two, strict=True):
+        q.assign(p.data)
+    second = kind([{"params": two, "lr": 7.0}], lr=1.0).attach(two) if kind is nn.AdaGrad else kind(two, **settings)
+    second.load_state_dict(state)
+    for step in range(3, 6):
+        for parameters, optimizer in [(one, first), (two, second)]:
+            feed(parameters, step)
+            optimizer.step()
+    assert [p.data.tobytes() for p in one] == [p.data.tobytes() for p in two]
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    (p, q), adam = start(), nn.Adam(lr=0.1)
+    adam.attach([p, q])
+    run(adam, (p, q), 2)
+    good = adam.state_dict()
+
+    def without_m(s):
+        del s["state"][1]["m"]
+
+    def wrong_shape(s):
+        s["state"][1]["m"] = np.zeros(3)
+
+    def wrong_rate(s):
+        s["groups"][0]["lr"] = -1
+
+    def fewer(s):
+        s["groups"][0]["params"] = [0]
+
+    def unknown(s):
+        s["groups"][0]["rate"] = 1
+
+    def bare(s):
+        del s["groups"]
+
+    for spoil, message in [
+        (without_m, "parameter 1 does not fit Adam: it has step, v"),
+        (wrong_shape, r"m is float64 of shape \(3,\)"),
+        (wrong_rate, "positive number, not -1"),
+        (fewer, r"groups of \[1\] parameters, here are groups of \[2\]"),
+        (unknown, "group 0 has the settings"),
+        (bare, "needs groups, scale and state"),
+    ]:
+        bad = adam.state_dict()
+        spoil(bad)
+        with pytest.raises(ValueError, match=message):
+            adam.load_state_dict(bad)
+        np.testing.assert_equal(adam.state_dict(), good)
+
+
+def test_groups():
+    p, q = start()
+    optimizer = nn.SGD([{"params": [p]}, {"params": q, "lr": 0.5}], lr=0.1)
+    run(optimizer, (p, q), 1)
+    np.testing.assert_allclose(p.data, np.array([1, -2]) - 0.1 * gradient(np.array([1.0, -2.0]), 3.0)[0])
+    np.testing.assert_allclose(q.data, 3 - 0.5 * 4)
+    assert [g["lr"] for g in optimizer.groups] == [0.1, 0.5]
+    optimizer.lr = 0.2
+    assert [g["lr"] for g in optimizer.groups] == [0.2, 0.2]
+    with pytest.raises(ValueError, match=r"is in groups 0 and 1 of SGD"):
+        nn.SGD([{"params": [p]}, {"params": [p, q]}], lr=0.1)
+    with pytest.raises(ValueError, match="positive number, not 0"):
+        optimizer.lr = 0
+    assert repr(nn.SGD(lr=0.1)) == "SGD(lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.0)"
+
+
+def test_those_that_sat_out_count_their_own_steps():
+    p, q = start()
+    optimizer, alone = nn.Adam([p, q], lr=0.1), nn.Adam([lonely := ag.Tensor(3.0)], lr=0.1)
+    p.grad = np.ones(2)
+    optimizer.step()
+    for _ in range(2):
+        p.grad, q.grad, lonely.grad = np.ones(2), 1.5, 1.5
+        optimizer.step()
+        alone.step()
+    assert q.data == lonely.data
+    assert [s["step"] for s in optimizer.state_dict()["state"].values()] == [3, 2]
+
+
+def test_a_parameter_may_be_assigned_between_steps_and_belong_to_two():
+    p, _ = start()
+    one, two = nn.SGD([p], lr=0.1), nn.SGD([p], lr=0.2)
+    for optimizer, rate in [(one, 0.1), (two, 0.2), (one, 0.1)]:
+        p.assign([1.0, 1.0])
+        p.data = p.data + 1
+        p.grad = np.array([1.0, 2.0])
+        optimizer.step()
+        np.testing.assert_allclose(p.data, [2 - rate, 2 - 2 * rate])
+
+
+def test_freezing_between_steps():
+    p, q = start()
+    optimizer = nn.Adam([p, q], lr=0.1)
+    run(optimizer, (p, q), 1)
+    q.requires_grad = False
+    before = q.data.copy()
+    run(optimizer, (p, q), 1)
+    assert q.data == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (nn.Adam, {"betas": (0.9, 1.0)}, "betas are two numbers"),
+        (nn.Adam, {"betas": (0.9,)}, "betas are two numbers"),
+        (nn.Adam, {"eps": -1}, "eps is a small number"),
+        (nn.AdamW, {"weight_decay": -1}, "weight decay"),
+        (nn.AdaGrad, {"lr": 0}, "learning rate"),
+        (nn.AdaGrad, {"eps": np.nan}, "eps is"),
+        (nn.RMSProp, {"alpha": 1}, "alpha lies from 0"),
+        (nn.RMSProp, {"momentum": -1}, "momentum lies from 0"),
+    ],
+)
+def test_other_settings_that_make_no_sense(kind, settings, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**settings)
+
+
+def test_only_a_configuration_is_copied():
+    p, _ = start()
+    twin = copy.deepcopy(nn.Adam(lr=0.1))
+    assert twin.lr == 0.1
+    with pytest.raises(TypeError, match="copy its state_dict"):
+        copy.deepcopy(nn.Adam([p], lr=0.1))
+
+
+def test_clipping():
+    p, q = start()
+    p.grad, q.grad = np.array([3.0, 0.0]), 4.0
+    assert nn.clip_by_norm([p, q], 10) == 5
+    np.testing.assert_array_equal(p.grad, [3, 0])
+    assert nn.clip_by_norm([p, q], 1) == 5
+    np.testing.assert_allclose([*p.grad, q.grad], [0.6, 0, 0.8])
+    nn.clip_by_value([p, q, ag.Tensor(1.0)], 0.7)
+    np.testing.assert_allclose([*p.grad, q.grad], [0.6, 0, 0.7])
+    for clip in (nn.clip_by_norm, nn.clip_by_value):
+        with pytest.raises(ValueError, match="positive limit, not 0"):
+            clip([p], 0)

@@ -1,0 +1,93 @@
+"""Convolutions: one small weight, shared by all places of a signal or an image."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+import autograd_core as ag
+
+from ..functional import conv1d, conv2d
+from ..functional.convolution import lengths
+from ..init import Rng, uniform_fan_in
+from ..module import Module
+
+
+class _Convolution(Module):
+    """What convolutions share; `axes` says along how many the window is moved."""
+
+    axes = 0
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        window: int | tuple[int, ...],
+        *,
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        bias: bool = True,
+        rng: Rng,
+        dtype: Any = np.float64,
+    ) -> None:
+        d = self.axes
+        self.stride, self.padding = lengths(stride, d, "stride", 1), lengths(padding, d, "padding", 0)
+        shape = operator.index(n_out), operator.index(n_in), *lengths(window, d, "window", 1)
+        self.weight = ag.Tensor(uniform_fan_in(rng, shape, dtype), name="weight")
+        self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
+
+
+class Conv1d(_Convolution):
+    """A window moved along signals (n, n_in, length).
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Numbers of channels.
+    window : int
+    stride, padding : int
+    bias : bool
+    rng : Generator or int
+        Where the weight, of shape (n_out, n_in, window), is drawn from; the bias starts at 0.
+    dtype : dtype
+
+    Examples
+    --------
+    >>> Conv1d(2, 3, 5, rng=0)(np.ones((4, 2, 20))).shape
+    (4, 3, 16)
+    """
+
+    axes = 1
+
+    def forward(self, x: Any) -> Any:
+        """Correlate signals with the weight."""
+        return conv1d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+
+
+class Conv2d(_Convolution):
+    """A window moved over images (n, n_in, height, width).
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Numbers of channels.
+    window : int or pair
+    stride, padding : int or pair
+    bias : bool
+    rng : Generator or int
+        Where the weight, of shape (n_out, n_in, height, width) of the window, is drawn from; the bias starts at 0.
+    dtype : dtype
+
+    Examples
+    --------
+    >>> Conv2d(1, 8, 5, padding=2, rng=0)(np.ones((4, 1, 28, 28))).shape
+    (4, 8, 28, 28)
+    """
+
+    axes = 2
+
+    def forward(self, x: Any) -> Any:
+        """Correlate images with the weight."""
+        return conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)

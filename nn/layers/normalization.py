@@ -1,0 +1,114 @@
+"""Normalisation, over the observations of a batch or within each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import autograd_core as ag
+
+from ..functional import batch_norm, layer_norm
+from ..functional.normalization import per_feature
+from ..init import real
+from ..module import Module
+
+
+class BatchNorm(Module):
+    """Standardise each feature, along axis 1, over the batch; then scale and shift it.
+
+    In training by the batch's own mean and variance, of which a running average is kept; in evaluation by that. Takes
+    (n, features), (n, features, length) and (n, features, height, width): PyTorch's BatchNorm1d and 2d, and its names.
+
+    Parameters
+    ----------
+    n : int
+        Number of features.
+    eps : float
+        Added to the variance.
+    momentum : float
+        How far the running averages move at each step.
+    affine : bool
+        With `weight` and `bias`.
+    dtype : dtype
+
+    Examples
+    --------
+    >>> layer = BatchNorm(1, eps=0)
+    >>> layer(np.array([[1.0], [3.0]])).data
+    array([[-1.],
+           [ 1.]])
+    >>> sorted(layer.state_dict())
+    ['bias', 'num_batches_tracked', 'running_mean', 'running_var', 'weight']
+    """
+
+    def __init__(
+        self, n: int, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True, dtype: Any = np.float64
+    ) -> None:
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"momentum lies between 0 and 1, not {momentum}")
+        dtype = real(dtype)
+        self.eps, self.momentum = eps, momentum
+        self.weight = ag.Tensor(np.ones(n, dtype), name="weight") if affine else None
+        self.bias = ag.Tensor(np.zeros(n, dtype), name="bias") if affine else None
+        self.running_mean = ag.Tensor(np.zeros(n, dtype), requires_grad=False)
+        self.running_var = ag.Tensor(np.ones(n, dtype), requires_grad=False)
+        self.num_batches_tracked = ag.Tensor(0)
+
+    def forward(self, x: Any) -> Any:
+        """Standardise a batch."""
+        n = self.running_mean.size
+        if x.ndim < 2 or x.shape[1] != n:
+            raise ValueError(f"BatchNorm of {n} features needs x of shape (n, {n}, ...), not {x.shape}")
+        if self.training:
+            self._follow(x.data if isinstance(x, ag.Tensor) else x)
+            return batch_norm(x, self.weight, self.bias, eps=self.eps)
+        scale = 1 / np.sqrt(self.running_var.data + self.running_var.dtype.type(self.eps))
+        shift = -self.running_mean.data * scale
+        if self.weight is not None and self.bias is not None:
+            scale, shift = self.weight * scale, self.weight * shift + self.bias
+        return x * per_feature(scale, x.ndim) + per_feature(shift, x.ndim)
+
+    def _follow(self, x: Any) -> None:
+        """Move the running averages towards the mean and the (unbiased) variance of a batch."""
+        count = x.size // x.shape[1] if x.shape[1] else 0
+        if count < 2:
+            raise ValueError(f"BatchNorm needs two values of each feature at least to train; x has the shape {x.shape}")
+        axes = 0, *range(2, x.ndim)
+        m = self.momentum
+        mean, var = x.mean(axis=axes), x.var(axis=axes, ddof=1)
+        self.running_mean.assign(((1 - m) * self.running_mean.data + m * mean).astype(self.running_mean.dtype))
+        self.running_var.assign(((1 - m) * self.running_var.data + m * var).astype(self.running_var.dtype))
+        self.num_batches_tracked.assign(self.num_batches_tracked.data + 1)
+
+
+class LayerNorm(Module):
+    """Standardise each observation over its last axes; then scale and shift its features.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        Lengths of the axes to standardise over.
+    eps : float
+        Added to the variance.
+    dtype : dtype
+
+    Examples
+    --------
+    >>> LayerNorm(2, eps=0)(np.array([[1.0, 3.0], [10.0, 30.0]])).data
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+
+    def __init__(self, shape: int | tuple[int, ...], *, eps: float = 1e-5, dtype: Any = np.float64) -> None:
+        self.eps = eps
+        self.weight = ag.Tensor(np.ones(shape, real(dtype)), name="weight")
+        self.bias = ag.Tensor(np.zeros(shape, real(dtype)), name="bias")
+
+    def forward(self, x: Any) -> Any:
+        """Standardise observations."""
+        shape = self.weight.shape
+        if x.shape[-len(shape) :] != shape:
+            wanted = ", ".join(map(str, shape))
+            raise ValueError(f"LayerNorm of {shape} needs x of shape (..., {wanted}), not {x.shape}")
+        return layer_norm(x, self.weight, self.bias, eps=self.eps)

@@ -1,10 +1,57 @@
 """Networks of autograd_core's operations: modules, activations, losses, optimizers."""
 
 from . import data, functional, init, io, metrics, schedules
-from .functional import identity, leaky_relu, linear, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from .functional import (
+    elu,
+    gelu,
+    identity,
+    leaky_relu,
+    linear,
+    log_softmax,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    step,
+    tanh,
+)
 from .io import FileError, load, save
-from .layers import MLP, Linear, Sequential
-from .losses import cross_entropy, mse
+from .layers import (
+    LSTM,
+    MLP,
+    RBF,
+    RNN,
+    Activation,
+    AvgPool2d,
+    BatchNorm,
+    Conv1d,
+    Conv2d,
+    Dropout,
+    Embedding,
+    Flatten,
+    LayerNorm,
+    Linear,
+    MaxPool2d,
+    Parallel,
+    Residual,
+    Sequential,
+)
+from .losses import (
+    bce,
+    bce_with_logits,
+    binomial,
+    cross_entropy,
+    hinge,
+    huber,
+    l1,
+    l1_penalty,
+    l2_penalty,
+    logistic,
+    mse,
+    multinomial_deviance,
+    nll,
+)
 from .minimizing import minimize
 from .module import Module
 from .optim import SGD, AdaGrad, Adam, AdamW, RMSProp, clip_by_norm, clip_by_value

@@ -50,7 +50,8 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **optio
 
     def value(v: Any) -> Any:
         with ag.no_grad():
-            return float(getattr(y := f(grow(v)), "data", y))
+            y = f(grow(v))
+            return float(y.data if isinstance(y, ag.Tensor) else y)
 
     def value_and_slope(v: Any) -> Any:
         y, g = slope(grow(v))

@@ -35,7 +35,6 @@ def statements(*sources):
     return rows
 
 
-BITS = "np.add.at adds the sum of the values; NumPy adds one value after the other: other bits"
 PROGRAMS = statements(
     # basic indices
     "y[0] = t[0]",
@@ -97,10 +96,10 @@ PROGRAMS = statements(
     "y.fill(2.0)",
     "y.sort()",
     "y.sort(axis=0)",
-    ("np.add.at(y, [0, 0], t)", BITS),
-    ("np.add.at(y, ([0, 0, 1], [1, 1, 2]), t[0])", BITS),
+    "np.add.at(y, [0, 0], t)",
+    "np.add.at(y, ([0, 0, 1], [1, 1, 2]), t[0])",
     "np.subtract.at(y, MASK, t[0, 0])",
-    ("np.add.at(y, (slice(None), [0, 0]), t[:, :2])", BITS),
+    "np.add.at(y, (slice(None), [0, 0]), t[:, :2])",
     "np.multiply(y, t, out=y)",
     "np.exp(t, out=y, where=MASK)",
     "np.add(y[0], t, out=y)",
@@ -227,11 +226,9 @@ def test_the_tensor_stays_itself():
 
 
 CHANGES = ["y[0] = y[1] * 2", "y += 1", "y *= t", "y[MASK] = 0.0", "y.sort()", "y[...] = t"]
-LOST = "the node of an argument is read after the function has run: an argument changed in place has another by then, and gets zeros"
-TWICE = "the function runs again on what it has made of its argument the first time"
 
 
-@pytest.mark.parametrize("run", statements(*(source if source == "y += 1" else (source, LOST) for source in CHANGES)))
+@pytest.mark.parametrize("run", statements(*CHANGES))
 def test_arguments_of_a_transform_may_be_changed_inside(run):
     a, b = A.copy(), B.copy()
     f = lambda x, t: np.sum(np.sin(run(x, t)) * W)
@@ -245,9 +242,7 @@ def test_arguments_of_a_transform_may_be_changed_inside(run):
         same(b, B)
 
 
-@pytest.mark.parametrize(
-    "run", statements(*((source, TWICE) if source in ("y += 1", "y *= t") else source for source in CHANGES))
-)
+@pytest.mark.parametrize("run", statements(*CHANGES))
 def test_arguments_of_a_checkpoint_may_be_changed_inside(run):
     f = ag.checkpoint(lambda x, t: np.sum(np.sin(run(x, t)) * W))
     close(
@@ -465,11 +460,8 @@ def test_a_leaf_is_updated_under_no_grad(run):
     statements(
         "y += 1",
         "y *= 2",
-        (
-            "y[0] = 1",
-            "an assignment by index makes a new array, while += and assign() write into the leaf's: optimizers' flat buffers lose it",
-        ),
-        ("y.fill(0)", "see y[0] = 1"),
+        "y[0] = 1",
+        "y.fill(0)",
     ),
 )
 def test_a_leaf_keeps_its_array_under_no_grad(run):
@@ -485,7 +477,7 @@ VIEWS = statements(
     "np.squeeze(y[None])[0] = 1", "y.mT[0] = 1", "np.split(y, 2)[0][0, 0] = 1", "for row in y: row[0] = 1", "np.flip(y)[0] = 1", "y[:][0] = 1", "y[...][0] = 1", "np.moveaxis(y, 0, 1)[0] = 1",
     "y[:, 1].fill(0)", "np.transpose(y)[MASK.T] = 0", "y[0:1][0][0] = 1", "np.exp(t, out=y[:])", "np.atleast_3d(y)[0] = 1", "np.expand_dims(y, 0)[0] = 1",
     "np.rot90(y)[0] = 1", "np.unstack(y)[0][0] = 1",
-    ("y.real[0] = 1", "assigns into a Tensor that nobody holds: NumPy writes into y"), ("y.T.sort()", "sorts a Tensor that nobody holds: NumPy sorts y"), ("np.add.at(y[0], 0, 1.0)", "adds to a Tensor that nobody holds: NumPy adds to y"), ("y.diagonal()[0] = 1", "assigns into a Tensor that nobody holds: NumPy refuses"),
+    ("y.real[0] = 1", "assigns into a Tensor that nobody holds: NumPy writes into y"), "y.T.sort()", "np.add.at(y[0], 0, 1.0)", ("y.diagonal()[0] = 1", "assigns into a Tensor that nobody holds: NumPy refuses"),
 )  # fmt: skip
 
 
@@ -500,7 +492,7 @@ FRESH = expressions(
     "x * 1", "x.copy()", "x.flatten()", "x[[0, 1]]", "x[MASK]", "np.concatenate([x, x])", "np.stack([x, x])", "np.vstack([x, x])", "np.where(MASK, x, 0)", "np.cumsum(x, 0)", "np.take(x, [0, 1], 0)", "np.sort(x)",
     "np.outer(x, x)", "np.repeat(x, 2)", "np.clip(x, 0.5, 1)", "np.astype(x, 'f4')", "np.mean(x, axis=0)", "np.tril(x)", "np.diff(x)", "np.append(x, x)", "np.linalg.inv(x[:, :2])",
     "np.einsum('ij,kj', x, x)", "np.dot(x, x.T)", "x @ x.T", "np.diag(x[0])", "np.maximum(x, 1)", "np.prod(x, axis=0)", "np.block([[x, x]])", "np.average(x, axis=0)", "np.linalg.solve(x[:, :2], x)", "np.copy(x)",
-    ("np.roll(x, 1)", "ends in a reshape of a copy, which passes for a view"), ("np.tile(x, (2, 1))", "ends in a reshape of a copy, which passes for a view"), ("np.tensordot(x, x, ([1], [1]))", "ends in a reshape of a copy, which passes for a view"), ("np.kron(x, x)", "ends in a reshape of a copy, which passes for a view"),
+    "np.roll(x, 1)", "np.tile(x, (2, 1))", "np.tensordot(x, x, ([1], [1]))", "np.kron(x, x)",
     of="x",
 )  # fmt: skip
 
@@ -593,7 +585,7 @@ def test_refused(run, error, says):
     "run",
     statements(
         "y[0] = 1", "y[0] = t[0]", "y.fill(0)", "np.exp(t, out=y)",
-        *((source, "the result is untracked: the gradient of y is lost, silently") for source in ("y += 1", "y *= t", "y.sort()", "np.add.at(y, 0, 1.0)")),
+        "y += 1", "y *= t", "y.sort()", "np.add.at(y, 0, 1.0)",
     ),
 )  # fmt: skip
 def test_a_result_is_not_changed_under_no_grad(run):
@@ -612,8 +604,7 @@ def test_untracked_results_change_freely_under_no_grad(run):
 @pytest.mark.parametrize(
     "run",
     statements(
-        "y += t", "y += 0.5", "y *= t", ("y[0] = t[0]", "the value is cut to an integer, and an integer Tensor becomes tracked"), ("np.exp(t, out=y)", "the same"),
-        ("y[...] = t", "the same"),
+        "y += t", "y += 0.5", "y *= t", "y[0] = t[0]", "np.exp(t, out=y)", "y[...] = t",
     ),
 )  # fmt: skip
 def test_tracked_values_do_not_go_into_integers(run):

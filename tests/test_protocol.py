@@ -43,20 +43,17 @@ WAYS = {
 }
 CANDIDATES = (A, np.array([[1, 2, 3], [3, 1, 2]]), A > 0.4, A[:, :2])
 REFUSALS = (TypeError, ValueError, RuntimeError)
-LOGADDEXP = "computed as logsumexp: other bits, and initial=, where=, dtype= are forgotten"
+NAMELESS = "refused as '<lambda>() got an unexpected keyword', which names nothing a person has written"
 WRONG = {  # (ufunc, way): why it fails for now
-    **{
-        (
-            f.__name__,
-            "where",
-        ): "a constant with where= and out= a Tensor: NumPy's garbage is copied where the mask is False"
-        for f in UFUNCS
-        if f in CONSTANTS and f is not np.isnat
-    },
-    **{("logaddexp", f"reduce{way}"): LOGADDEXP for way in (" axis", " all", " dtype", " initial", " where")},
-    **{(f"{name}imum", "reduce dtype"): "dtype= is forgotten" for name in ("max", "min")},
-    **{(f"logical_{name}", "reduce dtype"): "dtype= is forgotten, which NumPy refuses" for name in ("and", "or")},
-    **{(name, "accumulate dtype"): "dtype= is forgotten" for name in ("add", "multiply")},
+    **dict.fromkeys([(name, "dtype") for name in ("divmod", "ldexp", "modf", "sign")], NAMELESS),
+    **dict.fromkeys([(name, "outer dtype") for name in ("divmod", "ldexp")], NAMELESS),
+    **dict.fromkeys(
+        [(f"logical_{name}", "reduce dtype") for name in ("and", "or")], "dtype= is forgotten, which NumPy refuses"
+    ),
+    **dict.fromkeys(
+        [("float_power", f"{way} dtype") for way in ("reduce", "accumulate")],
+        "NumPy has no float_power of float32 and refuses",
+    ),
 }
 
 
@@ -130,7 +127,7 @@ def test_ufunc_has_numpys_values_or_is_refused_by_name(ufunc, way):
         "np.add.reduce(t, initial=3.0, where=MASK, axis=1)", "np.multiply.reduce(t, axis=None)", "np.maximum.reduce(t, axis=1)", "np.minimum.reduce(t, axis=1, keepdims=True)",
         "np.maximum.reduce(t, axis=-1, initial=0.0, where=MASK)", "np.add.accumulate(t, axis=1)", "np.multiply.accumulate(t, 1)",
         "np.multiply.outer(t, V)", "np.subtract.outer(V, t)", "np.add.outer(t, 1.0)", "np.power.outer(t, [1, 2])", "np.maximum.outer(t, V)",
-        "np.logical_and.reduce(t > 0.4)", "np.less.outer(t, V)", ("np.logaddexp.reduce(t, axis=1)", LOGADDEXP),
+        "np.logical_and.reduce(t > 0.4)", "np.less.outer(t, V)", "np.logaddexp.reduce(t, axis=1)",
     ),
 )  # fmt: skip
 def test_ways_of_calling_ufuncs(use):
@@ -207,17 +204,10 @@ def test_out_is_differentiable():
                 "axis|tuple|int",
             ),
             "too many operands": (lambda x: np.add(x, x, untracked(np.zeros(A.shape)), x), TypeError, "arguments"),
-            "reduceat": (lambda x: np.add.reduceat(x, [0]), TypeError, r"np\.add\.reduceat has no gradient rule"),
             "maximum.at": (lambda x: np.maximum.at(x * 1, 0, 1.0), TypeError, r"np\.maximum\.at is refused"),
             "at a plain array": (lambda x: np.add.at(np.zeros(3), [0], x[0, 0]), TypeError, r"np\.add\.at"),
             "at a leaf": (lambda x: np.add.at(x, 0, 1.0), ag.GraphError, "leaf"),
-            "floats into integers": bug(
-                lambda x: np.sin(x, out=untracked(np.zeros(A.shape, int))),
-                TypeError,
-                "int64",
-                reason="written, cut to integers, and tracked; NumPy refuses the cast",
-            ),
-            "divmod": (lambda x: np.modf(x), TypeError, r"np\.modf has no gradient rule"),
+            "floats into integers": (lambda x: np.sin(x, out=untracked(np.zeros(A.shape, int))), TypeError, "int64"),
         }
     ),
 )
@@ -243,9 +233,6 @@ def test_at_accumulates():
         x.grad = v.grad = None
 
 
-@pytest.mark.xfail(
-    strict=True, reason="np.add.at adds the sum of the values; NumPy adds one value after the other: other bits"
-)
 def test_at_has_numpys_bits():
     rng = np.random.default_rng(0)
     a, i, v = rng.normal(size=5), rng.integers(0, 5, 100), rng.normal(size=100)
@@ -270,11 +257,15 @@ def signature(fn):
         return None
 
 
-SIGNED = [fn for fn in FUNCTIONS if fn not in OURS and signature(fn)]
+# Functions with like= are reached through it only: np.array(t) of a tracked Tensor is refused, np.array(a, like=t) is not.
+SIGNED = [fn for fn in FUNCTIONS if fn not in OURS and signature(fn) and "like" not in signature(fn).parameters]
 SHORT = {
     np.clip: "kwargs of the ufunc: use np.minimum and np.maximum",
     np.vecdot: "keywords of the ufunc",
     np.einsum: "spelled out: order, casting",
+    **dict.fromkeys(
+        (np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values), "NumPy shows a keyword that it refuses"
+    ),
 }
 
 
@@ -298,7 +289,10 @@ def test_a_composite_has_numpys_defaults(fn):
 def called_in_another_way(fn, sample, by):
     """Return the function and arguments of a sample, all by keyword or all by position; None if that is not possible."""
     args, kwargs = (sample.through(*sample.args) if sample.through else sample.args), sample.kwargs
-    bound = signature(fn).bind(*args, **kwargs)
+    try:
+        bound = signature(fn).bind(*args, **kwargs)
+    except TypeError:  # a call that NumPy refuses
+        return None
     parameters = signature(fn).parameters
     if any(
         parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
@@ -336,7 +330,7 @@ def wrapped(tree):
 
 
 @pytest.mark.parametrize("by", ["keyword", "position"])
-@pytest.mark.parametrize("fn", SIGNED, ids=name_of)
+@pytest.mark.parametrize("fn", [fn for fn in SIGNED if fn not in SHORT], ids=name_of)
 def test_arguments_by_keyword_and_by_position(fn, by):
     for sample in samples_of(fn)[:6]:
         call = called_in_another_way(fn, sample, by)
@@ -345,6 +339,10 @@ def test_arguments_by_keyword_and_by_position(fn, by):
         args, kwargs = call
         try:
             theirs = fn(*args, **kwargs)
+            if theirs is None or (
+                fn is np.bincount and not theirs.any()
+            ):  # written into its argument; integers whatever the weights
+                continue
             ours = fn(*wrapped(args), **{k: wrapped(v) for k, v in kwargs.items()})
         except Exception as error:
             error.add_note(f"{name_of(fn)}(*{args}, **{kwargs})")
@@ -353,12 +351,6 @@ def test_arguments_by_keyword_and_by_position(fn, by):
 
 
 WITH_OUT = [fn for fn in SIGNED if "out" in signature(fn).parameters] + [np.round, np.any, np.argmax]
-FORGETS_OUT = dict.fromkeys(
-    (np.clip, np.take, np.compress, np.trace, np.stack, np.outer, np.einsum), "out= is forgotten"
-) | dict.fromkeys(
-    (np.round, np.any, np.argmax),
-    "a constant writes into the Tensor's values behind the tape's back and returns an array",
-)
 
 
 def first_sample(fn):
@@ -368,13 +360,7 @@ def first_sample(fn):
     return sample.through(*sample.args) if sample.through else sample.args, sample.kwargs
 
 
-@pytest.mark.parametrize(
-    "fn",
-    [
-        bug(fn, reason=FORGETS_OUT[fn], id=name_of(fn)) if fn in FORGETS_OUT else pytest.param(fn, id=name_of(fn))
-        for fn in WITH_OUT
-    ],
-)
+@pytest.mark.parametrize("fn", WITH_OUT, ids=name_of)
 def test_out_of_a_function_is_filled_or_refused(fn):
     args, kwargs = first_sample(fn)
     theirs = fn(*args, **kwargs)
@@ -391,9 +377,6 @@ def test_out_of_a_function_is_filled_or_refused(fn):
             fn(*wrapped(args), **kwargs, out=plain)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="np.round(y, out=y) writes into the array that exp keeps: a wrong gradient, silently"
-)
 def test_out_of_a_constant_does_not_write_into_kept_values():
     x = Tensor(V)
     y = np.exp(x)
@@ -574,14 +557,8 @@ class Operators:
 TURN = "a Tensor on the left tries to make an array of it instead of returning NotImplemented"
 
 
-LEFT = [
-    f"x {op} {kind}()"
-    for kind in ("Foreign", "Unwilling", "Operators")
-    for op in ("+", "@", "**", "<")
-    if (kind, op) != ("Foreign", "<")
-]
-LEFT += ["np.add(x, Foreign())", "np.maximum(x, Foreign())", "np.multiply.outer(x, Foreign())"]
-RIGHT = [
+TURNS = [f"x {op} {kind}()" for kind in ("Unwilling", "Operators") for op in ("+", "@", "**", "<")]
+TURNS += [
     "x == Foreign()",
     "x < Foreign()",
     "Foreign() + x",
@@ -591,9 +568,17 @@ RIGHT = [
     "np.concatenate([Foreign(), x])",
     "np.concatenate([x, Foreign()])",
 ]
+LEFT = [
+    "x + Foreign()",
+    "x @ Foreign()",
+    "x ** Foreign()",
+    "np.add(x, Foreign())",
+    "np.maximum(x, Foreign())",
+    "np.multiply.outer(x, Foreign())",
+]
 
 
-@pytest.mark.parametrize("use", expressions(*RIGHT, *((source, TURN) for source in LEFT), of="x"))
+@pytest.mark.parametrize("use", expressions(*TURNS, *((source, TURN) for source in LEFT), of="x"))
 def test_foreign_classes_get_their_turn(use):
     assert use(Tensor(V)) == "foreign"
 
@@ -610,9 +595,6 @@ def test_unwilling_classes_are_refused_by_numpy():
 )
 @pytest.mark.parametrize("kind", ["masked", "matrix"])
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
-@pytest.mark.xfail(
-    strict=True, reason="subclasses of ndarray lose what makes them different, silently: the mask, the matrix product"
-)
 def test_subclasses_of_arrays_keep_their_meaning_or_are_refused(use, kind):
     a, other = (V, np.ma.array(V, mask=MASK)) if kind == "masked" else (V[:, None], np.matrix(V))
     with pytest.raises(TypeError):

@@ -101,7 +101,6 @@ def test_bad_data(data, keywords, error, says):
         Tensor(data, **keywords)
 
 
-@pytest.mark.xfail(strict=True, reason="the message speaks of np.asarray() and does not name np.stack")
 def test_a_list_of_tensors_is_joined_by_stack():
     with pytest.raises(TypeError, match=r"np\.stack"):
         Tensor([Tensor(1.0), Tensor(2.0)])
@@ -192,13 +191,7 @@ def test_grad_may_be_set(value, found):
         (lambda: Tensor(V), np.ones(2), ValueError, r"shape \(2,\).*shape \(3,\)"),
         (lambda: Tensor(V) * 2, V, ag.GraphError, "leaf"),
         (lambda: Tensor(V, requires_grad=False), V, ag.GraphError, "leaf"),
-        bug(
-            lambda: Tensor(V),
-            V * 1j,
-            TypeError,
-            "complex",
-            reason="NumPy's ComplexWarning, and no error where warnings are not errors",
-        ),
+        (lambda: Tensor(V), V * 1j, TypeError, "complex"),
     ],
 )
 def test_grad_refused(make, value, error, says):
@@ -299,7 +292,7 @@ def test_detach():
 
 @pytest.mark.parametrize(
     "make",
-    expressions("x * 1", ("x", "detach() says read-only, but of a leaf it hands out the leaf's own array"), of="x"),
+    expressions("x * 1", "x", of="x"),
 )
 def test_values_of_a_detached_tensor_are_read_only(make):
     t = make(Tensor(V))
@@ -383,7 +376,6 @@ FLOATS = [
     (A + 1j, V - 1j),
     (A, 1j),
 ]
-SQUARES = "T ** 2.0 of integers is computed as T ** 2: integers instead of floats"
 
 
 def operands():
@@ -437,8 +429,8 @@ def test_operator_is_numpys_in_both_orders(name):
         (np.arange(3), 2),
         (np.arange(3), 2.5),
         (np.int64(3), 2),
-        bug(np.arange(3), 2.0, reason=SQUARES),
-        bug(np.int64(3), 2.0, reason=SQUARES),
+        (np.arange(3), 2.0),
+        (np.int64(3), 2.0),
     ],
 )
 def test_power_of_integers(x, y):
@@ -451,13 +443,7 @@ def test_power_of_integers(x, y):
     ids=repr,
 )
 @pytest.mark.parametrize("dtype", ["f8", "f4", "c16"])
-def test_power_has_numpys_bits(y, dtype, request):  # NumPy computes some exponents as square, sqrt, reciprocal
-    if dtype == "c16" and (type(y), y) in ((int, -1), (float, 0.5)):
-        request.applymarker(
-            pytest.mark.xfail(
-                strict=True, reason="a complex array to the power of a Python number becomes the power of a 0-d array"
-            )
-        )
+def test_power_has_numpys_bits(y, dtype):  # NumPy computes some exponents as square, sqrt, reciprocal
     x = np.random.default_rng(0).uniform(0.1, 3, 500).astype(dtype)
     same(Tensor(x) ** y, x**y)
     same(Tensor(x[0]) ** y, x[0] ** y)
@@ -476,7 +462,6 @@ def test_bitwise_operators(name):
 
 
 @pytest.mark.parametrize("op", [operator.lshift, operator.rshift])
-@pytest.mark.xfail(strict=True, reason="Tensors of integers have & | ^ ~ but neither << nor >>")
 def test_shifts(op):
     same(op(Tensor([1, 2]), 1), op(np.array([1, 2]), 1), np.ndarray)
     same(op(8, Tensor([1, 2])), op(8, np.array([1, 2])), np.ndarray)
@@ -496,7 +481,7 @@ def test_unary_operators(op, x):
         (A, 0.7),
         (0.7, A),
         (A, V),
-        bug(V, A, reason="divmod(array, Tensor): np.divmod has no rule, though divmod(Tensor, array) works"),
+        (V, A),
     ],
 )
 def test_divmod(x, y):
@@ -510,7 +495,7 @@ def test_divmod(x, y):
     [
         (S, (1,)),
         (np.float32(2.75), (1,)),
-        bug(S, (), reason="round(np.float64) is an int, round(Tensor) a float"),
+        (S, ()),
     ],
 )
 def test_round(x, args):
@@ -543,11 +528,14 @@ def test_operators_refuse_what_is_no_number(op, other):
 @pytest.mark.parametrize(
     ("op", "other"),
     [
-        *((op, other) for op in (operator.eq, operator.ne) for other in (None, object())),
-        bug(operator.eq, "a", reason="UFuncTypeError, where NumPy's array == 'a' is all False"),
-        bug(operator.ne, "a", reason="UFuncTypeError, where NumPy's array != 'a' is all True"),
+        *((op, "a") for op in (operator.eq, operator.ne)),
+        *(
+            bug(op, other, reason="one bool, where NumPy compares every entry")
+            for op in (operator.eq, operator.ne)
+            for other in (None, object())
+        ),
     ],
-    ids=repr,
+    ids=lambda v: getattr(v, "__name__", type(v).__name__),
 )
 def test_equality_with_anything(op, other):
     same(op(Tensor(V), other), op(V, other), np.ndarray)
@@ -942,10 +930,6 @@ SAME = {  # attribute: what is asked of which array, "M(axis=0)" for M.sum(axis=
     "transpose": ["M()", "M(1, 0)", "M((1, 0))", "M(None)", "M([-1, 0])"],
     "var": ["M()", "M(0)", "M(axis=1, keepdims=True)", "M(ddof=1)", "M(dtype='f4')", "M(mean=np.mean(M))"],
 }
-KNOWN_BUGS = {
-    "K.choose([[1.5, 2.5], [3.5, 4.5]])": "the method is there, but np.choose has no rule",
-    "M.reshape(3, 2, copy=True)": "the method does not know copy=, np.reshape does",
-}
 DIFFERENT = {  # attribute: why it is not NumPy's result, and what it is instead
     "data": "the array itself (NumPy: a buffer of bytes): .data is what PyTorch's users expect",
     "flags": "of the array; a result's .data is read-only",
@@ -985,7 +969,7 @@ def test_every_attribute_of_ndarray_is_classified():
 
 
 def test_what_a_tensor_has_and_an_array_has_not():
-    ours = "assign backward detach grad is_leaf name numpy requires_grad scope"
+    ours = "assign backward detach grad is_leaf name numpy place requires_grad scope"
     assert public(Tensor) - public(np.ndarray) == set(ours.split())
 
 
@@ -994,10 +978,7 @@ def uses():
         for row in rows:
             source = f"{row[0]}.{name}{row[1:]}"
             function = eval(f"lambda t: t.{name}{row[1:]}", globals())
-            reason = KNOWN_BUGS.get(source)
-            yield (
-                bug(row[0], function, reason=reason, id=source) if reason else pytest.param(row[0], function, id=source)
-            )
+            yield pytest.param(row[0], function, id=source)
 
 
 @pytest.mark.parametrize(("array", "use"), list(uses()))
@@ -1021,12 +1002,12 @@ WITHOUT_KEYWORDS = ("item", "tolist", "conj", "conjugate", "flatten", "copy", "n
     "use",
     expressions(
         *(f"t.{name}{rows[0][1:-1] + ', no_such_keyword=1)'}".replace("(, ", "(") for name, rows in SAME.items() if rows[0][-1] == ")" and name != "astype"),
-        ("t.astype(int, casting='safe')", "astype ignores every keyword: NumPy refuses this cast"),
-        ("t.astype('f4', no_such_keyword=1)", "astype ignores every keyword"),
+        "t.astype(int, casting='safe')",
+        "t.astype('f4', no_such_keyword=1)",
         "t.reshape(4, 2)", "t.transpose(0)", "t.transpose(0, 0)", "t.take([9])", "t.squeeze(0)", "t.sum(5)", "t.dot(np.ones(5))",
         "t.swapaxes(0, 5)", "t.compress([True] * 9, 1)", "t.repeat([1, 2, 3], 0)", "t.item(99)", "t.cumsum((0, 1))", "t.max(where=B)",
         "t.sum(axis=(0, 0))", "t.trace(0, 1, 1)", "t.diagonal(0, 1, 1)", "t.argmax((0, 1))", "t.reshape(-1, -1)", "t.reshape()", "t.T.mT.shape[5]",
-        "V.mT if t is M else Tensor(V).mT", "t.mean(3)", "t.std(axis=2)", "t.prod(axis=-3)", "t.min(axis=9)", ("t.take([5], mode='no')", "any mode but raise and wrap is taken for clip"), "t.ravel('Z')",
+        "V.mT if t is M else Tensor(V).mT", "t.mean(3)", "t.std(axis=2)", "t.prod(axis=-3)", "t.min(axis=9)", "t.take([5], mode='no')", "t.ravel('Z')",
     ),
 )  # fmt: skip
 def test_attribute_refuses_what_numpy_refuses(use):

@@ -6,23 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, constant, primitive, rule
+from ..rules import composite, primitive, rule
 from ..spaces import from_end
 from .index import scatter
 from .products import array
 from .reduce import _to
-from .values import instead
+from .values import instead, plain
 
 # --- slopes and integrals ---------------------------------------------------------------------------------------------
-
-
-@primitive
-def plain_gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """Return `numpy.gradient` without derivatives."""
-    return np.gradient(f, *spacing, axis=axis, edge_order=edge_order)
-
-
-constant(plain_gradient)
 
 
 @composite(np.gradient)
@@ -51,52 +42,45 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     n = f.shape[axis]
     if n < edge_order + 1:
         raise ValueError(f"np.gradient with edge_order={edge_order} needs {edge_order + 1} points or more, not {n}")
-    part = lambda a, b=None: f[(..., slice(a, b), *(slice(None),) * (-1 - axis))]
     if not np.ndim(h):
-        return _formula(part, h, None, None, axis, edge_order, f.dtype)
+        return _differences(f, h, None, axis, edge_order)
     points = array(h)
     if points.shape != (n,):
-        raise ValueError(
-            f"the spacing along an axis of {n} points has shape {points.shape}: give a number or {n} places"
-        )
-    points = points if points.dtype.kind in "fc" else np.astype(points, float)
-    d = np.diff(points)
-    apart = [np.reshape(x, (-1, *(1,) * (-1 - axis))) for x in (d[:-1], d[1:])]
-    ends = [np.reshape(x, (-1, *(1,) * (-1 - axis))) for x in (d[:1], d[1:2], d[-2:-1], d[-1:])]
+        raise ValueError(f"the spacing along an axis of {n} points has shape {points.shape}: give a number or {n} places")
+    d = np.diff(points if points.dtype.kind in "fc" else np.astype(points, float))
     uniform = np.all(d == d[0])
     if uniform and type(d) is np.ndarray:
-        return _formula(part, d[0], None, None, axis, edge_order, f.dtype)
-    slope = _formula(part, None, apart, ends, axis, edge_order, f.dtype)
-    return instead(slope, plain_gradient(f, points, axis=axis, edge_order=edge_order)) if uniform else slope
+        return _differences(f, d[0], None, axis, edge_order)
+    slope = _differences(f, None, d, axis, edge_order)
+    return instead(slope, plain(np.gradient, f, points, axis=axis, edge_order=edge_order)) if uniform else slope
 
 
-def _formula(part: Any, h: Any, apart: Any, ends: Any, axis: int, edge_order: int, dtype: Any) -> Any:
-    """Return NumPy's differences: central ones between two of the first or the second order at the ends."""
+def _differences(f: Any, h: Any, d: Any, axis: int, edge_order: int) -> Any:
+    """Return NumPy's differences, for one distance or for all: central, and of the first or second order at the ends."""
+    behind = (slice(None),) * (-1 - axis)
+    at = lambda i: f[(*(slice(None),) * (f.ndim + axis), i, *behind)]
     if h is not None:
-        middle = (part(2) - part(0, -2)) / (2.0 * h)
+        middle = (at(slice(2, None)) - at(slice(None, -2))) / (2.0 * h)
     else:
-        d, e = apart
-        middle = -e / (d * (d + e)) * part(0, -2) + (e - d) / (d * e) * part(1, -1) + d / (e * (d + e)) * part(2)
+        u, v = d[:-1], d[1:]
+        weights = (-v / (u * (u + v)), (v - u) / (u * v), u / (v * (u + v)))
+        a, b, c = (np.reshape(w, (-1, *(1,) * len(behind))) for w in weights)
+        middle = a * at(slice(None, -2)) + b * at(slice(1, -1)) + c * at(slice(2, None))
     if edge_order == 1:
-        first, last = (h, h) if h is not None else (ends[0], ends[3])
-        first, last = (part(1, 2) - part(0, 1)) / first, (part(-1) - part(-2, -1)) / last
-    elif h is not None:
-        first = -1.5 / h * part(0, 1) + 2.0 / h * part(1, 2) + -0.5 / h * part(2, 3)
-        last = 0.5 / h * part(-3, -2) + -2.0 / h * part(-2, -1) + 1.5 / h * part(-1)
+        first, last = (h, h) if h is not None else (d[0], d[-1])
+        first, last = (at(1) - at(0)) / first, (at(-1) - at(-2)) / last
     else:
-        d, e, u, v = ends
-        first = (
-            -(2.0 * d + e) / (d * (d + e)) * part(0, 1)
-            + (d + e) / (d * e) * part(1, 2)
-            + -d / (e * (d + e)) * part(2, 3)
-        )
-        last = (
-            v / (u * (u + v)) * part(-3, -2)
-            + -(v + u) / (u * v) * part(-2, -1)
-            + (2.0 * v + u) / (v * (u + v)) * part(-1)
-        )
-    slope = np.concatenate([first, middle, last], axis=axis)
-    return slope if slope.dtype == dtype else np.astype(slope, dtype)
+        if h is not None:
+            a, b, c = -1.5 / h, 2.0 / h, -0.5 / h
+            p, q, r = 0.5 / h, -2.0 / h, 1.5 / h
+        else:
+            u, v = d[0], d[1]
+            a, b, c = -(2.0 * u + v) / (u * (u + v)), (u + v) / (u * v), -u / (v * (u + v))
+            u, v = d[-2], d[-1]
+            p, q, r = v / (u * (u + v)), -(v + u) / (u * v), (2.0 * v + u) / (v * (u + v))
+        first, last = a * at(0) + b * at(1) + c * at(2), p * at(-3) + q * at(-2) + r * at(-1)
+    slope = np.concatenate([np.expand_dims(first, axis), middle, np.expand_dims(last, axis)], axis=axis)
+    return slope if slope.dtype == f.dtype else np.astype(slope, f.dtype)
 
 
 @composite(np.trapezoid)

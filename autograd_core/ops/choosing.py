@@ -82,7 +82,11 @@ def _unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
     axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,  # noqa: A002
 ) -> Any:  # fmt: skip
-    _, index, inverse, count = np.unique(values(ar), True, True, True, axis=axis, equal_nan=equal_nan)
+    plain = values(ar)
+    _, index, inverse, count = np.unique(plain, True, True, True, axis=axis, equal_nan=equal_nan)
+    if not (sorted or return_index or return_inverse or return_counts or axis is not None):
+        hashed: Any = np.unique(plain, equal_nan=equal_nan, sorted=False)
+        index = index[np.argsort(np.argsort(hashed))]
     found = np.reshape(ar, -1)[index] if axis is None else np.take(ar, index, axis=axis)
     wanted = [x for x, asked in ((index, return_index), (inverse, return_inverse), (count, return_counts)) if asked]
     return (found, *wanted) if wanted else found
@@ -107,7 +111,7 @@ def _unique_inverse(x: Any, /) -> Any:
     return _results("unique_inverse")(*np.unique(x, return_inverse=True, equal_nan=False))
 
 
-composite(np.unique_values)(lambda x, /: np.unique(x, equal_nan=False))
+composite(np.unique_values)(lambda x, /: _unique(x, equal_nan=False, sorted=False))
 composite(np.union1d)(lambda ar1, ar2: np.unique(np.concatenate([array(ar1), array(ar2)], axis=None)))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..rules import composite, constant, primitive, rule
 from .products import array
+from .values import instead, plain
 
 # --- ranges -----------------------------------------------------------------------------------------------------------
 
@@ -40,7 +41,8 @@ def _linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
-    start, stop, num = array(start), array(stop), operator.index(num)
+    num = operator.index(num)
+    start, stop = (a if isinstance(a, int | float | complex) else array(a) for a in (start, stop))
     numbers = spread(start, stop, num=num, endpoint=endpoint, dtype=dtype, axis=axis)
     steps = num - 1 if endpoint else num
     return (numbers, (stop - start) / steps if steps > 0 else np.nan) if retstep else numbers
@@ -68,14 +70,16 @@ def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtyp
     exact = np.result_type(start.dtype, stop.dtype, float(num), np.zeros((), dtype))
     start, stop = (a if a.dtype == exact else np.astype(a, exact) for a in (start, stop))
     turn = np.sign(start)
-    first, last = start / turn, stop / turn
+    first, last = np.divide(start, turn), np.divide(stop, turn)
     y = np.logspace(np.log10(first), np.log10(last), num, endpoint, dtype=exact)
     if num > 0:
         ends = [np.broadcast_to(e, y.shape[1:])[None] for e in (first, last)]
         middle = [y[1:-1], ends[1]] if num > 1 and endpoint else [y[1:]]
         y = np.concatenate([ends[0], *middle])
-    y = y * turn
+    y = np.multiply(y, turn)
     y = np.moveaxis(y, 0, axis) if axis else y
+    if exact.kind == "c":
+        y = instead(y, plain(np.geomspace, start, stop, num, endpoint, exact, axis))
     return y if dtype is None or y.dtype == dtype else np.astype(y, np.dtype(dtype))
 
 

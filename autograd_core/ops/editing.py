@@ -127,7 +127,7 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
     if mode not in OPTIONS:
         raise ValueError(f"mode {mode!r} is not supported by np.pad: only {', '.join(sorted(OPTIONS))}")
     if unknown := kwargs.keys() - set(OPTIONS[mode]):
-        raise ValueError(f"np.pad with mode={mode!r} does not know the keyword {sorted(unknown)[0]!r}")
+        raise TypeError(f"np.pad with mode={mode!r} does not know the keyword {sorted(unknown)[0]!r}")
     x = array
     if isinstance(pad_width, dict):
         widths = [[0, 0] for _ in range(x.ndim)]
@@ -184,7 +184,7 @@ def _pad_axis(x: Any, mode: str, width: Any, option: Any, axis: int) -> Any:
         ends = [0 if mode == "empty" else value for value in (option if mode == "constant" else (0, 0))]
     elif mode == "linear_ramp":
         edges = [np.squeeze(e, axis) for e in (part(0, 1), part(n - 1))]
-        ramp = lambda value, edge, k: np.linspace(value, edge, k, endpoint=False, dtype=x.dtype, axis=axis)
+        ramp = lambda value, edge, k: np.linspace(array(value), edge, k, endpoint=False, dtype=x.dtype, axis=axis)
         return np.concatenate(
             [ramp(option[0], edges[0], before), x, np.flip(ramp(option[1], edges[1], after), axis)], axis=axis
         )

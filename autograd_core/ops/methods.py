@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import COMPOSITES, RULES, constant, present, primitive, rule
+from ..rules import COMPOSITES, RULES, present, primitive, rule
 from ..spaces import from_end, unreduce
 from .index import scatter, setitem
 from .nans import nan_max, nan_min
 from .products import array
 from .reduce import logsumexp
-from .values import instead, values
+from .values import instead, plain, values
 
 # --- reductions -------------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ def _reduce(
     axes = from_end(axis, a.ndim)
     if fn is not None and where is True and initial in (np._NoValue, None):
         return fn(a, axis=tuple(axes), keepdims=keepdims)
-    plain = method(ufunc, "reduce", a, axis=axis, keepdims=keepdims, initial=initial, where=where)
+    value = plain(ufunc.reduce, a, axis=axis, keepdims=keepdims, initial=initial, where=where)
     if len(axes) != 1:
         raise TypeError(f"np.{ufunc.__name__}.reduce of a Tensor with where= or initial= goes along one axis at a time")
     mask = None if where is True else np.moveaxis(np.broadcast_to(where, a.shape), axes[0], 0)
@@ -101,17 +101,7 @@ def _reduce(
         after = ufunc(total, steps[i])
         total = after if mask is None else np.where(mask[i], after, total)
     total = np.expand_dims(total, axes[0]) if keepdims else total
-    return instead(total, plain)
-
-
-@primitive
-def method(ufunc: Any, name: str, *inputs: Any, **keywords: Any) -> Any:
-    """Apply a method of a ufunc to plain arrays."""
-    keywords = {k: v for k, v in keywords.items() if v is not np._NoValue}
-    return getattr(ufunc, name)(*inputs, **keywords)
-
-
-constant(method)
+    return instead(total, value)
 
 
 # --- running ----------------------------------------------------------------------------------------------------------
@@ -167,14 +157,14 @@ def _accumulate(ufunc: np.ufunc, a: Any, axis: int = 0, dtype: Any = None) -> An
     axis = from_end(axis, a.ndim)[0]
     if ufunc in ACCUMULATE and a.size:
         return ACCUMULATE[ufunc](a, axis=axis)
-    plain = method(ufunc, "accumulate", a, axis=axis)
+    value = plain(ufunc.accumulate, a, axis=axis)
     steps = np.moveaxis(a, axis, 0)
     if not a.size:
         return a
     parts = [steps[0]]
     for i in range(1, len(steps)):
         parts.append(ufunc(parts[-1], steps[i]))
-    return instead(np.stack(parts, axis=axis), plain)
+    return instead(np.stack(parts, axis=axis), value)
 
 
 # --- over segments, and at places -------------------------------------------------------------------------------------
@@ -210,7 +200,7 @@ def _reduceat(ufunc: np.ufunc, a: Any, indices: Any, axis: int = 0, dtype: Any =
     axis = from_end(axis, a.ndim)[0]
     if ufunc is np.add:
         return segment_sums(a, starts=indices, axis=axis)
-    plain = method(ufunc, "reduceat", a, indices, axis=axis)
+    value = plain(ufunc.reduceat, a, indices, axis=axis)
     steps = np.moveaxis(a, axis, 0)
     parts = []
     for first, end in _segments(indices, len(steps)):
@@ -220,12 +210,18 @@ def _reduceat(ufunc: np.ufunc, a: Any, indices: Any, axis: int = 0, dtype: Any =
         parts.append(steps[first])
         for i in range(first + 1, end):
             parts[-1] = ufunc(parts[-1], steps[i])
-    return instead(np.stack(parts, axis=axis), plain)
+    return instead(np.stack(parts, axis=axis), value)
+
+
+def _at_copy(ufunc: np.ufunc, t: Any, *rest: Any) -> Any:
+    new = np.array(t)
+    ufunc.at(new, *rest)
+    return new
 
 
 def at(ufunc: np.ufunc, t: Any, index: Any, *operand: Any) -> None:
     """Apply ``ufunc.at(t, index, operand)``, by assignment: at repeated indices again and again."""
-    new = _plain_at(ufunc, t, index, *operand)
+    new = plain(_at_copy, ufunc, t, index, *operand)
     places = np.arange(t.size).reshape(t.shape)[index]
     if ufunc in (np.add, np.subtract):
         t[...] = instead(ufunc(t, scatter(np.broadcast_to(operand[0], places.shape), index=index, shape=t.shape)), new)
@@ -240,16 +236,6 @@ def at(ufunc: np.ufunc, t: Any, index: Any, *operand: Any) -> None:
         now = turn == k
         flat = setitem(flat, ufunc(flat[places[now]], *(b[now] for b in rest)), index=places[now])
     t[...] = instead(np.reshape(flat, t.shape), new)
-
-
-@primitive
-def _plain_at(ufunc: Any, t: Any, index: Any, *operand: Any) -> Any:
-    new = np.array(t)
-    ufunc.at(new, index, *operand)
-    return new
-
-
-constant(_plain_at)
 
 
 def with_axes(ufunc: np.ufunc, inputs: tuple[Any, ...], axes: Any = None, axis: int | None = None) -> Any:
@@ -272,6 +258,6 @@ def ufunc_method(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...], kwargs: di
     if name == "at":
         return at(ufunc, *inputs)
     if ufunc not in RULES and ufunc not in COMPOSITES and not (name == "reduce" and ufunc in REDUCE):
-        return method(ufunc, name, *inputs, **kwargs)
+        return plain(getattr(ufunc, name), *inputs, **kwargs)
     kwargs = {k: v for k, v in kwargs.items() if k != "out" or v is not None}
     return {"reduce": _reduce, "accumulate": _accumulate, "reduceat": _reduceat}[name](ufunc, *inputs, **kwargs)

@@ -28,8 +28,8 @@ BOTH = (
     "such as V f(w) Vᵀ, does not follow from theirs; write it without them (solve, matrix_power, scipy.linalg.expm)"
 )
 AGAIN = (
-    "np.linalg.{name}: {value:.6g} is repeated, where the derivative of values and vectors along this direction, which "
-    "forward mode or a second derivative asks for, does not exist; first derivatives in reverse mode may"
+    "np.linalg.{name}: {value:.6g} is repeated, where what forward mode or a second derivative needs of its vectors "
+    "does not exist; take first derivatives in reverse mode, and those of values alone by eigvalsh, eigvals or svdvals"
 )
 PHASE = (
     "np.linalg.{name}: the entry by which LAPACK sets the phase of a vector of {value:.6g} is 0, and this gradient "
@@ -92,6 +92,12 @@ def _still_pull(g: Any, tie: Any, values: Any, name: str = "") -> Any:
 
 
 rule(still, _still_pull, None, None, args="x tie values", batched=True)
+
+
+def _values_only(g: Any, values: Any, name: str, slack: Any = 1.0) -> Any:
+    """Return what flows into values, as a diagonal; under a second derivative, with what ties leave open of it."""
+    tie = None if type(values) is np.ndarray else others(tied(_differences(values), values, slack))
+    return _diagonal(g) if tie is None else _diagonal(g) + still(_diagonal(g), tie, values, name=name)
 
 
 def _inverse(gap: Any, tie: Any) -> Any:
@@ -165,11 +171,7 @@ rule(np.linalg.eigh, _eigh_pull, args="a", outputs=2, batched=True)
 
 def _eigvalsh_pull(g: Any, a: Any, UPLO: str = "L") -> Any:
     w, V = eigh(a, UPLO)
-    open_ = others(tied(_differences(w), w))
-    N = _diagonal(g)
-    if open_ is not None:
-        N = N + still(N, open_, w, name="eigvalsh")
-    return np.conjugate(V) @ N @ mT(V)
+    return np.conjugate(V) @ _values_only(g, w, "eigvalsh") @ mT(V)
 
 
 rule(np.linalg.eigvalsh, _eigvalsh_pull, args="a", batched=True)
@@ -251,11 +253,7 @@ def _eigvals_pull(g: Any, ans: Any, a: Any) -> Any:
     index = matching(w, ans)
     if index is not None:
         w, V = np.take_along_axis(w, index, axis=-1), np.take_along_axis(V, index[..., None, :], axis=-1)
-    open_ = others(tied(_differences(w), w, condition(V, w)))
-    N = _diagonal(g)
-    if open_ is not None:
-        N = N + still(N, open_, w, name="eigvals")
-    return np.linalg.solve(mT(V), N @ mT(V))
+    return np.linalg.solve(mT(V), _values_only(g, w, "eigvals", condition(V, w)) @ mT(V))
 
 
 rule(np.linalg.eigvals, _eigvals_pull, args="a", batched=True)
@@ -348,11 +346,7 @@ rule(singular, _svd_pull, args="a", outputs=3, batched=True, name="svd")
 def _svdvals_pull(g: Any, ans: Any, x: Any) -> Any:
     """Pull back by ds = diag(Uᴴ dA V); 0 for a singular value that is 0, as for abs."""
     U, s, Vh = singular(x, full_matrices=False)
-    open_ = others(tied(_differences(s), s))
-    N = _diagonal(g * (ans != 0))
-    if open_ is not None:
-        N = N + still(N, open_, s, name="svdvals")
-    return np.conjugate(U) @ N @ np.conjugate(Vh)
+    return np.conjugate(U) @ _values_only(g * (ans != 0), s, "svdvals") @ np.conjugate(Vh)
 
 
 rule(np.linalg.svdvals, _svdvals_pull, batched=True)

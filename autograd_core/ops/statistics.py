@@ -290,11 +290,13 @@ def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     x, weights = values(array(x)), array(weights)
     if weights.dtype.kind == "c":
         raise TypeError("np.bincount takes real weights: count the real and the imaginary part, each by itself")
+    if not x.size:
+        return counts(x, minlength=minlength)
     if weights.shape != x.shape:
         raise ValueError(f"bincount needs one weight for each number: shapes {x.shape} and {weights.shape}")
     if np.any(x < 0):
         raise ValueError("bincount counts whole numbers from 0, there are negative ones")
-    n = max(int(np.max(x, initial=-1)) + 1, minlength)
+    n = max(int(np.max(x)) + 1, minlength)
     return scatter(np.astype(weights, np.float64), index=x, shape=(n,))
 
 
@@ -343,12 +345,14 @@ def _edges(a: Any, bins: Any, range: Any, weights: Any = None) -> Any:  # noqa: 
     if not isinstance(bins, str) and np.ndim(bins) == 1:
         return array(bins)
     edges = raw_edges(a, bins, range, weights)
-    if range is not None or a.dtype.kind not in "fc" or not a.size:
-        return edges
-    low, high = np.min(a), np.max(a)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, len(edges), dtype=edges.dtype)
+    return edges if range is not None or a.dtype.kind not in "fc" else _even(a, len(edges) - 1, None, edges.dtype)
+
+
+def _even(a: Any, n: int, range: Any, dtype: Any = None) -> Any:  # noqa: A002
+    """Return the edges of n bins of one width over a range, or over the data."""
+    low, high = range if range is not None else (np.min(a), np.max(a)) if a.size else (0, 1)
+    low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
+    return np.linspace(low, high, n + 1, dtype=dtype)
 
 
 @composite(np.histogram_bin_edges)
@@ -378,8 +382,8 @@ def _histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = 
     n = sample.shape[1]
     parts = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
     ranges = [None] * n if range is None else range
-    edges = [_edges(sample[:, i], parts[i], ranges[i]) for i in np.arange(n).tolist()]
-    edges = [e if np.ndim(b) or e.dtype == float else np.astype(e, float) for e, b in zip(edges, parts, strict=True)]
+    columns = [sample[:, i] for i in np.arange(n).tolist()]
+    edges = [array(b) if np.ndim(b) else _even(x, b, r) for x, b, r in zip(columns, parts, ranges, strict=True)]
     bins = [values(b) if hasattr(b, "dtype") else b for b in parts]
     if weights is None:
         hist = tally_of_ones(sample, bins, range)

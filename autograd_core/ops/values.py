@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..rules import constant, primitive, rule, same
 
 
@@ -14,10 +16,16 @@ def values(x: Any) -> Any:
 
 
 @primitive
+def plain(fn: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return ``fn(*args, **kwargs)`` of values alone."""
+    return fn(*args, **{k: v for k, v in kwargs.items() if v is not np._NoValue})
+
+
+@primitive
 def instead(x: Any, value: Any) -> Any:
     """Return `value`, with the derivatives of `x`: two formulas of the same numbers, one of them for NumPy's bits."""
     return value
 
 
-constant(values)
+constant(values, plain)
 rule(instead, same, None, args="x value", elementwise=True)

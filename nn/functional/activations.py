@@ -158,14 +158,15 @@ def _silu_pull(g: Any, x: Any) -> Any:
 
 
 def step(x: Any) -> Any:
-    """Return 1 where x >= 0, else 0: the threshold unit. It is flat, so that no gradient flows: a plain array.
+    """Return 1 where x >= 0, else 0: the threshold unit. It is flat, no gradient flows: a plain array.
 
     Examples
     --------
     >>> step(np.array([-1.0, 0.0, 2.0]))
     array([0., 1., 1.])
     """
-    return np.heaviside(x, 1)
+    x = x if isinstance(x, ag.Tensor) else np.asarray(x)
+    return (x >= 0) * (x.dtype.type(1) if x.dtype.kind == "f" else 1.0)
 
 
 # np.maximum(x > 0, slope) is exactly 1 on one side, the slope on the other, without the branches np.where mispredicts.

@@ -123,3 +123,207 @@ def test_a_model_of_pytorch_gives_the_same_outputs_and_gradients(activation):
         assert name == their_name
         np.testing.assert_allclose(p.grad, q.grad.numpy(), rtol=1e-5, atol=1e-7)
     theirs.load_state_dict({name: torch.tensor(v) for name, v in ours.state_dict().items()})
+
+
+# --- beside one another -----------------------------------------------------------------------------------------------
+
+
+def test_activation_with_settings():
+    layer, x = nn.Activation("leaky_relu", slope=0.2), np.array([-1.0, 2.0])
+    np.testing.assert_array_equal(layer(x), [-0.2, 2])
+    assert nn.Activation(np.tanh)(0.0) == 0
+    with pytest.raises(ValueError, match="did you mean 'silu'"):
+        nn.Activation("silo")
+
+
+def test_residual():
+    inner, x = nn.Linear(3, 3, rng=0), normal(4, 3)
+    model = nn.Residual(inner, np.tanh)
+    np.testing.assert_array_equal(model(x).data, x + np.tanh(inner(x).data))
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+    with pytest.raises(ValueError, match=r"keep the shape, but made \(4, 2\) of \(4, 3\)"):
+        nn.Residual(nn.Linear(3, 2, rng=0))(x)
+
+
+def test_parallel_is_an_inception_block():
+    block = nn.Parallel(
+        nn.Conv2d(3, 2, 1, rng=0), nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, rng=1), nn.relu), lambda x: x
+    )
+    x = normal(2, 3, 5, 5)
+    y = block(x)
+    assert y.shape == (2, 9, 5, 5)
+    np.testing.assert_array_equal(y.data[:, :2], block.branches[0](x).data)
+    np.testing.assert_array_equal(y.data[:, 6:], x)
+    assert [name for name, _ in block.named_parameters()] == ["0.weight", "0.bias", "1.0.weight", "1.0.bias"]
+    assert "1: Sequential" in repr(block)
+    with pytest.raises(ValueError, match="a branch at least"):
+        nn.Parallel()
+    with pytest.raises(TypeError, match="branch 0 is a str"):
+        nn.Parallel("relu")
+
+
+# --- one observation at a time ----------------------------------------------------------------------------------------
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def test_flatten():
+    assert nn.Flatten()(ag.Tensor(normal(2, 3, 4))).shape == (2, 12)
+    assert nn.Flatten()(np.zeros((0, 3, 4))).shape == (0, 0)
+    with pytest.raises(ValueError, match="along a first axis"):
+        nn.Flatten()(np.float64(1))
+
+
+def test_dropout():
+    layer, x = nn.Dropout(0.25, rng=0), ag.Tensor(np.ones(10_000, np.float32))
+    y = layer(x)
+    assert set(np.unique(y.data)) == {0, np.float32(4 / 3)}
+    assert y.dtype == np.float32
+    assert abs((y.data == 0).mean() - 0.25) < 0.02
+    y.backward(np.ones(y.shape))
+    np.testing.assert_array_equal(x.grad, y.data)
+    assert not np.array_equal(layer(x).data, y.data)
+    np.testing.assert_array_equal(nn.Dropout(0.25, rng=0)(x).data, y.data)
+    assert layer.eval()(x) is x
+    assert nn.Dropout(0, rng=0)(x) is x
+    for p in (-0.1, 1, np.nan):
+        with pytest.raises(ValueError, match="probability"):
+            nn.Dropout(p, rng=0)
+    with pytest.raises(TypeError, match="rng is a seed"):
+        nn.Dropout(rng=None)
+
+
+def test_rbf(check_derivatives):
+    layer, x = nn.RBF(2, 3, scale=0.5, rng=0), normal(4, 2)
+    d = ((x[:, None] - layer.center.data) ** 2).sum(-1)
+    np.testing.assert_allclose(layer(x).data, np.exp(-d / (2 * 0.25)))
+
+    def f(x, center, log_scale):
+        model = nn.RBF(2, 3, rng=0)
+        model.center, model.log_scale = center, log_scale
+        return model.forward(x)
+
+    check_derivatives(f, x, normal(3, 2, seed=1), normal(3, seed=2) / 4)
+    with pytest.raises(ValueError, match="positive scale"):
+        nn.RBF(2, 3, scale=0, rng=0)
+    with pytest.raises(ValueError, match="needs x of shape"):
+        layer(np.ones((4, 3)))
+    with pytest.raises(ValueError, match="positive lengths"):
+        nn.RBF(0, 3, rng=0)
+
+
+# --- embedding --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 4), (0,)])
+def test_embedding(shape, check_derivatives):
+    indices, weight = np.random.default_rng(0).integers(0, 5, shape), normal(5, 2)
+    np.testing.assert_array_equal(nn.functional.embedding(indices, weight), weight[indices])
+    if indices.size:
+        check_derivatives(lambda w: nn.functional.embedding(indices, w), weight)
+    t, g = ag.Tensor(weight), normal(*shape, 2, seed=1)
+    nn.functional.embedding(indices, t).backward(g)
+    expected = np.zeros((5, 2))
+    np.add.at(expected, indices, g)
+    np.testing.assert_allclose(t.grad, expected, atol=1e-15)
+
+
+def test_embedding_refuses_other_indices():
+    layer = nn.Embedding(4, 2, rng=0)
+    for indices in ([0, 4], [-1, 0]):
+        with pytest.raises(ValueError, match="takes indices 0 to 3; these go from"):
+            layer(np.array(indices))
+    with pytest.raises(TypeError, match="takes integers, not float64"):
+        layer(np.ones(2))
+    with pytest.raises(ValueError, match="positive lengths"):
+        nn.Embedding(0, 2, rng=0)
+
+
+# --- normalisation ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 5)])
+def test_normalisation_derivatives(shape, check_derivatives):
+    x, weight, bias = normal(*shape), normal(3, seed=1), normal(3, seed=2)
+    check_derivatives(nn.functional.batch_norm, x, weight, bias)
+    weight, bias = normal(*shape[1:], seed=1), normal(*shape[1:], seed=2)
+    check_derivatives(nn.functional.layer_norm, x, weight, bias)
+    check_derivatives(lambda x: nn.functional.layer_norm(x), x)
+
+
+def same_as_pytorch(ours, theirs, *shape):
+    """Compare outputs, gradients and state, of a first batch."""
+    torch = pytest.importorskip("torch")
+    x = ag.Tensor(3 + 2 * normal(*shape).astype(np.float32))
+    z = torch.tensor(x.data, requires_grad=True)
+    y, expected = ours(x), theirs(z)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.data, expected.detach().numpy(), rtol=1e-4, atol=1e-5)
+    g = normal(*y.shape, seed=1).astype(np.float32)
+    y.backward(g)
+    expected.backward(torch.tensor(g))
+    np.testing.assert_allclose(x.grad, z.grad.numpy(), rtol=1e-3, atol=1e-5)
+    for (name, p), (their_name, q) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        assert name == their_name
+        np.testing.assert_allclose(p.grad, q.grad.numpy(), rtol=1e-4, atol=1e-4)
+        p.grad = q.grad = None
+    state = ours.state_dict()
+    assert state.keys() == theirs.state_dict().keys()
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_allclose(state[name], value.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 5)])
+def test_batch_norm_as_pytorch(shape):
+    torch = pytest.importorskip("torch")
+    theirs = (torch.nn.BatchNorm1d, torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)[len(shape) - 2](3)
+    ours = nn.BatchNorm(3, dtype=np.float32)
+    with torch.no_grad():
+        theirs.weight.uniform_(0.5, 2)
+        theirs.bias.uniform_(-1, 1)
+    ours.load_state_dict(theirs.state_dict())
+    for _ in range(2):
+        same_as_pytorch(ours, theirs, *shape)
+    same_as_pytorch(ours.eval(), theirs.eval(), *shape)
+
+
+@pytest.mark.parametrize("shape", [3, (5, 3)])
+def test_layer_norm_as_pytorch(shape):
+    torch = pytest.importorskip("torch")
+    same_as_pytorch(nn.LayerNorm(shape, dtype=np.float32), torch.nn.LayerNorm(shape), 4, 5, 3)
+
+
+def test_normalisation_says_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"BatchNorm of 3 features needs x of shape \(n, 3, \.\.\.\), not \(4, 2\)"):
+        nn.BatchNorm(3)(np.ones((4, 2)))
+    layer = nn.BatchNorm(3)
+    with pytest.raises(ValueError, match="two values of each feature"):
+        layer(np.ones((1, 3)))
+    assert layer.num_batches_tracked.item() == 0
+    assert layer.eval()(np.ones((1, 3))).shape == (1, 3)
+    assert nn.BatchNorm(3, affine=False)(normal(4, 3)).shape == (4, 3)
+    with pytest.raises(ValueError, match="momentum"):
+        nn.BatchNorm(3, momentum=2)
+    with pytest.raises(ValueError, match=r"LayerNorm of \(3,\) needs x of shape \(\.\.\., 3\), not \(4, 2\)"):
+        nn.LayerNorm(3)(np.ones((4, 2)))
+
+
+MAKERS = {
+    "BatchNorm": lambda d: nn.BatchNorm(2, dtype=d),
+    "Conv1d": lambda d: nn.Conv1d(2, 2, 2, rng=0, dtype=d),
+    "Embedding": lambda d: nn.Embedding(2, 2, rng=0, dtype=d),
+    "LSTM": lambda d: nn.LSTM(2, 2, rng=0, dtype=d),
+    "LayerNorm": lambda d: nn.LayerNorm(2, dtype=d),
+    "Linear": lambda d: nn.Linear(2, 2, rng=0, dtype=d),
+    "RBF": lambda d: nn.RBF(2, 2, rng=0, dtype=d),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_parameters_are_floats(make):
+    assert {p.dtype for p in make(np.float32).parameters()} == {np.dtype(np.float32)}
+    for dtype in (complex, int):
+        with pytest.raises(TypeError, match="weights are floats"):
+            make(dtype)

@@ -171,13 +171,239 @@ def test_cross_entropy_of_nothing():
     assert nn.cross_entropy(ag.Tensor(np.zeros((0, 3))), np.zeros(0, int), "sum").item() == 0
 
 
-# --- both -------------------------------------------------------------------------------------------------------------
+@every_reduction
+@pytest.mark.parametrize("labels", [np.array([0, 2, 1, 1]), probabilities(4, 3)], ids=["labels", "probabilities"])
+def test_cross_entropy_with_smoothed_labels(reduction, labels, check_derivatives):
+    logits = normal(4, 3)
+    hot = np.eye(3)[labels] if labels.ndim == 1 else labels
+    expected = REDUCE[reduction](by_words(logits, 0.8 * hot + 0.2 / 3))
+    np.testing.assert_allclose(nn.cross_entropy(logits, labels, reduction, label_smoothing=0.2), expected, rtol=1e-13)
+    check_derivatives(lambda x: nn.cross_entropy(x, labels, reduction, label_smoothing=0.2), logits)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        nn.cross_entropy(logits, labels, label_smoothing=1.5)
+
+
+@every_reduction
+def test_weights_of_classes_as_pytorch(reduction):
+    torch = pytest.importorskip("torch")
+    logits, labels, weight = normal(4, 3), np.array([0, 2, 1, 1]), np.array([0.5, 1.0, 2.0])
+    theirs = torch.nn.functional.cross_entropy(
+        torch.tensor(logits), torch.tensor(labels), torch.tensor(weight), reduction=reduction
+    )
+    np.testing.assert_allclose(nn.cross_entropy(logits, labels, reduction, weight=weight), theirs.numpy(), rtol=1e-13)
+    found = nn.nll(nn.log_softmax(logits), labels, reduction, weight=weight)
+    np.testing.assert_allclose(found, theirs.numpy(), rtol=1e-13)
+
+
+def test_weights_of_classes_say_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"3 classes need a weight of shape \(3,\), not \(2,\)"):
+        nn.cross_entropy(normal(4, 3), np.array([0, 2, 1, 1]), weight=[1, 2])
+    with pytest.raises(ValueError, match="need integer labels"):
+        nn.cross_entropy(normal(4, 3), probabilities(4, 3), weight=[1, 2, 3])
+
+
+def test_cross_entropy_keeps_its_softmax_for_the_first_order_only():
+    """Of second order the softmax is a function of the logits: the Hessian is diag(p) - p p'."""
+    logits = normal(3)
+    p = nn.softmax(logits)
+    for labels in (np.int64(1), np.eye(3)[1]):
+        hessian = ag.hessian(lambda x, labels=labels: nn.cross_entropy(x, labels))(logits)
+        np.testing.assert_allclose(hessian, np.diag(p) - np.outer(p, p), atol=1e-15)
+        t = ag.Tensor(logits)
+        loss = nn.cross_entropy(t, labels)
+        for _ in range(2):
+            loss.backward(retain_graph=True)
+        np.testing.assert_allclose(t.grad, 2 * (p - np.eye(3)[1]), rtol=1e-14)
+
+
+# --- element by element -----------------------------------------------------------------------------------------------
+
+signs = np.where(normal(4, 3, seed=3) > 0, 1, -1)
+ELEMENTWISE = {  # prediction, target, the loss in words
+    "bce": (probabilities(4, 3), probabilities(4, 3)[::-1], lambda p, y: -(y * np.log(p) + (1 - y) * np.log(1 - p))),
+    "bce_with_logits": (normal(4, 3), probabilities(4, 3), lambda x, y: np.log(1 + np.exp(x)) - x * y),
+    "binomial": (normal(4, 3), signs, lambda f, y: np.log(1 + np.exp(-2 * y * f))),
+    "hinge": (normal(4, 3), signs, lambda f, y: np.maximum(0, 1 - y * f)),
+    "huber": (2 * normal(4, 3), normal(4, 3, seed=1), lambda f, y: by_branches(np.abs(f - y))),
+    "l1": (normal(4, 3), normal(4, 3, seed=1), lambda f, y: np.abs(f - y)),
+    "logistic": (normal(4, 3), signs, lambda f, y: np.log(1 + np.exp(-y * f))),
+    "mse": (normal(4, 3), normal(4, 3, seed=1), lambda f, y: (f - y) ** 2),
+}
+every_loss = pytest.mark.parametrize("name", ELEMENTWISE)
+
+
+def by_branches(d, delta=1):
+    return np.where(d < delta, d**2 / 2, delta * d - delta**2 / 2)
+
+
+@every_loss
+@every_reduction
+def test_elementwise_losses(name, reduction, check_derivatives):
+    loss, (f, y, words) = getattr(nn, name), ELEMENTWISE[name]
+    np.testing.assert_allclose(loss(f, y, reduction), REDUCE[reduction](words(f, y)), rtol=1e-12)
+    np.testing.assert_array_equal(loss(ag.Tensor(f), y, reduction=reduction).data, loss(f, y, reduction))
+    check_derivatives(lambda x: loss(x, y, reduction), f)
+    if y.dtype.kind == "f":
+        check_derivatives(lambda x, t: loss(x, t, reduction), f, y)
+
+
+@every_loss
+@every_reduction
+@pytest.mark.parametrize("shape", [(4,), (4, 3)])
+def test_sample_weights(name, reduction, shape, check_derivatives):
+    loss, (f, y, words) = getattr(nn, name), ELEMENTWISE[name]
+    w = np.arange(np.prod(shape)).reshape(shape)
+    full = np.broadcast_to(w.reshape(4, -1), (4, 3))
+    losses = words(f, y) * full
+    expected = {"mean": losses.sum() / full.sum(), "sum": losses.sum(), "none": losses}[reduction]
+    np.testing.assert_allclose(loss(f, y, reduction, sample_weight=w), expected, rtol=1e-12)
+    check_derivatives(lambda x: loss(x, y, reduction, sample_weight=w), f)
+    unweighted = loss(f, y, reduction)
+    np.testing.assert_allclose(loss(f, y, reduction, sample_weight=np.ones(4)), unweighted, rtol=1e-13)
+
+
+@pytest.mark.parametrize("loss", [nn.cross_entropy, nn.nll, nn.multinomial_deviance])
+def test_sample_weights_of_classes(loss):
+    x, labels, w = probabilities(4, 3), np.array([0, 2, 1, 1]), np.array([1.0, 0.0, 2.0, 3.0])
+    expected = np.average(loss(x, labels, "none"), weights=w)
+    np.testing.assert_allclose(loss(x, labels, sample_weight=w), expected, rtol=1e-13)
+    assert loss(ag.Tensor(x), labels, sample_weight=w).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([1, 2], r"need sample weights of shape \(4,\), not \(2,\)"), ([1, 1, 1, -1], "finite numbers from 0"),
+     ([1, 1, 1, np.nan], "finite numbers"), ([0, 0, 0, 0], "a sample weight above 0")],
+)  # fmt: skip
+def test_sample_weights_that_are_none(weights, message):
+    with pytest.raises(ValueError, match=message):
+        nn.mse(ag.Tensor(normal(4, 3)), normal(4, 3), sample_weight=weights)
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_losses_far_from_zero(name, dtype):
+    if name == "bce":
+        f, y = ag.Tensor(np.array([0, 0, 1, 1], dtype)), np.array([0, 1, 0, 1], dtype)
+        expected = [0, 100, 100, 0]
+    else:
+        f, y = ag.Tensor(np.array([-1e4, 1e4, -1e4, 1e4], dtype)), np.array([0, 1, 1, 0], dtype)
+        far = {"mse": 1e8, "binomial": 2e4, "hinge": 10001}.get(name, 1e4)
+        expected = [0, 0, far, far]
+    if name in ("huber", "l1", "mse"):
+        y = f.data * [1, 1, 0, 0]
+        expected = np.subtract(expected, 0.5 * (np.array(expected) > 0)) if name == "huber" else expected
+    loss = getattr(nn, name)(f, y.astype(dtype), "none")
+    assert loss.dtype == dtype
+    np.testing.assert_allclose(loss.data, expected, rtol=1e-6)
+    loss.backward(np.ones(4))
+    assert np.all(np.isfinite(f.grad))
+    assert f.grad.dtype == dtype
+
+
+@every_loss
+def test_losses_do_not_broadcast(name):
+    _, y, _ = ELEMENTWISE[name]
+    with pytest.raises(ValueError, match=f"{name} needs a prediction and a target of one shape"):
+        getattr(nn, name)(ag.Tensor(y[:, :1] * 0.5), y)
+    with pytest.raises(ValueError, match="no observations"):
+        getattr(nn, name)(np.zeros(0), np.zeros(0))
+
+
+@pytest.mark.parametrize("loss", [nn.hinge, nn.logistic, nn.binomial])
+def test_labels_of_two_classes(loss):
+    f = normal(4)
+    expected = loss(f, np.array([-1, 1, 1, -1]))
+    for labels in ([0, 1, 1, 0], np.array([0, 1, 1, 0], np.uint8), np.array([False, True, True, False])):
+        np.testing.assert_array_equal(loss(f, labels), expected)
+    np.testing.assert_array_equal(loss(f, [0.0, 1.0, 1.0, 0.0]), expected)
+    for labels in ([0, 1, 1, -1], [1, 2, 1, 2], [0.5, 1, 1, 0]):
+        with pytest.raises(ValueError, match=f"labels of {loss.__name__} are 0 and 1, or -1 and 1; these are"):
+            loss(f, labels)
+
+
+def test_losses_of_two_classes_agree():
+    f, y = normal(6), np.array([0, 1, 1, 0, 1, 0])
+    np.testing.assert_allclose(nn.logistic(f, y), nn.bce_with_logits(f, y), rtol=1e-14)
+    np.testing.assert_allclose(nn.logistic(f, y), nn.bce(nn.sigmoid(f), y), rtol=1e-13)
+    np.testing.assert_allclose(nn.logistic(2 * f, y), nn.binomial(f, y), rtol=1e-14)
+    np.testing.assert_allclose(nn.logistic(f, y), nn.cross_entropy(np.stack([0 * f, f], -1), y), rtol=1e-13)
+
+
+def test_kinks():
+    assert ag.grad(lambda f: nn.hinge(f, 1))(1.0) == 0
+    assert ag.grad(lambda f: nn.l1(f, 2.0))(2.0) == 0
+    assert ag.grad(lambda f: nn.huber(f, 0.0, delta=2))(2.0) == 2
+
+
+def test_huber_takes_a_delta(check_derivatives):
+    f, y = 4 * normal(5), normal(5, seed=1)
+    np.testing.assert_allclose(nn.huber(f, y, "none", delta=2), by_branches(np.abs(f - y), 2), rtol=1e-13)
+    check_derivatives(lambda a, b: nn.huber(a, b, delta=2), f, y)
+    for delta in (0, -1, np.inf, np.nan):
+        with pytest.raises(ValueError, match="positive delta"):
+            nn.huber(f, y, delta=delta)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan])
+def test_probabilities_lie_between_0_and_1(p):
+    with pytest.raises(ValueError, match="probabilities of bce lie between 0 and 1"):
+        nn.bce([p], [1.0])
+    for loss in (nn.bce, nn.bce_with_logits):
+        with pytest.raises(ValueError, match=f"targets of {loss.__name__} lie between 0 and 1"):
+            loss([0.5], [p])
+
+
+# --- probabilities that are known, and penalties ----------------------------------------------------------------------
+
+
+@every_reduction
+def test_nll_and_deviance(reduction, check_derivatives):
+    logits, labels = normal(4, 3), np.array([0, 2, 1, 1])
+    expected = nn.cross_entropy(logits, labels, reduction)
+    np.testing.assert_allclose(nn.nll(nn.log_softmax(logits), labels, reduction), expected, rtol=1e-13)
+    for y in (labels, np.eye(3)[labels], np.eye(3, dtype=int)[labels]):
+        np.testing.assert_allclose(nn.multinomial_deviance(nn.softmax(logits), y, reduction), expected, rtol=1e-13)
+        check_derivatives(lambda p, y=y: nn.multinomial_deviance(p, y, reduction), probabilities(4, 3))
+    check_derivatives(lambda x: nn.nll(x, labels, reduction), logits)
+    with pytest.raises(ValueError, match="labels of 3 classes are 0 to 2"):
+        nn.nll(logits, labels + 1)
+    with pytest.raises(ValueError, match="probabilities of multinomial_deviance lie between"):
+        nn.multinomial_deviance(logits, labels)
+
+
+def test_penalties(check_derivatives):
+    a, b = normal(3), normal(2, 2, seed=1)
+    np.testing.assert_allclose(nn.l1_penalty([a, b]), np.abs(a).sum() + np.abs(b).sum())
+    np.testing.assert_allclose(nn.l2_penalty(iter([a, b])), (a**2).sum() + (b**2).sum())
+    check_derivatives(lambda *p: nn.l1_penalty(p), a, b)
+    check_derivatives(lambda *p: nn.l2_penalty(p), a, b)
+    model = nn.MLP([2, 3, 1], rng=0)
+    nn.l2_penalty(model.parameters()).backward()
+    np.testing.assert_allclose(model.layers[0].weight.grad, 2 * model.layers[0].weight.data)
+    assert nn.l1_penalty(ag.Tensor([0.0, -2.0])).item() == 2
+    with pytest.raises(ValueError, match="no parameters at all"):
+        nn.l1_penalty([])
+    with pytest.raises(TypeError, match=r"model\.parameters\(\), not of a MLP"):
+        nn.l2_penalty(model)
+
+
+# --- all --------------------------------------------------------------------------------------------------------------
 
 SAMPLES = {
+    "bce": (nn.bce, ELEMENTWISE["bce"][1]),
+    "bce_with_logits": (nn.bce_with_logits, ELEMENTWISE["bce"][1]),
+    "hinge": (nn.hinge, signs),
+    "huber": (nn.huber, normal(4, 3, seed=1)),
+    "l1": (nn.l1, normal(4, 3, seed=1)),
+    "nll": (nn.nll, np.array([0, 2, 1, 1])),
     "mse": (nn.mse, normal(4, 3, seed=1)),
     "labels": (nn.cross_entropy, np.array([0, 2, 1, 1])),
     "probabilities": (nn.cross_entropy, probabilities(4, 3)),
 }
+
+
+REDUCE_TORCH = {"mean": lambda x: x.mean(), "sum": lambda x: x.sum(), "none": lambda x: x}
 
 
 @every_reduction
@@ -185,10 +411,19 @@ SAMPLES = {
 def test_losses_as_pytorch(sample, reduction):
     torch = pytest.importorskip("torch")
     loss, target = SAMPLES[sample]
-    theirs = {nn.mse: torch.nn.functional.mse_loss, nn.cross_entropy: torch.nn.functional.cross_entropy}[loss]
-    x = ag.Tensor(normal(4, 3))
+    theirs = {
+        nn.bce: torch.nn.functional.binary_cross_entropy,
+        nn.bce_with_logits: torch.nn.functional.binary_cross_entropy_with_logits,
+        nn.cross_entropy: torch.nn.functional.cross_entropy,
+        nn.hinge: lambda f, y, reduction: REDUCE_TORCH[reduction](torch.relu(1 - y * f)),
+        nn.huber: torch.nn.functional.huber_loss,
+        nn.l1: torch.nn.functional.l1_loss,
+        nn.mse: torch.nn.functional.mse_loss,
+        nn.nll: torch.nn.functional.nll_loss,
+    }[loss]
+    x = ag.Tensor(probabilities(4, 3) if loss is nn.bce else normal(4, 3))
     z = torch.tensor(x.data, requires_grad=True)
-    ours, expected = loss(x, target, reduction), theirs(z, torch.tensor(target), reduction=reduction)
+    ours, expected = loss(x, target, reduction), theirs(z, torch.tensor(target.copy()), reduction=reduction)
     np.testing.assert_allclose(ours.data, expected.detach().numpy(), rtol=1e-13)
     g = normal(*ours.shape, seed=2)
     ours.backward(g)
@@ -199,11 +434,13 @@ def test_losses_as_pytorch(sample, reduction):
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_a_loss_is_one_operation(sample):
     loss, target = SAMPLES[sample]
-    assert f"op={loss.__name__}" in repr(loss(ag.Tensor(normal(4, 3)), target))
+    assert f"op={loss.__name__}" in repr(loss(ag.Tensor(probabilities(4, 3)), target))
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_unknown_reduction(sample):
     loss, target = SAMPLES[sample]
     with pytest.raises(ValueError, match='"mean", "sum" or "none", not \'average\''):
-        loss(ag.Tensor(normal(4, 3)), target, "average")
+        loss(ag.Tensor(probabilities(4, 3)), target, "average")
+    with pytest.raises(ValueError, match='"mean", "sum" or "none", not \'average\''):
+        loss(ag.Tensor(probabilities(4, 3)), target, "average", sample_weight=np.ones(4))

@@ -1,0 +1,331 @@
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import autograd_core as ag
+import nn
+from nn import schedules
+
+X, Y = nn.data.moons(120, rng=0)
+VALID = nn.data.moons(40, rng=1)
+
+
+class Noisy(nn.Module):
+    """A layer that draws random numbers in training, as Dropout does, and keeps a running mean."""
+
+    def __init__(self):
+        self.rng, self.mean = np.random.default_rng(3), ag.Tensor(np.zeros(8), requires_grad=False)
+
+    def forward(self, x):
+        if self.training:
+            self.mean.assign(0.9 * self.mean.data + 0.1 * x.data.mean(axis=0))
+            x = x * self.rng.integers(0, 2, x.shape) * 2
+        return x - self.mean
+
+
+def network(dtype=np.float64):
+    return nn.MLP([2, 8, 2], "tanh", rng=0, dtype=dtype)
+
+
+def train(model=None, data=(X, Y), **settings):
+    model = network() if model is None else model
+    settings = {"loss": nn.cross_entropy, "optimizer": nn.Adam(lr=0.02), "epochs": 3, "progress": False} | settings
+    return model, nn.fit(model, data, **settings)
+
+
+def weights(model):
+    return b"".join(a.tobytes() for a in model.state_dict().values())
+
+
+# --- what it does -----------------------------------------------------------------------------------------------------
+
+
+def test_it_is_the_loop_one_would_write():
+    model, history = train(batch_size=50, rng=7)
+    twin, optimizer, rng = network(), nn.Adam(lr=0.02), np.random.default_rng(7)
+    optimizer.attach(twin.parameters())
+    means = []
+    for _ in range(3):
+        total = 0
+        for x, y in nn.data.batches((X, Y), 50, rng=rng):
+            optimizer.zero_grad()
+            loss = nn.cross_entropy(twin(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(y)
+        means.append(total / len(Y))
+    assert weights(model) == weights(twin)
+    assert history["loss"] == means
+    assert history.stopped == "all 3 epochs done"
+    assert len(history) == 3
+    assert repr(history).startswith("History(3 epochs: loss 0.")
+
+
+def test_it_learns():
+    model, history = train(epochs=60, validation=VALID, metrics=[nn.metrics.accuracy])
+    assert history["val_accuracy"][-1] > 0.95
+    assert set(history.columns) == {"loss", "lr", "val_loss", "val_accuracy"}
+    _, history = train(metrics={"right": nn.metrics.accuracy}, epochs=1)
+    assert set(history.columns) == {"loss", "lr", "right"}
+    with ag.no_grad():
+        assert nn.metrics.accuracy(model(X), Y) > 0.9
+
+
+def test_floats_take_the_dtype_of_the_parameters():
+    seen = []
+    model, _ = train(network(np.float32), loss=lambda z, y: seen.append(z.dtype) or nn.cross_entropy(z, y), validation=VALID)
+    assert set(seen) == {np.dtype(np.float32)}
+    assert all(p.dtype == np.float32 for p in model.parameters())
+
+
+def test_modes():
+    model, seen = nn.Sequential(nn.Linear(2, 8, rng=0), Noisy(), nn.Linear(8, 2, rng=1)).eval(), []
+    noisy = model.layers[1]
+    train(model, loss=lambda z, y: seen.append(noisy.training) or nn.cross_entropy(z, y), validation=VALID, epochs=1)
+    assert seen == [True] * 4 + [False]
+    assert noisy.training is False
+
+
+def test_several_inputs():
+    class Sum(nn.Module):
+        def __init__(self):
+            self.w = ag.Tensor([1.0, 1.0])
+
+        def forward(self, a, b):
+            return a * self.w[0] + b * self.w[1]
+
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 64))
+    model, _ = train(Sum(), (a, b, 2 * a - b), loss=nn.mse, epochs=100, optimizer=nn.SGD(lr=0.1), validation=(a, b, 2 * a - b))
+    np.testing.assert_allclose(model.w.data, [2, -1], atol=1e-3)
+
+
+def test_schedules_and_clipping():
+    optimizer, rates = nn.SGD(lr=0.5), []
+    train(optimizer=optimizer, schedule=lambda k: rates.append(k) or 1 / (k + 1), epochs=2, batch_size=60, clip=1e-3)
+    assert rates == [0, 1, 2, 3]
+    assert optimizer.scale == 0.25
+    assert optimizer.lr == 0.5
+    model = network()
+    before = {n: p.data.copy() for n, p in model.named_parameters()}
+    train(model, optimizer=nn.SGD(lr=1.0), epochs=1, batch_size=120, clip=1e-3)
+    moved = np.sqrt(sum(np.sum((p.data - before[n]) ** 2) for n, p in model.named_parameters()))
+    assert moved == pytest.approx(1e-3)
+    model = network()
+    train(model, optimizer=nn.SGD(lr=1.0), epochs=1, batch_size=120, clip=lambda ps: nn.clip_by_value(ps, 1e-4))
+    assert max(np.abs(p.data - before[n]).max() for n, p in model.named_parameters()) <= 1e-4 * (1 + 1e-9)
+    plateau = schedules.ReduceOnPlateau(patience=0, factor=0.5, min_delta=10)
+    _, history = train(schedule=plateau, epochs=3)
+    assert history["lr"] == [0.02, 0.02, 0.01]
+
+
+def test_callbacks():
+    rows = []
+    _, history = train(callbacks=[lambda epoch, row: rows.append((epoch, row)), lambda epoch, row: epoch == 2])
+    assert [epoch for epoch, _ in rows] == [1, 2]
+    assert rows[1][1]["loss"] == history["loss"][1]
+    assert history.stopped == "a callback ended it after epoch 2"
+
+
+# --- stopping ---------------------------------------------------------------------------------------------------------
+
+
+def test_early_stopping_restores_the_best_weights():
+    model, seen = network(), []
+    stop = nn.EarlyStopping(patience=3)
+    _, history = train(
+        model, (X[:12], Y[:12]), epochs=200, optimizer=nn.Adam(lr=0.2), validation=VALID, early_stopping=stop,
+        callbacks=[lambda *_: seen.append(weights(model))],
+    )  # fmt: skip
+    best = int(np.argmin(history["val_loss"]))
+    assert history.best_epoch == best + 1
+    assert len(history) == best + 4 < 200
+    assert weights(model) == seen[best]
+    assert history.stopped == "no better val_loss for 3 epochs"
+    with ag.no_grad():
+        assert nn.cross_entropy(model(VALID[0]), VALID[1]).item() == pytest.approx(min(history["val_loss"]))
+
+
+@pytest.mark.parametrize("patience", [0, 1.5, True])
+def test_a_patience_that_makes_no_sense(patience):
+    with pytest.raises(ValueError, match="patience is a positive number"):
+        nn.EarlyStopping(patience)
+
+
+def test_a_loss_that_is_not_finite():
+    model = nn.Sequential(nn.Linear(1, 1, rng=0), np.log)
+    model.layers[0].weight.assign([[1.0]])
+    before = weights(model)
+    with pytest.raises(nn.TrainingError, match=r"nan in epoch 1, batch 2 \(update 2\): it begins in the output of Seq"):
+        x = np.array([[1.0], [1.0], [-9.0]])
+        nn.fit(model, (x, x), loss=nn.mse, optimizer=nn.SGD(lr=1e-9), epochs=2, batch_size=2, progress=False, rng=_InOrder())
+    assert "forward" not in vars(model)
+    assert weights(model) != before
+    with pytest.raises(nn.TrainingError, match=r"0\.weight is not finite since the update before") as caught:
+        train(optimizer=nn.SGD(lr=1e308), epochs=50)
+    assert isinstance(caught.value.history, nn.History)
+    with pytest.raises(nn.TrainingError, match="it begins in the loss; all outputs are finite"):
+        train(loss=lambda z, y: nn.cross_entropy(z, y) * np.inf)
+
+
+class _InOrder(np.random.Generator):
+    """A source of randomness that shuffles nothing."""
+
+    def __init__(self):
+        super().__init__(np.random.PCG64(0))
+
+    def permutation(self, n):
+        return np.arange(n)
+
+
+def test_ctrl_c_returns_what_was_learnt():
+    model, start = network(), weights(network())
+
+    def interrupt(epoch, row):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    _, history = train(model, callbacks=[interrupt], early_stopping=nn.EarlyStopping())
+    assert history.stopped == "interrupted in epoch 3"
+    assert len(history) == history.best_epoch == 2
+    assert weights(model) != start
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------
+
+
+def run(path, epochs, cut=None, resume=True, **more):
+    model = nn.Sequential(nn.Linear(2, 8, rng=0), np.tanh, Noisy(), nn.Linear(8, 2, rng=1))
+
+    def callback(epoch, row):
+        if epoch == cut:
+            raise KeyboardInterrupt
+
+    settings = {
+        "optimizer": nn.AdamW([{"params": model.layers[0].parameters(), "lr": 0.1}, {"params": model.layers[3].parameters()}]),
+        "schedule": schedules.ReduceOnPlateau(patience=0, factor=0.5, min_delta=0.1),
+        "early_stopping": nn.EarlyStopping(patience=5),
+    } | more
+    return train(model, epochs=epochs, validation=VALID, checkpoint=path, resume=resume, callbacks=[callback], **settings)
+
+
+def test_resumed_is_as_if_uninterrupted_bit_by_bit(tmp_path):
+    model, whole = run(tmp_path / "a", 6, resume=False)
+    run(tmp_path / "b", 6, cut=4)  # the fourth epoch is lost, the third was written
+    again, resumed = run(tmp_path / "b", 6)
+    assert weights(again) == weights(model)
+    assert resumed == whole
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    longer, history = run(tmp_path / "a", 8)
+    assert len(history) == 8
+    assert weights(longer) == weights(run(tmp_path / "c", 8)[0])
+
+
+def test_a_training_that_had_ended_stays_so(tmp_path):
+    early = {"optimizer": nn.SGD(lr=1e-9), "early_stopping": nn.EarlyStopping(1, min_delta=1.0)}
+    _, history = run(tmp_path / "a", 5, **early)
+    assert history.stopped == "no better val_loss for 1 epochs"
+    early["optimizer"] = nn.SGD(lr=1e-9)
+    assert run(tmp_path / "a", 9, **early)[1] == history
+
+
+def test_checkpoints_of_something_else_are_refused(tmp_path):
+    path = tmp_path / "a"
+    run(path, 1)
+    for settings, message in [
+        ({"batch_size": 7}, "batch size: 32, here 7"),
+        ({"optimizer": nn.Adam(lr=0.1)}, "optimizer: AdamW, here Adam"),
+        ({"early_stopping": None}, "early stopping: True, here False"),
+        ({"optimizer": nn.AdamW(lr=0.1)}, r"groups of \[2, 2\] parameters, here are groups of \[4\]"),
+    ]:
+        with pytest.raises(nn.FileError, match=message):
+            run(path, 2, **settings)
+    model = network()
+    before = weights(model)
+    nn.io.write(path, model.state_dict())
+    with pytest.raises(nn.FileError, match="no checkpoint of fit"):
+        train(model, checkpoint=path, resume=True)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(nn.FileError, match="truncated"):
+        train(model, checkpoint=path, resume=True)
+    assert weights(model) == before
+
+
+# --- progress and pictures --------------------------------------------------------------------------------------------
+
+
+def test_it_is_quiet_where_nobody_looks(capfd):
+    train(progress=None)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_in_plain_lines(capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    train(progress=True)
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+
+
+def test_progress_by_tqdm(capfd):
+    pytest.importorskip("tqdm")
+    train(progress=True)
+    assert "3/3" in capfd.readouterr().err
+
+
+def test_plot():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    _, history = train(validation=VALID, early_stopping=nn.EarlyStopping())
+    axes = history.plot()
+    assert [line.get_label() for line in axes.get_lines()] == ["loss", "val_loss", "best"]
+    assert len(history.plot(["lr"]).get_lines()) == 2
+    pyplot.close("all")
+
+
+def test_plot_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", types.ModuleType("matplotlib"))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"pip install 'autograd-core\[plots\]'"):
+        nn.History().plot()
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+BAD = {
+    "nan": ({"data": (np.where(X == X[3, 1], np.nan, X), Y)}, ValueError, "array 0 of the data has nan in row 3"),
+    "nan in validation": ({"validation": (VALID[0] * np.nan, VALID[1])}, ValueError, "array 0 of the validation data has nan"),
+    "empty": ({"data": (X[:0], Y[:0])}, ValueError, "the data is empty"),
+    "only inputs": ({"data": (X,)}, ValueError, r"inputs and a target, such as \(X, y\)"),
+    "lengths": ({"data": (X, Y[:5])}, ValueError, "equally many rows"),
+    "batch": ({"batch_size": 121}, ValueError, "a batch of 121 is larger than the data, which has 120"),
+    "no batch": ({"batch_size": 0}, ValueError, "positive number of observations, not 0"),
+    "epochs": ({"epochs": 0}, ValueError, "epochs is a positive number, not 0"),
+    "resume": ({"resume": True}, ValueError, "resume=True needs checkpoint="),
+    "clip": ({"clip": -1}, ValueError, "clip is a positive norm"),
+    "rng": ({"rng": "x"}, TypeError, "rng is a seed"),
+    "labels": ({"data": (X, Y + 1)}, ValueError, "labels of 2 classes are 0 to 1"),
+    "features": ({"data": (np.ones((120, 3)), Y)}, ValueError, "needs x of shape"),
+    "each": ({"loss": lambda z, y: nn.cross_entropy(z, y, reduction="none")}, TypeError, "one tracked number, not a Tensor of shape"),
+    "untracked": ({"loss": lambda z, y: np.float64(1)}, TypeError, r"one tracked number, not a float64 of shape \(\)"),
+    "monitor": ({"early_stopping": nn.EarlyStopping(monitor="x")}, ValueError, "early stopping watches x; there are loss, lr"),
+    "foreign": ({"optimizer": nn.SGD([ag.Tensor(1.0)], lr=1)}, ValueError, "in charge of 1 parameters that are not in the model"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_input(kind):
+    settings, error, message = BAD[kind]
+    model = network()
+    before = weights(model)
+    with pytest.raises(error, match=message):
+        train(model, **settings)
+    assert kind == "monitor" or weights(model) == before
+
+
+def test_a_model_without_parameters():
+    with pytest.raises(ValueError, match="Sequential has no parameters to train"):
+        train(nn.Sequential(np.tanh))

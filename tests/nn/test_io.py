@@ -1,0 +1,277 @@
+import json
+import os
+
+import numpy as np
+import pytest
+
+import autograd_core as ag
+import nn
+from nn import io
+
+ARRAYS = {
+    "a.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "b": np.array(2.5),
+    "none": np.empty((0, 3)),
+    "flags": np.array([True, False]),
+    "big": np.arange(3, dtype=">i4"),
+    "turned": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+}
+
+
+def raw(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def entry(shape=(2,), offsets=(0, 16), dtype="F64"):
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def test_arrays_come_back(tmp_path):
+    path = tmp_path / "x.safetensors"
+    io.write(path, ARRAYS, {"made by": "us"})
+    found, metadata = io.read(path)
+    assert metadata == {"made by": "us"}
+    assert list(found) == list(ARRAYS)
+    for name, a in ARRAYS.items():
+        np.testing.assert_array_equal(found[name], a)
+        assert found[name].shape == a.shape
+        assert found[name].dtype == a.dtype.newbyteorder("=")
+        assert found[name].flags.writeable
+
+
+def test_the_reference_implementation_agrees(tmp_path):
+    reference = pytest.importorskip("safetensors.numpy")
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    arrays = {name: np.ascontiguousarray(a.astype(a.dtype.newbyteorder("="))).reshape(a.shape) for name, a in ARRAYS.items()}
+    io.write(ours, ARRAYS)
+    for name, a in reference.load_file(ours).items():
+        np.testing.assert_array_equal(a, ARRAYS[name])
+    reference.save_file(arrays, theirs, metadata={"x": "y"})
+    found, metadata = io.read(theirs)
+    assert metadata == {"x": "y"}
+    for name, a in found.items():
+        np.testing.assert_array_equal(a, ARRAYS[name])
+
+
+def test_bfloat16_is_read_as_float32(tmp_path):
+    path = tmp_path / "x"
+    values = np.array([1.5, -2.0], np.float32)
+    path.write_bytes(raw({"a": entry(offsets=(0, 4), dtype="BF16")}, (values.view(np.uint32) >> 16).astype("<u2").tobytes()))
+    np.testing.assert_array_equal(io.read(path)[0]["a"], values)
+
+
+HOSTILE = {
+    "nothing": (b"", "0 bytes only"),
+    "a pickle": (b"\x80\x04\x95" + b"x" * 30, "no safetensors file: its header would have"),
+    "a long header": ((10**6).to_bytes(8, "little") + b"{}", "is truncated"),
+    "no JSON": (raw(b"{nonsense}"), "header is not JSON"),
+    "no text": (raw(b"\xff\xfe"), "header is not JSON"),
+    "a list": (raw([1]), "not a JSON object"),
+    "deep": (raw(b"[" * 100_000), "header is not JSON|not a JSON object"),
+    "twice": (raw(b'{"a":1,"a":2}'), "a name comes twice"),
+    "metadata": (raw({"__metadata__": {"a": 1}}), "metadata are not texts"),
+    "no entry": (raw({"a": 3}), "not described by dtype"),
+    "no shape": (raw({"a": {"dtype": "F64", "data_offsets": [0, 8]}}), "not described by dtype"),
+    "a text as shape": (raw({"a": {"dtype": "F64", "shape": "ab", "data_offsets": [0, 8]}}), "not whole numbers"),
+    "negative": (raw({"a": entry((-2,))}, bytes(16)), "not whole numbers"),
+    "fractions": (raw({"a": entry((2.0,))}, bytes(16)), "not whole numbers"),
+    "true": (raw({"a": entry((True, 2))}, bytes(16)), "not whole numbers"),
+    "huge": (raw({"a": entry((2**40, 2**40))}, bytes(16)), "takes .* bytes, not 16"),
+    "dtype": (raw({"a": entry(dtype="O")}, bytes(16)), "dtype 'O', unknown"),
+    "dtype list": (raw({"a": entry(dtype=["F64"])}, bytes(16)), "unknown here"),
+    "short": (raw({"a": entry()}, bytes(15)), "is truncated: a ends at byte 16"),
+    "long": (raw({"a": entry()}, bytes(17)), "1 bytes after the last array"),
+    "overlap": (raw({"a": entry(), "b": entry(offsets=(8, 24))}, bytes(24)), "b starts at byte 8 of the data, expected 16"),
+    "hole": (raw({"a": entry(offsets=(8, 24))}, bytes(24)), "a starts at byte 8"),
+    "size": (raw({"a": entry((3,))}, bytes(16)), "takes 24 bytes, not 16"),
+    "reversed": (raw({"a": entry(offsets=(16, 0))}, bytes(16)), "takes 16 bytes, not -16"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_files_that_are_refused(tmp_path, kind):
+    content, message = HOSTILE[kind]
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    with pytest.raises(io.FileError, match=message):
+        io.read(path)
+
+
+def test_every_truncation_is_noticed(tmp_path):
+    path = tmp_path / "x"
+    nn.save(nn.MLP([2, 3, 1], rng=0), path)
+    whole = path.read_bytes()
+    for n in range(0, len(whole), 7):
+        path.write_bytes(whole[:n])
+        with pytest.raises(nn.FileError, match="truncated|no safetensors file"):
+            nn.load(path)
+
+
+def test_what_cannot_be_written(tmp_path):
+    path = tmp_path / "x"
+    for arrays, message in [({"a": np.array([1j])}, "a has dtype complex128"), ({"a": np.array(["x"])}, "a has dtype <U1")]:
+        with pytest.raises(TypeError, match=message):
+            io.write(path, arrays)
+    with pytest.raises(ValueError, match="__metadata__"):
+        io.write(path, {"__metadata__": np.ones(1)})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_crash_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    io.write(path, {"a": np.ones(2)})
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, fail)
+            with pytest.raises(OSError, match="disk full"):
+                io.write(path, {"a": np.zeros(2)})
+        assert [p.name for p in tmp_path.iterdir()] == ["x"]
+        np.testing.assert_array_equal(io.read(path)[0]["a"], 1)
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+class Own(nn.Module):
+    def __init__(self, n):
+        self.inner = nn.MLP([n, 3, 2], "sigmoid", rng=0)
+        self.settings = {"rate": 0.5, "sizes": (1, [2, None]), "no": float("inf"), "kind": np.dtype("f4"), "n": np.int64(3)}
+        self.table = np.arange(3)
+        self.mean = ag.Tensor(np.zeros(2), requires_grad=False)
+        self.tied = self.inner.layers[0].weight
+        self.again = self.inner.layers[0]
+        self.rng = np.random.default_rng(5)
+
+    def forward(self, x):
+        return self.inner(x) - self.mean
+
+
+def test_a_model_comes_back(tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = nn.MLP([4, 5, 3], "leaky_relu", rng=0, dtype=np.float32).eval()
+    model.layers[0].bias.requires_grad = False
+    nn.save(model, path)
+    found = nn.load(path)
+    assert type(found) is nn.MLP
+    assert repr(found) == repr(model)
+    assert found.training is False
+    x = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    np.testing.assert_array_equal(found(x).data, model(x).data)
+    np.sum(found(x)).backward()
+
+
+def test_a_class_of_ones_own(tmp_path):
+    path, model = tmp_path / "x", Own(2)
+    model.rng.random(3)
+    nn.save(model, path)
+    with pytest.raises(nn.FileError, match=r"the class Own is unknown: .* classes=\[Own\]"):
+        nn.load(path)
+    found = nn.load(path, classes=[Own])
+    assert found.settings == model.settings
+    assert type(found.settings["sizes"]) is tuple
+    assert found.tied is found.inner.layers[0].weight
+    assert found.again is found.inner.layers[0]
+    assert found.mean.requires_grad is False
+    assert found.rng.random() == model.rng.random()
+    np.testing.assert_array_equal(found.table, model.table)
+    np.testing.assert_array_equal(found(np.ones((1, 2))).data, model(np.ones((1, 2))).data)
+
+
+def test_into_a_model(tmp_path):
+    path, model, other = tmp_path / "x", nn.MLP([2, 3, 1], rng=0), nn.MLP([2, 3, 1], rng=1)
+    io.write(path, model.state_dict())
+    assert nn.load(path, into=other) is other
+    np.testing.assert_array_equal(other(np.ones(2)).data, model(np.ones(2)).data)
+    with pytest.raises(nn.FileError, match="but not how the model is built"):
+        nn.load(path)
+    with pytest.raises(ValueError, match="0.weight has shape"):
+        nn.load(path, into=nn.MLP([2, 4, 1], rng=0))
+    nn.save(own := Own(2), path)
+    nn.load(path, into=own)
+
+
+def test_the_reference_implementation_reads_a_model(tmp_path):
+    reference = pytest.importorskip("safetensors.numpy")
+    model = nn.MLP([2, 3, 1], rng=0)
+    nn.save(model, tmp_path / "x")
+    assert set(reference.load_file(tmp_path / "x")) == set(model.state_dict())
+
+
+def test_models_that_cannot_be_written(tmp_path):
+    path = tmp_path / "x"
+    with pytest.raises(TypeError, match=r"Sequential\.layers\.1 is <lambda>, which a file cannot hold"):
+        nn.save(nn.Sequential(nn.Linear(1, 1, rng=0), lambda x: x), path)
+    with pytest.raises(TypeError, match="takes a Module, not a dict"):
+        nn.save({}, path)
+    assert not path.exists()
+
+
+def linear(**settings):
+    return {"class": "Linear", "settings": settings}
+
+
+W = {"tensor": "w", "requires_grad": True, "name": None}
+DESCRIPTIONS = {
+    "unknown class": ({"class": "os.system", "settings": {}}, "the class os.system is unknown"),
+    "a module's name": ({"class": "Module", "settings": {}}, "the class Module is unknown"),
+    "a method": (linear(weight=W, forward="x"), "cannot have a setting called 'forward'"),
+    "a dunder": (linear(weight=W, __class__="x"), "cannot have a setting called '__class__'"),
+    "a dot": (linear(**{"weight": W, "a.b": 1}), "cannot have a setting called 'a.b'"),
+    "no array": (linear(weight={**W, "tensor": "other"}), "'other' is unknown"),
+    "left over": (linear(), "w is not in the model"),
+    "function": (linear(weight=W, f={"function": "eval"}), "'eval' is unknown"),
+    "unknown kind": (linear(weight=W, f={"pickle": "x"}), "a 'pickle' is unknown"),
+    "nothing": (linear(weight=W, f={}), "describes nothing"),
+    "a list": ([1], "describes nothing"),
+    "a number": (3, "describes a int, not a model"),
+    "again": (linear(weight=W, f={"again": 7}), "out of range"),
+    "negative again": (linear(weight=W, f={"again": -1}), "no position"),
+    "rng": (linear(weight=W, f={"rng": {"bit_generator": "Generator"}}), "is unknown"),
+    "rng state": (linear(weight=W, f={"rng": {"bit_generator": "PCG64", "state": 3}}), "does not describe a model"),
+    "settings": ({"class": "Linear", "settings": 3}, "is not a dict"),
+    "flag": (linear(weight={**W, "requires_grad": "yes"}), "is not a bool"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DESCRIPTIONS)
+def test_descriptions_that_are_refused(tmp_path, kind):
+    description, message = DESCRIPTIONS[kind]
+    path = tmp_path / "x"
+    io.write(path, {"w": np.ones((1, 1))}, {io.ARCHITECTURE: json.dumps(description)})
+    with pytest.raises(nn.FileError, match=f"x does not describe a model: .*{message}" if "describe a model" not in message else message):
+        nn.load(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000], ids=["broken", "deep"])
+def test_an_architecture_that_is_no_json(tmp_path, text):
+    path = tmp_path / "x"
+    io.write(path, {"w": np.ones(1)}, {io.ARCHITECTURE: text})
+    with pytest.raises(nn.FileError, match="does not describe a model"):
+        nn.load(path)
+
+
+def test_every_layer_is_saved(tmp_path):
+    """A model with one of each of nn's simple layers, whatever they hold."""
+    made = []
+    for cls in io.known_classes().values():
+        for args in [(2, 3), (2,), ()]:
+            for kwargs in [{"rng": 0}, {}]:
+                try:
+                    made.append(cls(*args, **kwargs))
+                    break
+                except (TypeError, ValueError):
+                    continue
+            else:
+                continue
+            break
+    for i, layer in enumerate(made):
+        nn.save(layer, tmp_path / str(i))
+        assert repr(nn.load(tmp_path / str(i))) == repr(layer)

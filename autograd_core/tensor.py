@@ -793,7 +793,11 @@ def _accumulate(found: dict[Any, Any], live: bool) -> None:
         if live:
             g = tensor(g._data) if type(g) is Tensor else g
         elif leaf.buffer is not None:
-            g = np.add(0 if leaf.grad is None else leaf.grad, g, out=leaf.buffer)
+            if leaf.grad is None:
+                leaf.buffer[...] = g
+            else:
+                leaf.buffer += g
+            g = leaf.buffer
         elif leaf.grad is not None:
             g = leaf.grad + g
         elif type(g) is ndarray and (g.base is not None or id(g) in taken):

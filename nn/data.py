@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,17 @@ def _epoch(arrays: Data, size: int, stop: int, rng: np.random.Generator | None) 
 
 def check_size(size: int, n: int) -> None:
     """Raise where batches of `size` cannot be taken from n observations."""
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+    if not whole(size, 1):
         raise ValueError(f"a batch has a positive number of observations, not {size!r}")
     if not n:
         raise ValueError("the data is empty: it has no observations at all")
     if size > n:
         raise ValueError(f"a batch of {size} is larger than the data, which has {n} observations")
+
+
+def whole(n: Any, least: int) -> bool:
+    """Say whether something is a whole number of at least so much."""
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and bool(n >= least)
 
 
 def split(data: Any, fractions: Sequence[float] = (0.8, 0.2), *, rng: Rng) -> tuple[Data, ...]:
@@ -102,10 +108,10 @@ def split(data: Any, fractions: Sequence[float] = (0.8, 0.2), *, rng: Rng) -> tu
     if min(fractions) <= 0 or sum(fractions) > 1 + 1e-12:
         raise ValueError(f"fractions are positive, with a sum of at most 1, not {tuple(fractions)}")
     ends = [0, *np.rint(np.cumsum(fractions) * n).astype(int).tolist()]
-    if any(a == b for a, b in zip(ends[:-1], ends[1:], strict=True)):
+    if any(a == b for a, b in pairwise(ends)):
         raise ValueError(f"{n} observations are too few for parts of {tuple(fractions)}: one would be empty")
     order = generator(rng).permutation(n)
-    return tuple(tuple(x[order[a:b]] for x in arrays) for a, b in zip(ends[:-1], ends[1:], strict=True))
+    return tuple(tuple(x[order[a:b]] for x in arrays) for a, b in pairwise(ends))
 
 
 @dataclasses.dataclass(frozen=True)

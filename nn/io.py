@@ -10,7 +10,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +289,7 @@ class _Builder:
         if type(d) is not dict or not d:
             raise FileError(f"{d!r} describes nothing")
         kind = next(iter(d))
-        makers = {
+        makers: dict[str, Callable[[Any], Any]] = {
             "class": self._module, "tensor": self._tensor, "rng": self._rng,
             "again": lambda d: self.made[_position(d["again"])],
             "array": lambda d: self.arrays[d["array"]],
@@ -311,7 +311,8 @@ class _Builder:
         name, settings = d["class"], _a(dict, d["settings"])
         if name not in self.classes:
             raise FileError(
-                f"the class {name} is unknown: if it is yours, and you trust the file, pass load(path, classes=[{name}])"
+                f"the class {name} is unknown: if it is yours, and you trust the file, "
+                f"pass load(path, classes=[{name}])"
             )
         cls = self.classes[name]
         module = cls.__new__(cls)

@@ -14,7 +14,7 @@ WITH_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
 WITH_HESSIAN = {"dogleg", "trust-exact"}
 
 
-def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **options: Any) -> Any:
+def minimize(f: Callable[[Any], Any], x0: Any, method: Any = "L-BFGS-B", **options: Any) -> Any:
     """Minimise a scalar function of arrays by a method of `scipy.optimize.minimize`.
 
     Parameters
@@ -23,7 +23,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **optio
         Takes what `x0` looks like, of NumPy's operations; returns a real number.
     x0 : array, or nested dict, list or tuple of arrays
         Where to start; real. Computed in float64, handed back in the dtypes given.
-    method : str
+    method : str or callable
         Gradients are given to the methods that take them, Hessian products to Newton-CG, trust-ncg, trust-krylov and
         trust-constr, Hessians to dogleg and trust-exact.
     **options
@@ -34,11 +34,12 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: str = "L-BFGS-B", **optio
     scipy.optimize.OptimizeResult
         Its `x` looks like `x0`.
 
-    Examples
-    --------
-    >>> found = minimize(lambda p: (p["a"] - 1) ** 2 + np.sum(p["b"] ** 2), {"a": 0.0, "b": np.ones(2)})
-    >>> abs(found.x["a"] - 1) < 1e-6, found.x["b"].shape
-    (np.True_, (2,))
+    Notes
+    -----
+    ::
+
+        found = nn.minimize(lambda p: (p["a"] - 1) ** 2 + np.sum(p["b"] ** 2), {"a": 0.0, "b": np.ones(2)})
+        found.x["a"]                # 1, to about six digits
     """
     try:
         from scipy import optimize

@@ -4,6 +4,8 @@ Small parameters are gathered into one flat buffer, so that an update is a handf
 are; large ones are walked in place, in blocks that stay in the cache.
 """
 
+# ruff: noqa: ARG002  an equation has no use for every argument
+
 from __future__ import annotations
 
 import copy
@@ -545,10 +547,10 @@ class _Run:
     def _step_gathered(self, optimizer: Optimizer, gradients: list[Any], first: int, last: int) -> None:
         start, stop = self.ends[first], self.ends[last]
         d, parameters = self.flat[start:stop], self.parameters[first:last]
-        np.concatenate([np.ravel(g) for g in gradients[first:last]], out=d)
+        np.concatenate([g.ravel() for g in gradients[first:last]], out=d)
         p = None
         if self.group["weight_decay"]:
-            p = np.concatenate([np.ravel(q.data) for q in parameters], dtype=self.dtype)
+            p = np.concatenate([q.data.ravel() for q in parameters], dtype=self.dtype)
         t = self.steps[first] + 1
         for a in range(0, stop - start, BLOCK):
             b = min(a + BLOCK, stop - start)

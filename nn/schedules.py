@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .data import whole
+
 Schedule = Callable[[int], float]
 
 
 def constant() -> Schedule:
     """Return the schedule that is 1 always."""
-    return lambda k: 1.0
+    return lambda _: 1.0
 
 
 def step(every: int, factor: float = 0.1) -> Schedule:
@@ -89,8 +91,8 @@ class ReduceOnPlateau:
         self.patience, self.factor, self.min_delta, self.lowest = patience, factor, min_delta, lowest
         self.scale, self.best, self.waited = 1.0, math.inf, 0
 
-    def __call__(self, k: int) -> float:
-        """Return the factor reached; it does not depend on k."""
+    def __call__(self, _: int) -> float:
+        """Return the factor reached, whatever k."""
         return self.scale
 
     def observe(self, loss: float) -> None:
@@ -111,8 +113,8 @@ class ReduceOnPlateau:
         self.scale, self.best, self.waited = state["scale"], state["best"], state["waited"]
 
 
-def _check_count(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+def _check_count(name: str, value: Any, least: int) -> None:
+    if not whole(value, least):
         raise ValueError(f"{name} is a whole number of at least {least}, not {value!r}")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import autograd_core as ag
 
 from . import io
-from .data import Data, _epoch, check, check_size
+from .data import Data, _epoch, check, check_size, whole
 from .init import Rng, generator
 from .module import Module
 from .optim import Optimizer, clip_by_norm
@@ -93,7 +93,7 @@ class EarlyStopping:
     """
 
     def __init__(self, patience: int = 10, min_delta: float = 0.0, monitor: str | None = None) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
+        if not whole(patience, 1):
             raise ValueError(f"patience is a positive number of epochs, not {patience!r}")
         self.patience, self.min_delta, self.monitor = patience, min_delta, monitor
         self.start()
@@ -184,13 +184,15 @@ def fit(
     run.validation = None if validation is None else run.cast(check(validation, "the validation data"))
     run.metrics = _named(metrics)
     run.early, run.schedule, run.clip = early_stopping, schedule, _clipper(clip)
-    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 1:
+    if not whole(epochs, 1):
         raise ValueError(f"epochs is a positive number, not {epochs!r}")
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
-    run.attach()
     if early_stopping is not None:
+        if early_stopping.monitor not in (None, *(columns := run.columns())):
+            raise ValueError(f"early stopping watches {early_stopping.monitor}; there are {', '.join(columns)}")
         early_stopping.start()
+    run.attach()
     if resume and checkpoint is not None and Path(checkpoint).exists():
         run.restore(checkpoint)
     with run.modes_restored(), _bar(progress, len(run.history), epochs) as show:
@@ -237,6 +239,12 @@ class _Training:
                 f"the optimizer is in charge of {len(foreign)} parameters that are not in the model; "
                 f"make a new one, or call optimizer.attach(model.parameters())"
             )
+
+    def columns(self) -> list[str]:
+        """Return the names of the numbers of an epoch."""
+        if self.validation is None:
+            return ["loss", "lr", *self.metrics]
+        return ["loss", "lr", "val_loss", *(f"val_{name}" for name in self.metrics)]
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -296,9 +304,9 @@ class _Training:
             if not math.isfinite(found):
                 raise TrainingError(self.where(found, batch, epoch, number), self.history)
             value.backward()
-        if self.clip is not None:
-            self.clip(optimizer.parameters)
-        optimizer.step()
+            if self.clip is not None:
+                self.clip(optimizer.parameters)
+            optimizer.step()
         self.updates += 1
         return float(found)
 
@@ -309,8 +317,6 @@ class _Training:
             self.schedule.observe(row[watched])
         if self.early is not None:
             name = self.early.monitor or watched
-            if name not in row:
-                raise ValueError(f"early stopping watches {name}; there are {', '.join(row)}")
             if self.early.observe(epoch, row[name], self.model):
                 self.finished = f"no better {name} for {self.early.patience} epochs"
 
@@ -390,29 +396,31 @@ class _Training:
             differing = [f"{k}: {given.get(k)}, here {own[k]}" for k in own if given.get(k) != own[k]]
             if differing:
                 raise ValueError(f"it is of another training ({'; '.join(differing)})")
-            noted = notes["optimizer"]
+            noted, sources = notes["optimizer"], list(zip(self.generators(), notes["generators"], strict=True))
             state = {int(i): {"step": t, **_under(f"optimizer.{i}.", arrays)} for i, t in noted["steps"].items()}
             groups = [{k: tuple(v) if k == "betas" else v for k, v in g.items()} for g in noted["groups"]]
+            history, updates, finished = History(columns=notes["history"]), notes["updates"], notes["finished"]
+            best, best_epoch = notes["early"] if self.early is not None else (math.inf, 0)
+            for g, s in sources:
+                type(g.bit_generator)(0).state = s  # fails here rather than below
             before = self.optimizer.state_dict()
-            best = _under("best.", arrays)
             self.optimizer.load_state_dict({"groups": groups, "scale": noted["scale"], "state": state})
             try:
+                if hasattr(self.schedule, "load_state_dict"):
+                    self.schedule.load_state_dict(notes["schedule"])
                 self.model.load_state_dict(_under("model.", arrays))
             except BaseException:
                 self.optimizer.load_state_dict(before)
                 raise
-            for g, s in zip(self.generators(), notes["generators"], strict=True):
-                g.bit_generator.state = s
-            if self.early is not None:
-                (self.early.best, self.early.best_epoch), self.early.weights = notes["early"], best
-            if hasattr(self.schedule, "load_state_dict"):
-                self.schedule.load_state_dict(notes["schedule"])
-            self.history = History(columns=notes["history"])
-            self.updates, self.finished = notes["updates"], notes["finished"]
         except KeyError as e:
             raise io.FileError(f"{path} is no checkpoint of fit: {e} is missing") from e
         except (ValueError, TypeError, AttributeError) as e:
             raise io.FileError(f"cannot resume from {path}: {e}") from e
+        for g, s in sources:
+            g.bit_generator.state = s
+        if self.early is not None:
+            self.early.best, self.early.best_epoch, self.early.weights = best, best_epoch, _under("best.", arrays)
+        self.history, self.updates, self.finished = history, updates, finished
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -473,7 +481,7 @@ def _bar(progress: bool | None, done: int, epochs: int) -> Iterator[Callable[[in
     """Show progress on stderr: by tqdm if it is installed, else in plain lines; or not at all."""
     notebook = "ipykernel" in sys.modules
     if not (progress if progress is not None else notebook or sys.stderr.isatty()):
-        yield lambda epoch, row: None
+        yield lambda *_: None
         return
     try:
         from tqdm import tqdm
@@ -486,7 +494,7 @@ def _bar(progress: bool | None, done: int, epochs: int) -> Iterator[Callable[[in
             from tqdm.notebook import tqdm
     with tqdm(total=epochs, initial=done, unit="epoch", file=None if notebook else sys.stderr) as bar:
 
-        def show(epoch: int, row: dict[str, float]) -> None:
+        def show(_: int, row: dict[str, float]) -> None:
             bar.set_postfix_str(_line(row), refresh=False)
             bar.update()
 

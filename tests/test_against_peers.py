@@ -273,8 +273,10 @@ def test_backward_accumulates_as_in_torch(name, torch):
 # --- complex numbers: the convention is JAX's --------------------------------------------------------------------------
 
 MADE_OF_RULES = [np.sum, np.mean, np.var, np.std, np.prod, np.vdot, np.vecdot, np.einsum, np.kron, np.linalg.norm]
-COMPLEX = [fn for fn in (*SAMPLES, *MADE_OF_RULES) if name_of(fn).startswith("np.")]
-COMPLEX = [fn for fn in COMPLEX if Case(fn, samples_of(fn)[0], np.complex128).accepted()]
+FIRST = {
+    fn: Case(fn, samples_of(fn)[0], np.complex128) for fn in (*SAMPLES, *MADE_OF_RULES) if name_of(fn).startswith("np.")
+}
+COMPLEX = [fn for fn, case in FIRST.items() if case.accepted() and not case.sample.through]
 
 
 @pytest.mark.parametrize("fn", COMPLEX, ids=name_of)
@@ -288,4 +290,8 @@ def test_complex_gradient_is_jaxs(fn, jax):
     scalar = lambda xp: lambda x: sum(xp.sum(xp.real(a * b)) for a, b in zip(case.f(x), w, strict=True))
     mine = ag.grad(scalar(np))(case.x)
     case.fn = theirs
-    same(mine, in_jax(jax, jax.grad(scalar(jax.numpy)), case.x), 1e-10)
+    try:
+        expected = in_jax(jax, jax.grad(scalar(jax.numpy)), case.x)
+    except (NotImplementedError, jax.errors.ConcretizationTypeError):
+        pytest.skip("JAX does not differentiate it")
+    same(mine, expected, 1e-10)

@@ -37,80 +37,31 @@ def statements(*sources):
 
 PROGRAMS = statements(
     # basic indices
-    "y[0] = t[0]",
-    "y[-1] = 2.0",
-    "y[1] = t[1] * y[0]",
-    "y[0, 1] = t[0, 0]",
-    "y[:, 1] = t[:, 0]",
-    "y[1:] = t[:1]",
-    "y[...] = t[0]",
-    "y[:] = 3",
-    "y[()] = t",
-    "y[:, ::2] = t[:, :2] * y[:, 1:]",
-    "y[::-1] = t",
-    "y[None, 0] = t[1]",
-    "y[:, None, 1] = t[:, :1]",
-    "y[0] = t[1, 2]",
-    "y[0] = [1, 2, 3]",
-    "y[:, :2] = t[0, :2]",
-    "y[0] = y[1]",
+    "y[0] = t[0]", "y[-1] = 2.0", "y[1] = t[1] * y[0]", "y[0, 1] = t[0, 0]", "y[:, 1] = t[:, 0]", "y[1:] = t[:1]",
+    "y[...] = t[0]", "y[:] = 3", "y[()] = t", "y[:, ::2] = t[:, :2] * y[:, 1:]", "y[::-1] = t", "y[None, 0] = t[1]",
+    "y[:, None, 1] = t[:, :1]", "y[0] = t[1, 2]", "y[0] = [1, 2, 3]", "y[:, :2] = t[0, :2]", "y[0] = y[1]",
     "y[0], y[1] = y[1] * 1, y[0] * 1",
     # masks and integer arrays
-    "y[MASK] = t[MASK]",
-    "y[MASK] = t[0, 0]",
-    "y[MASK] = 0.5",
-    "y[y > 1] = 1.0",
-    "y[y > 1] *= t[0, 0]",
-    "y[[True, False]] = t[1]",
-    "y[:, MASK[0]] = t[:, :2]",
-    "y[[1, 0]] = t",
-    "y[[0, 1, 0]] = t[[0, 1, 1]]",
-    "y[[0, 0, 0]] = t[0]",
-    "y[[0, 0], [1, 1]] = t[0, :2]",
-    "y[[0, 0], [1, 1]] = t[0, 0]",
-    "y[np.array([[0], [1]]), [0, 2]] = t[:, :2]",
-    "y[1, [0, 2, 0]] = t[0]",
-    "y[..., [2, 2, 1]] = t",
-    "y[[]] = 0.0",
-    "y[True] = t",
-    "y[[0, -2]] = t",
+    "y[MASK] = t[MASK]", "y[MASK] = t[0, 0]", "y[MASK] = 0.5", "y[y > 1] = 1.0", "y[y > 1] *= t[0, 0]",
+    "y[[True, False]] = t[1]", "y[:, MASK[0]] = t[:, :2]", "y[[1, 0]] = t", "y[[0, 1, 0]] = t[[0, 1, 1]]",
+    "y[[0, 0, 0]] = t[0]", "y[[0, 0], [1, 1]] = t[0, :2]", "y[[0, 0], [1, 1]] = t[0, 0]",
+    "y[np.array([[0], [1]]), [0, 2]] = t[:, :2]", "y[1, [0, 2, 0]] = t[0]", "y[..., [2, 2, 1]] = t", "y[[]] = 0.0",
+    "y[True] = t", "y[[0, -2]] = t",
     # augmented assignment
-    "y += t",
-    "y -= t[0]",
-    "y *= 2",
-    "y /= t",
-    "y **= 2",
-    "y **= t",
-    "y %= 0.7",
-    "y @= SQUARE",
-    "y += y",
-    "y *= y",
-    "y += 1; y *= t; y -= 0.5",
-    "y[0] += t[1]",
-    "y[:, 1] *= t[:, 0]",
-    "y[1:] -= y[:1]",
-    "y[MASK] += 1",
-    "y[[0, 0]] += t",
-    "y[0, 1:] = 0",
+    "y += t", "y -= t[0]", "y *= 2", "y /= t", "y **= 2", "y **= t", "y %= 0.7", "y @= SQUARE", "y += y", "y *= y",
+    "y += 1; y *= t; y -= 0.5", "y[0] += t[1]", "y[:, 1] *= t[:, 0]", "y[1:] -= y[:1]", "y[MASK] += 1",
+    "y[[0, 0]] += t", "y[0, 1:] = 0",
     # functions that write
-    "y.fill(2.0)",
-    "y.sort()",
-    "y.sort(axis=0)",
-    "np.add.at(y, [0, 0], t)",
-    "np.add.at(y, ([0, 0, 1], [1, 1, 2]), t[0])",
-    "np.subtract.at(y, MASK, t[0, 0])",
-    "np.add.at(y, (slice(None), [0, 0]), t[:, :2])",
-    "np.multiply(y, t, out=y)",
-    "np.exp(t, out=y, where=MASK)",
+    "y.fill(2.0)", "y.sort()", "y.sort(axis=0)", "np.add.at(y, [0, 0], t)",
+    "np.add.at(y, ([0, 0, 1], [1, 1, 2]), t[0])", "np.subtract.at(y, MASK, t[0, 0])",
+    "np.add.at(y, (slice(None), [0, 0]), t[:, :2])", "np.multiply(y, t, out=y)", "np.exp(t, out=y, where=MASK)",
     "np.add(y[0], t, out=y)",
     # loops
-    "for i in range(2): y[i] = y[1 - i] * t[i]",
-    "for i in range(3): y[:, i] += y[:, i - 1]",
+    "for i in range(2): y[i] = y[1 - i] * t[i]", "for i in range(3): y[:, i] += y[:, i - 1]",
     "for i in range(3): y[i % 2] = y[i % 2] * y[(i + 1) % 2] + t[0]",
-    "for i in range(6): y[divmod(i, 3)] = t[divmod(i, 3)] * 2",
-    "z = y * y; y[0] = 0; y = y + z",
+    "for i in range(6): y[divmod(i, 3)] = t[divmod(i, 3)] * 2", "z = y * y; y[0] = 0; y = y + z",
     "v = y * 1; y[0] = t[0]; y = y * v",
-)
+)  # fmt: skip
 
 
 def in_numpy(run, x):
@@ -257,33 +208,18 @@ def test_arguments_of_a_checkpoint_may_be_changed_inside(run):
 @pytest.mark.parametrize(
     "take",
     expressions(
-        "y[1:]",
-        "y.T",
-        "y.reshape(-1)",
-        "y.data",
-        "y.detach()",
-        "y[0]",
-        "y.real",
-        "+y",
-        "y.copy()",
-        "np.squeeze(y)",
-        "y * 1",
-        "list(y)[0]",
+        "y[1:]", "y.T", "y.reshape(-1)", "y.data", "y.detach()", "y[0]", "y.real", "+y", "y.copy()", "np.squeeze(y)",
+        "y * 1", "list(y)[0]",
         of="y",
     ),
-)
+)  # fmt: skip
 @pytest.mark.parametrize(
     "run",
     statements(
-        "y[0] = t[0]",
-        "y[...] = 7.0",
-        "y += 1",
-        "y.fill(0.0)",
-        "np.add.at(y, 0, 1.0)",
-        "np.exp(t, out=y)",
+        "y[0] = t[0]", "y[...] = 7.0", "y += 1", "y.fill(0.0)", "np.add.at(y, 0, 1.0)", "np.exp(t, out=y)",
         "y.sort(axis=0)",
     ),
-)
+)  # fmt: skip
 def test_what_was_taken_before_keeps_its_values(take, run):
     y = Tensor(A) * 1
     taken = take(y)
@@ -406,18 +342,10 @@ def attempt(run, y, t, error, says):
 @pytest.mark.parametrize(
     "run",
     statements(
-        "y[0] = t[0]",
-        "y[...] = 1",
-        "y += t",
-        "y -= 1",
-        "y *= 2",
-        "y.fill(0)",
-        "y.sort()",
-        "np.add.at(y, 0, 1.0)",
-        "np.exp(t, out=y)",
-        "y[0] += 1",
+        "y[0] = t[0]", "y[...] = 1", "y += t", "y -= 1", "y *= 2", "y.fill(0)", "y.sort()", "np.add.at(y, 0, 1.0)",
+        "np.exp(t, out=y)", "y[0] += 1",
     ),
-)
+)  # fmt: skip
 @pytest.mark.parametrize("name", [None, "weight"])
 def test_a_leaf_is_not_changed(run, name):
     p = Tensor(A, name=name)
@@ -429,17 +357,10 @@ def test_a_leaf_is_not_changed(run, name):
 @pytest.mark.parametrize(
     "run",
     statements(
-        "y[0] = t[0]",
-        "y[...] = 1",
-        "y += t",
-        "y -= 1",
-        "y *= 2",
-        "y.fill(0)",
-        "y.sort()",
-        "np.exp(t, out=y)",
+        "y[0] = t[0]", "y[...] = 1", "y += t", "y -= 1", "y *= 2", "y.fill(0)", "y.sort()", "np.exp(t, out=y)",
         "y[0] += 1",
     ),
-)
+)  # fmt: skip
 def test_a_leaf_is_updated_under_no_grad(run):
     p = Tensor(A, name="p")
     loss = np.sum(p * p)
@@ -515,13 +436,9 @@ def test_fresh_results_may_be_changed(make):
         for rows, *expected in [
             (
                 statements(
-                    "y[0] = 1j",
-                    "y += 1j",
-                    "y[0] = t * 1j",
-                    "y *= t * 1j",
-                    "np.add.at(y, 0, 1j)",
-                    "y.fill(1j)",
-                    "np.multiply(t, 1j, out=y)",
+                    "y[0] = 1j", "y += 1j", "y[0] = t * 1j", "y *= t * 1j",
+                    ("np.add.at(y, 0, 1j)", "NumPy's ComplexWarning; the imaginary part is lost where warnings are not errors"),
+                    "y.fill(1j)", "np.multiply(t, 1j, out=y)",
                 ),
                 TypeError,
                 "complex.*float64|float64.*complex",
@@ -533,37 +450,24 @@ def test_fresh_results_may_be_changed(make):
             ),
             (
                 statements(
-                    "y[0] = np.ones(5)",
-                    "y[MASK] = np.ones(2)",
-                    "y[...] = np.ones((2, 2, 3))",
-                    "y[[0, 1]] = np.ones((3, 3))",
-                    "y += np.ones(2)",
+                    "y[0] = np.ones(5)", "y[MASK] = np.ones(2)", "y[...] = np.ones((2, 2, 3))",
+                    "y[[0, 1]] = np.ones((3, 3))", "y += np.ones(2)",
                 ),
                 ValueError,
                 "broadcast|cannot assign|shape",
             ),
             (
                 statements(
-                    "y[9] = 1",
-                    "y[0, 0, 0] = 1",
-                    "y[0.5] = 1",
-                    "y[np.ones((3, 3), bool)] = 1",
-                    "y['a'] = 1",
-                    "y[[0, 5]] = 1",
-                    "np.add.at(y, 9, 1.0)",
+                    "y[9] = 1", "y[0, 0, 0] = 1", "y[0.5] = 1", "y[np.ones((3, 3), bool)] = 1", "y['a'] = 1",
+                    "y[[0, 5]] = 1", "np.add.at(y, 9, 1.0)",
                 ),
                 IndexError,
                 "",
             ),
             (
                 statements(
-                    "y[0] = 'a'",
-                    "y[0] = None",
-                    "y += None",
-                    "y[0] = object()",
-                    "y[0] = np.array([None] * 3)",
-                    "y[0] = {}",
-                    "y += 'a'",
+                    "y[0] = 'a'", "y[0] = None", "y += None", "y[0] = object()", "y[0] = np.array([None] * 3)",
+                    "y[0] = {}", "y += 'a'",
                 ),
                 (TypeError, ValueError),
                 "",
@@ -572,7 +476,7 @@ def test_fresh_results_may_be_changed(make):
         ]
         for row in rows
     ],
-)
+)  # fmt: skip
 def test_refused(run, error, says):
     x, t = Tensor(A), Tensor(B)
     y = x * 1

@@ -139,12 +139,7 @@ REPLAYED = {
     "several in a list": lambda x, y: np.concatenate([x, y, x * y], axis=1),
     "stack": lambda x, y: np.stack([x[0], y[1]]),
     "reductions": lambda x, y: (
-        np.sum(x, axis=0),
-        np.mean(x),
-        np.max(y, axis=1),
-        np.std(x),
-        np.prod(x, axis=0),
-        np.cumsum(y),
+        np.sum(x, axis=0), np.mean(x), np.max(y, axis=1), np.std(x), np.prod(x, axis=0), np.cumsum(y),
     ),
     "shapes": lambda x, y: np.reshape(x.T, (2, 3))[:, ::-1] + np.expand_dims(y[0], 0),
     "products": lambda x, y: (x @ y.T, np.dot(x, y.T), np.outer(x, y), np.tensordot(x, y, ([1], [1]))),
@@ -180,7 +175,7 @@ REPLAYED = {
     "checkpoint": lambda x, y: ag.grad(lambda x: np.sum(ag.checkpoint(lambda x: np.sin(x) * y)(x)))(x),
     "no_grad": lambda x, y: untracked(x) * y,
     "untracked": lambda x, y: np.exp(x.detach()) > y,
-}
+}  # fmt: skip
 ENTERED = "a transform enters its arguments as views of their own, and tells nobody: what depends on them is baked in"
 JOINED = "told as fn(*arrays, **kwargs), which is no way to call it"
 ASSIGNED = "told after the change: the operand is already the result"
@@ -194,20 +189,12 @@ KNOWN_BUGS = {
     "accumulated": "a contribution replaces what has been accumulated",
     **dict.fromkeys(
         (
-            "grad",
-            "value_and_grad",
-            "grad of grad",
-            "vjp",
-            "jvp",
-            "jacobian",
-            "jacobian forward",
-            "hessian",
-            "hvp",
+            "grad", "value_and_grad", "grad of grad", "vjp", "jvp", "jacobian", "jacobian forward", "hessian", "hvp",
             "checkpoint",
         ),
         ENTERED,
     ),
-}
+}  # fmt: skip
 
 
 def untracked(x):
@@ -275,12 +262,8 @@ def test_indexing_and_assignment_are_told():
         y[y > 1]
         y[1] = 2.0
     assert [getattr(fn, "__name__", fn) for fn in tape.functions] == [
-        "multiply",
-        "getitem",
-        "greater",
-        "getitem",
-        "setitem",
-    ]
+        "multiply", "getitem", "greater", "getitem", "setitem",
+    ]  # fmt: skip
 
 
 def test_the_sweep_is_told():
@@ -321,19 +304,12 @@ def test_a_recorder_is_told_in_order_and_of_operands_as_tensors():
 @pytest.mark.parametrize(
     "what",
     [
-        "float",
-        "int",
-        "complex",
-        "bool",
-        "np.asarray",
-        "if",
-        "math.sin",
+        "float", "int", "complex", "bool", "np.asarray", "if", "math.sin",
         ("round", "the number is rounded and baked in"),
-        ("in", "`2.0 in t` compares and returns a bool that is baked in"),
-        "range",
+        ("in", "`2.0 in t` compares and returns a bool that is baked in"), "range",
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_a_value_is_not_baked_in(what, request):
     import math
     import operator
@@ -371,23 +347,13 @@ def test_recorders_nest_and_leave():
 @pytest.mark.parametrize(
     "use",
     expressions(
-        "t * 2",
-        "np.exp(t)",
-        "t + t",
-        "np.sum(t)",
-        "t[0]",
-        "t @ t.T",
-        "np.concatenate([t, t])",
-        "np.mean(t)",
+        "t * 2", "np.exp(t)", "t + t", "np.sum(t)", "t[0]", "t @ t.T", "np.concatenate([t, t])", "np.mean(t)",
         ("np.linalg.slogdet(t[:, :2])[1]", "AttributeError: 'SlogdetResult' object has no attribute '_node'"),
-        "ag.relu(t)",
-        "np.where(A > 1, t, 0)",
-        "np.std(t)",
-        "written(t)",
+        "ag.relu(t)", "np.where(A > 1, t, 0)", "np.std(t)", "written(t)",
         ("ag.checkpoint(np.exp)(t)", "the results of a checkpoint carry no scope"),
         "ag.grad(lambda x: np.sum(x**3))(t)",
     ),
-)
+)  # fmt: skip
 def test_scopes_are_noted_on_every_operation(use):
     x = Tensor(A)
     assert use(x).scope == ()
@@ -454,18 +420,10 @@ def here():
 @pytest.mark.parametrize(
     "use",
     expressions(
-        "t * 2",
-        "np.exp(t)",
-        "np.mean(t)",
-        "t[0]",
-        "np.linalg.norm(t)",
-        "t.sum()",
-        "np.stack([t, t])",
-        "ag.relu(t)",
-        "ag.logsumexp(t)",
-        "np.add.reduce(t)",
+        "t * 2", "np.exp(t)", "np.mean(t)", "t[0]", "np.linalg.norm(t)", "t.sum()", "np.stack([t, t])", "ag.relu(t)",
+        "ag.logsumexp(t)", "np.add.reduce(t)",
     ),
-)
+)  # fmt: skip
 def test_source_lines_under_debug(use):
     x = Tensor(A)
 

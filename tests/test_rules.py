@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import operator
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,9 +148,8 @@ def test_metadata_has_numpys_names(fn):
 
 @pytest.mark.parametrize("fn", FUNCTIONS, ids=name_of)
 def test_an_unknown_keyword_is_refused(fn):
-    case = Case(fn, samples_of(fn)[0], np.float64)
-    case.sample.kwargs["no_such_keyword"] = 1
-    case.leaves, case.rebuild = flatten((case.sample.args, case.sample.kwargs))
+    sample = samples_of(fn)[0]
+    case = Case(fn, replace(sample, kwargs=sample.kwargs | {"no_such_keyword": 1}), np.float64)
     with pytest.raises(TypeError, match="no_such_keyword"):
         case.call([ag.Tensor(a) for a in case.x])
 
@@ -175,7 +175,9 @@ def test_value_is_numpys(case):
 
 @contract(*DTYPES, smooth=False)
 def test_gradient_lives_where_its_argument_does(case):
-    for x in (case.x, (*case.x[:1], *(a.real.astype(np.float64) for a in case.x[1:]))):  # all alike, then mixed
+    first, *others = case.x or [None]
+    mixed = (first, *(a.real.astype(np.float64) for a in others))
+    for x in (case.x, mixed) if others else (case.x,):
         w = tuple(np.ones_like(y) for y in case.f(x))
         found = ag.vjp(case.f, x)[1](w)
         assert [(g.shape, g.dtype) for g in found] == [(a.shape, a.dtype) for a in x]
@@ -183,17 +185,13 @@ def test_gradient_lives_where_its_argument_does(case):
 
 
 METHODS = [fn for fn in FUNCTIONS if hasattr(np.ndarray, fn.__name__) and getattr(np, fn.__name__, None) is fn]
-IN_PLACE_OR_TURNED = {
-    np.sort,
-    np.partition,
-    np.compress,
-}  # t.sort() returns nothing, t.compress(condition) turns the order
+OTHERWISE = {np.sort, np.partition, np.resize, np.put, np.compress}  # in place, or with arguments in another order
 
 
-@pytest.mark.parametrize("fn", [fn for fn in METHODS if fn not in IN_PLACE_OR_TURNED], ids=name_of)
+@pytest.mark.parametrize("fn", [fn for fn in METHODS if fn not in OTHERWISE], ids=name_of)
 def test_method_is_the_function(fn):
     for sample in samples_of(fn):
-        if isinstance(sample.args[0], np.ndarray) and sample.smooth:
+        if sample.smooth and isinstance(sample.args[0], np.ndarray) and sample.args[0].dtype.kind == "f":
             method = lambda a, *rest, **kwargs: getattr(a, fn.__name__)(*rest, **kwargs)
             case, function = Case(fn, sample, np.float64), Case(fn, sample, np.float64)
             case.fn = method
@@ -224,12 +222,12 @@ def test_operator_is_numpys(name):
 # --- derivatives ------------------------------------------------------------------------------------------------------
 
 
-@contract(*EXACT, several=6)
+@contract(*EXACT, several=4)
 def test_reverse(case):
     w = case.like(case.f(case.x))
     found = case.pull(case.x, w)
     close(found, gradient(lambda x: dot(case.f(x), w), case.x))
-    for k, a in enumerate(case.x):  # by one argument, the others being plain arrays
+    for k, a in enumerate(case.x if len(case.x) > 1 else ()):  # by one argument, the others being plain arrays
         if (g := alone(case, k, a, w)) is not None:
             close((g,), (found[k],), 1e-14)
 
@@ -256,7 +254,9 @@ def test_forward(case):
 @contract(*EXACT, several=4)
 def test_second_order(case):
     w, v = case.like(case.f(case.x)), case.like(case.x)
-    f = lambda x: case.f(tuple(a + 0.01 * a * a for a in x))  # bent, so that cotangents and tangents are recorded too
+    f = lambda x: case.f(
+        tuple(a - 0.01 * np.tanh(a) for a in x)
+    )  # bent, so that cotangents and tangents are recorded too
     pull = lambda x: ag.vjp(f, x)[1](w)
     numeric = along(pull, case.x, v)
     close(ag.grad(lambda x: dot(pull(x), v))(case.x), numeric)
@@ -264,7 +264,7 @@ def test_second_order(case):
     close(ag.grad(lambda x: dot(ag.jvp(f, (x,), (v,))[1], w))(case.x), numeric)
 
 
-@contract(*EXACT, several=6)
+@contract(*EXACT, several=4)
 def test_batched(case):
     values, pull = ag.vjp(case.f, case.x)
     zeros = [np.zeros_like(y) for y in values]

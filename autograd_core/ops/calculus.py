@@ -1,4 +1,4 @@
-"""Calculus on samples: differences, slopes and integrals along an axis, interpolation, convolution, unwrapped phases."""
+"""Calculus on samples: slopes and integrals along an axis, interpolation, convolution, unwrapped phases."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
         return _differences(f, h, None, axis, edge_order)
     points = array(h)
     if points.shape != (n,):
-        raise ValueError(f"the spacing along an axis of {n} points has shape {points.shape}: give a number or {n} places")
+        raise ValueError(
+            f"the spacing along an axis of {n} points has shape {points.shape}: give a number or {n} places"
+        )
     d = np.diff(points if points.dtype.kind in "fc" else np.astype(points, float))
     uniform = np.all(d == d[0])
     if uniform and type(d) is np.ndarray:
@@ -136,7 +138,7 @@ def interpolate(x: Any, xp: Any, fp: Any) -> Any:
 
 
 def _leg(x: Any, xp: Any) -> tuple[Any, ...]:
-    """Return the numbers of the corners to the left and right of each x, how far it is between them, and their distance."""
+    """Return for each x the corners to its left and right, how far it is between them, and their distance."""
     n = xp.shape[0]
     left = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), max(n - 2, 0))
     right = np.minimum(left + 1, n - 1)
@@ -191,13 +193,13 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
 
 
 @primitive
-def convolution(a: Any, b: Any, mode: str) -> Any:
+def convolution(a: Any, b: Any, mode: Any) -> Any:
     """Return the convolution of a vector with one that is not longer."""
     return np.convolve(a, b, mode)
 
 
 @primitive
-def correlation(a: Any, b: Any, mode: str) -> Any:
+def correlation(a: Any, b: Any, mode: Any) -> Any:
     """Return the correlation of a vector with one that is not longer."""
     return np.correlate(a, b, mode)
 

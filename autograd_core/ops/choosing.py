@@ -80,7 +80,7 @@ def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
 @composite(np.unique)
 def _unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
-    axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,  # noqa: A002
+    axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,
 ) -> Any:  # fmt: skip
     plain = values(ar)
     _, index, inverse, count = np.unique(plain, True, True, True, axis=axis, equal_nan=equal_nan)

@@ -1,4 +1,4 @@
-"""Arrays made of numbers: ranges, grids, and NumPy's constructors called with ``like=``, the only way they ask a Tensor."""
+"""Arrays made of numbers: ranges, grids, and NumPy's constructors, which ask a Tensor only if given ``like=`` one."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _array(a: Any, dtype: Any = None, ndmin: int = 0) -> Any:
 @composite(np.array)
 def _new_array(
     object: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", subok: Any = False, ndmin: int = 0
-) -> Any:  # noqa: A002
+) -> Any:
     return np.copy(_array(object, dtype, ndmin)) if copy else _array(object, dtype, ndmin)
 
 

@@ -176,7 +176,8 @@ def _pad_axis(x: Any, mode: str, width: Any, option: Any, axis: int) -> Any:
     n = x.shape[axis]
     part = lambda a, b=None: _along_axis(x, slice(a, b), axis)
     if mode in ("edge", "wrap", "symmetric", "reflect") and (mode in ("edge", "wrap") or option[0] != "odd" or n == 1):
-        index = np.pad(np.arange(n), (before, after), mode="edge" if n == 1 and mode != "wrap" else mode)
+        way: Any = "edge" if n == 1 and mode != "wrap" else mode
+        index = np.pad(np.arange(n), (before, after), mode=way)
         return _along_axis(x, index, axis)
     if mode in ("symmetric", "reflect"):
         return _pad_odd(x, before, after, mode, axis)
@@ -206,7 +207,7 @@ def _cast(value: Any, dtype: Any) -> Any:
 
 
 def _pad_odd(x: Any, before: int, after: int, mode: str, axis: int) -> Any:
-    """Continue an axis by mirror images turned upside down about its ends, as often as it takes; as NumPy goes about it."""
+    """Continue an axis by mirror images, turned upside down about its ends, as often as it takes, as NumPy does."""
     period, edge = x.shape[axis], int(mode == "symmetric")
     part = lambda index: _along_axis(x, index, axis)
     while before or after:
@@ -266,7 +267,7 @@ def _putmask(a: Any, /, mask: Any, values: Any) -> None:
 
 
 @composite(np.copyto)
-def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     src = array(src)
     if not np.can_cast(src.dtype, dst.dtype, casting):
         raise TypeError(f"np.copyto cannot cast {src.dtype} to {dst.dtype} by the rule {casting!r}")

@@ -74,11 +74,6 @@ rule(np.fft.irfft, _irfft_pull, args="a", linear=True, batched=True)
 # --- made of these, as NumPy makes them -------------------------------------------------------------------------------
 
 
-def _without(out: Any, name: str) -> None:
-    if out is not None:
-        raise TypeError(f"np.fft.{name} with out= is refused for Tensors: write y[...] = {name}(...) instead")
-
-
 def _turned(norm: Any) -> Any:
     if norm not in TURNED:
         raise ValueError(f"norm is 'backward', 'ortho' or 'forward', not {norm!r}")
@@ -87,13 +82,11 @@ def _turned(norm: Any) -> Any:
 
 @composite(np.fft.hfft)
 def _hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
-    _without(out, "hfft")
     return np.fft.irfft(np.conjugate(a), n, axis, _turned(norm))
 
 
 @composite(np.fft.ihfft)
 def _ihfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
-    _without(out, "ihfft")
     return np.conjugate(np.fft.rfft(a, n, axis, _turned(norm)))
 
 
@@ -114,7 +107,6 @@ def _over_axes(fn: Any, one: Any, default: Any, last: Any = None) -> None:
     """Compose `fn` of `one` over every axis, the last one first; of `last` over the last axis, if that is given."""
 
     def body(a: Any, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
-        _without(out, fn.__name__)
         s, axes = _lengths(a, s, axes)
         for k in range(len(axes) - 1, -1, -1):
             a = (one if last is None or k < len(axes) - 1 else last)(a, s[k], axes[k], norm)
@@ -127,7 +119,6 @@ def _inverse_real(fn: Any, default: Any) -> None:
     """Compose `fn` of `ifft` over every axis but the last, and then `irfft` over that."""
 
     def body(a: Any, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
-        _without(out, fn.__name__)
         lengths, axes = _lengths(a, s, axes)
         for n, axis in zip(lengths[:-1], axes[:-1], strict=True):
             a = np.fft.ifft(a, n, axis, norm)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, constant, present, primitive, rule
+from ..rules import where as select
 from ..spaces import unreduce
 from .reduce import _to, root
 
@@ -126,20 +127,20 @@ def _nanstd(
 @primitive
 def known_largest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the largest that is not NaN."""
-    return np.fmax.reduce(x, axis=axis, keepdims=keepdims)
+    return np.fmax.reduce(x, axis, keepdims=keepdims)
 
 
 @primitive
 def known_smallest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the smallest that is not NaN."""
-    return np.fmin.reduce(x, axis=axis, keepdims=keepdims)
+    return np.fmin.reduce(x, axis, keepdims=keepdims)
 
 
 def _known_extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Share the cotangent equally among ties; where all is NaN nothing flows."""
     winners = x == unreduce(ans, x, axis, keepdims)
     ties = np.maximum(np.sum(winners, axis=axis, keepdims=True), 1)
-    return present(unreduce(g, x, axis, keepdims) * (winners / ties.astype(x.dtype)), winners)
+    return present(select(winners, unreduce(g, x, axis, keepdims) / ties.astype(x.dtype)), winners)
 
 
 rule(known_largest, _known_extreme_pull, selects=True, batched=True, name="nanmax")

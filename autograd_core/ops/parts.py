@@ -48,7 +48,7 @@ rule(fraction, same, elementwise=True)
 rule(mantissa, lambda g, x: np.ldexp(g, -exponent(x)), elementwise=True)
 rule(scaled, lambda g, power=0: np.ldexp(g, power), elementwise=True, linear=True, name="ldexp")
 rule(np.nextafter, same, None)
-rule(np.heaviside, None, lambda g, a: present(where(a == 0, g), a == 0), selects=True)
+rule(np.heaviside, None, lambda g, a: present(where(np.equal(a, 0), g), np.equal(a, 0)), selects=True)
 
 composite(np.modf)(lambda x, /: (fraction(x), np.trunc(x)))
 composite(np.frexp)(lambda x, /: (mantissa(x), exponent(x)))

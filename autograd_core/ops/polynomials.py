@@ -37,7 +37,7 @@ rule(np.vander, _vander_pull, params="x N increasing", metadata="N", batched=Tru
 
 
 def _roots_pull(g: Any, ans: Any, p: Any) -> Any:
-    """Move each root r by -r^k / p'(r) for the coefficient of x^k: the implicit function theorem, so for simple roots."""
+    """Move each simple root r by -r^k / p'(r) for the coefficient of x^k: the implicit function theorem."""
     return -(g / np.polyval(np.polyder(p), ans)) @ np.vander(ans, p.shape[0])
 
 
@@ -91,9 +91,11 @@ def _polydiv(u: Any, v: Any) -> Any:
     m, n = len(u) - 1, len(v) - 1
     dtype = np.result_type(u.dtype, v.dtype)
     r = u if u.dtype == dtype else np.astype(u, dtype)
-    scale, q, done = 1.0 / v[0], [], []
+    scale, window = 1.0 / v[0], r[: n + 1]
+    q: list[Any] = []
+    done: list[Any] = []
     for k in range(m - n + 1):  # only as many coefficients as v has are at work
-        window = r[: n + 1] if not k else np.concatenate([window[1:], r[k + n : k + n + 1]])
+        window = np.concatenate([window[1:], r[k + n : k + n + 1]]) if k else window
         d = scale * window[0]
         window = window - d * v
         q.append(d)

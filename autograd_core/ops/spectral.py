@@ -111,6 +111,8 @@ def _differences(v: Any) -> Any:
 
 def _refuse_both(Y: Any, rates: Any, tie: Any, values: Any, name: str) -> None:
     """Refuse values and vectors together, but for the trace: the derivative needs the slope f', which nothing tells."""
+    if _absent(rates):
+        return
     top = np.max(np.absolute(values), axis=-1, initial=0)[..., None, None]
     refuse(Y, Y, tie, values, name, BOTH)
     refuse(_differences(rates) * top, np.absolute(Y) + np.absolute(rates[..., None]) * top, tie, values, name, BOTH)
@@ -127,10 +129,10 @@ def _diagonal(v: Any) -> Any:
     return v[..., None] * np.eye(v.shape[-1], dtype=bool)
 
 
-def _turn_back(demand: Any, entry: Any, values: Any, name: str) -> Any:
+def _turn_back(demand: Any, entry: Any, size: Any, values: Any, name: str) -> Any:
     """Return i demand / entry, by which the entry of each vector that LAPACK makes real undoes a turn of its phase."""
-    hole = np.absolute(entry) <= 8 * np.finfo(entry.dtype).eps
-    refuse(demand, demand, hole, values, name, PHASE)
+    hole = np.absolute(entry) <= math.sqrt(np.finfo(entry.dtype).eps)
+    refuse(demand, size, hole, values, name, PHASE)
     return 1j * demand * _inverse(entry, hole)
 
 
@@ -145,24 +147,21 @@ def _only(n: int, i: int) -> Any:
 def _eigh_pull(g: Any, ans: Any, UPLO: str = "L") -> Any:
     """With M = Vᴴ dA V: dw = diag M, dV = V (F ∘ M), F = 1 / (wⱼ − wᵢ); pulled back to a Hermitian gradient."""
     (gw, gV), (w, V) = g, ans
+    if _absent(gV):
+        return np.conjugate(V) @ _values_only(gw, w, "eigh") @ mT(V)
+    if V.dtype.kind == "c":
+        row = 0 if UPLO in "Ll" else V.shape[-1] - 1
+        turn = np.imag(np.sum(V * gV, axis=-2, keepdims=True))
+        gV = gV - _only(V.shape[-1], row) * _turn_back(turn, np.real(V[..., row : row + 1, :]), gV, w, "eigh")
     gap = _differences(w)
     tie = tied(gap, w)
-    open_ = others(tie)
-    N = _diagonal(gw)
-    if not _absent(gV):
-        if V.dtype.kind == "c":
-            row = 0 if UPLO in "Ll" else V.shape[-1] - 1
-            turn = np.imag(np.sum(V * gV, axis=-2, keepdims=True))
-            gV = gV - _only(V.shape[-1], row) * _turn_back(turn, np.real(V[..., row : row + 1, :]), w, "eigh")
-        Y = mT(V) @ gV
-        K = _antihermitian(Y)
-        N = N + _inverse(gap, tie) * K
-        if open_ is not None:
-            refuse(K, Y, open_, w, "eigh", CHOICE)
-            if not _absent(gw):
-                _refuse_both(Y, gw, open_, w, "eigh")
-    if open_ is not None:
-        N = N + still(N, open_, w, name="eigh")
+    Y = mT(V) @ gV
+    K = _antihermitian(Y)
+    N = _diagonal(gw) + _inverse(gap, tie) * K
+    if (clash := others(tie)) is not None:
+        refuse(K, Y, clash, w, "eigh", CHOICE)
+        _refuse_both(Y, gw, clash, w, "eigh")
+        N = N + still(N, clash, w, name="eigh")
     return np.conjugate(V) @ N @ mT(V)
 
 
@@ -184,10 +183,11 @@ rule(np.linalg.eigvalsh, _eigvalsh_pull, args="a", batched=True)
 def condition(V: Any, w: Any) -> Any:
     """Return the condition of eigenvectors, by which rounding grows; refuse a matrix that has too few of them."""
     cond = np.linalg.cond(V, 1) if V.size else np.ones(V.shape[:-2])
-    defective = cond * (8 * V.shape[-1] * np.finfo(V.dtype).eps) > 1
-    if np.any(defective):
-        gap = np.absolute(_differences(w)) + np.where(np.eye(w.shape[-1], dtype=bool), np.inf, 0)
-        value = w[defective][0][np.argmin(np.min(gap[defective][0], axis=-1))]
+    eps = np.finfo(V.dtype).eps
+    tie = others(tied(_differences(w), w, np.where(cond * eps > 1 / 8, 1 / eps, 1)))
+    parallel = tie is not None and tie & (np.absolute(_H(V) @ V) > 1 - math.sqrt(eps))
+    if np.any(parallel):
+        value = w[np.any(parallel, axis=-1)][0]
         raise LinAlgError(
             f"np.linalg.eig: the matrix is defective: {value:.6g} is repeated without as many eigenvectors, "
             "where eigenvalues have no derivative; for their sum or product use np.trace or np.linalg.det"
@@ -224,24 +224,22 @@ constant(condition, largest_real, matching)
 def _eig_pull(g: Any, ans: Any) -> Any:
     """With M = V⁻¹ dA V: dw = diag M, dV = V (M / (wⱼ − wᵢ)), then columns are brought back to length 1 and phase."""
     (gw, gV), (w, V) = g, ans
+    slack = condition(V, w)
+    if _absent(gV):
+        return np.linalg.solve(mT(V), _values_only(gw, w, "eig", slack) @ mT(V))
+    y = np.sum(V * gV, axis=-2, keepdims=True)
+    gV = gV - np.real(y) * np.conjugate(V)
+    if V.dtype.kind == "c":
+        real = largest_real(V)
+        gV = gV - real * (1j * np.imag(y) / np.real(np.sum(V * real, axis=-2, keepdims=True)))
     gap = _differences(w)
-    tie = tied(gap, w, condition(V, w))
-    open_ = others(tie)
-    N = _diagonal(gw)
-    if not _absent(gV):
-        y = np.sum(V * gV, axis=-2, keepdims=True)
-        gV = gV - np.real(y) * np.conjugate(V)
-        if V.dtype.kind == "c":
-            real = largest_real(V)
-            gV = gV - real * (1j * np.imag(y) / np.real(np.sum(V * real, axis=-2, keepdims=True)))
-        Y = mT(V) @ gV
-        N = N + _inverse(gap, tie) * Y
-        if open_ is not None:
-            refuse(Y, gV, open_, w, "eig", CHOICE)
-            if not _absent(gw):
-                _refuse_both(Y, gw, open_, w, "eig")
-    if open_ is not None:
-        N = N + still(N, open_, w, name="eig")
+    tie = tied(gap, w, slack)
+    Y = mT(V) @ gV
+    N = _diagonal(gw) + _inverse(gap, tie) * Y
+    if (clash := others(tie)) is not None:
+        refuse(Y, gV, clash, w, "eig", CHOICE)
+        _refuse_both(Y, gw, clash, w, "eig")
+        N = N + still(N, clash, w, name="eig")
     return np.linalg.solve(mT(V), N @ mT(V))
 
 
@@ -276,28 +274,21 @@ def _svd_pull(g: Any, ans: Any, full_matrices: bool = True) -> Any:
     outside the spans dU = (1 − U Uᴴ) dA V / s, and dV likewise.
     """
     (gU, gs, gVh), (U, s, Vh) = g, ans
-    N = _diagonal(gs)
-    gap, sums = _differences(s), s[..., None, :] + s[..., :, None]
-    tie = tied(gap, s)
-    open_ = others(tie)
     if _absent(gU) and _absent(gVh):
         U, Vh = U[..., : s.shape[-1]], Vh[..., : s.shape[-1], :]
-        if open_ is not None:
-            N = N + still(N, open_, s, name="svd")
-        return np.conjugate(U) @ N @ np.conjugate(Vh)
+        return np.conjugate(U) @ _values_only(gs, s, "svd") @ np.conjugate(Vh)
     U, gU, Vh, gVh = _reduced(U, gU, s, Vh, gVh)
-    zero = tied(sums, s)
+    gap, sums = _differences(s), s[..., None, :] + s[..., :, None]
+    tie, zero = tied(gap, s), tied(sums, s)
     YU, YV = mT(U) @ gU, gVh @ mT(Vh)
     plus, minus = _antihermitian(YU) - _antihermitian(YV), _antihermitian(YU) + _antihermitian(YV)
-    N = N + _inverse(gap, tie) * plus + _inverse(sums, zero) * minus
+    N = _diagonal(gs) + _inverse(gap, tie) * plus + _inverse(sums, zero) * minus
     size = np.absolute(YU) + np.absolute(YV)
-    if np.any(zero):
-        refuse(minus, size, zero, s, "svd", NULL)
-    if open_ is not None:
-        refuse(plus, size, open_, s, "svd", CHOICE)
-        if not _absent(gs):
-            _refuse_both(YU + _H(YV), gs, open_, s, "svd")
-        N = N + still(N, open_, s, name="svd")
+    refuse(minus, size, zero, s, "svd", NULL)
+    if (clash := others(tie)) is not None:
+        refuse(plus, size, clash, s, "svd", CHOICE)
+        _refuse_both(YU + _H(YV), gs, clash, s, "svd")
+        N = N + still(N, clash, s, name="svd")
     W = np.conjugate(Vh)
     ga = np.conjugate(U) @ N @ W
     if U.shape[-2] > s.shape[-1]:
@@ -324,9 +315,9 @@ def _reduced(U: Any, gU: Any, s: Any, Vh: Any, gVh: Any) -> tuple[Any, Any, Any,
     if U.dtype.kind == "c" and k:
         turn = np.imag(np.sum(U * gU, axis=-2) - np.sum(Vh * gVh, axis=-1))[..., None, :]
         if m < n:
-            gU = gU - _only(m, 0) * _turn_back(turn, np.real(U[..., :1, :]), s, "svd")
+            gU = gU - _only(m, 0) * _turn_back(turn, np.real(U[..., :1, :]), gU, s, "svd")
         else:
-            gVh = gVh + mT(_only(n, 0) * _turn_back(turn, np.real(mT(Vh[..., :1])), s, "svd"))
+            gVh = gVh + mT(_only(n, 0) * _turn_back(turn, np.real(mT(Vh[..., :1])), gVh, s, "svd"))
     return U, gU, Vh, gVh
 
 

@@ -21,7 +21,6 @@ from .products import array
 from .reduce import _to
 from .values import values
 
-
 # --- quantiles --------------------------------------------------------------------------------------------------------
 
 
@@ -54,7 +53,7 @@ def neighbours(
     x: Any,
     q: Any,
     axis: Any = None,
-    method: str = "linear",
+    method: Any = "linear",
     weights: Any = None,
     known: bool = False,
     apart: bool = False,
@@ -113,6 +112,23 @@ def order_statistic(
     return fn(x, q, axis=axis, keepdims=keepdims, method=method, weights=weights)
 
 
+# The slope of the position by q, for n entries, is n and this; by the other methods the position goes by steps.
+SLOPES = {
+    "linear": -1.0,
+    "interpolated_inverted_cdf": 0.0,
+    "hazen": 0.0,
+    "weibull": 1.0,
+    "median_unbiased": 1 / 3,
+    "normal_unbiased": 1 / 4,
+}
+
+
+def _slope(at: Any, count: Any, method: str) -> Any:
+    """Return the slope of positions by q: 0 where they are held at the outermost entries."""
+    held = (at <= 0) | (at >= count - 1)
+    return np.where(held & (method != "linear"), 0, count + SLOPES[method]) if method in SLOPES else 0 * at
+
+
 def _order_pull_x(
     g: Any,
     x: Any,
@@ -126,9 +142,10 @@ def _order_pull_x(
     """Send the cotangent to the two entries that a quantile lies between."""
     if not x.size:
         return np.zeros(x.shape, g.dtype)
-    q = q / 100 if of.endswith("percentile") else q
-    low, high, at, _ = neighbours(x, q, axis, method, weights, known=of.startswith("nan"))
-    g, share, index = np.reshape(g, np.shape(low)), at % 1, np.stack([low, high])
+    q = q * 0.01 if of.endswith("percentile") else q
+    low, high, at, count = neighbours(x, q, axis, method, weights, known=of.startswith("nan"))
+    share = at % 1 + _slope(at, count, method) * _as_rows(q - values(q), at)  # q moves it
+    g, index = np.reshape(g, at.shape), np.stack([low, high])
     back = scatter(np.stack([g * (1 - share), g * share]), index=index, shape=(x.size,))
 
     def touched() -> Any:
@@ -139,15 +156,8 @@ def _order_pull_x(
     return present(np.reshape(back, x.shape), touched)
 
 
-# The slope of the position by q, for n entries; the other methods go by steps.
-SLOPES = {
-    "linear": -1.0,
-    "interpolated_inverted_cdf": 0.0,
-    "hazen": 0.0,
-    "weibull": 1.0,
-    "median_unbiased": 1 / 3,
-    "normal_unbiased": 1 / 4,
-}
+def _as_rows(q: Any, at: Any) -> Any:
+    return np.reshape(q, np.shape(q) + (1,) * (at.ndim - np.ndim(q)))
 
 
 def _order_pull_q(
@@ -166,10 +176,8 @@ def _order_pull_q(
         return np.zeros(np.shape(q), g.dtype)
     low, high, at, count = neighbours(x, values(q) * scale, axis, method, known=of.startswith("nan"), apart=True)
     flat = np.reshape(x, -1)
-    slope = (flat[high] - flat[low]) * (count + SLOPES[method]) * scale
-    if method != "linear":
-        slope = np.where((at <= 0) | (at >= count - 1), 0, slope)
-    return np.sum(np.reshape(g, np.shape(low)) * slope, axis=tuple(range(np.ndim(q), np.ndim(low))))
+    slope = (flat[high] - flat[low]) * (_slope(at, count, method) * scale)
+    return np.sum(np.reshape(g, at.shape) * slope, axis=tuple(range(np.ndim(q), at.ndim)))
 
 
 rule(order_statistic, _order_pull_x, _order_pull_q, args="x q", metadata="of", selects=True)
@@ -301,21 +309,21 @@ def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
 
 
 @primitive
-def tally(weights: Any, sample: Any, bins: Any, range: Any = None) -> Any:  # noqa: A002  (NumPy's name)
+def tally(weights: Any, sample: Any, bins: Any, range: Any = None) -> Any:
     """Return sums of weights over bins: of numbers, or of points, which are the rows of a sample."""
     fn = np.histogram if sample.ndim == 1 else np.histogramdd
     return fn(sample, bins, range, weights=weights)[0]
 
 
 @primitive
-def tally_of_ones(sample: Any, bins: Any, range: Any = None) -> Any:  # noqa: A002
+def tally_of_ones(sample: Any, bins: Any, range: Any = None) -> Any:
     """Return how many numbers or points lie in each bin."""
     fn = np.histogram if sample.ndim == 1 else np.histogramdd
     return fn(sample, bins, range)[0]
 
 
 @primitive
-def raw_edges(a: Any, bins: Any, range: Any = None, weights: Any = None) -> Any:  # noqa: A002
+def raw_edges(a: Any, bins: Any, range: Any = None, weights: Any = None) -> Any:
     """Return NumPy's edges of bins."""
     return np.histogram_bin_edges(a, bins, range, weights)
 
@@ -323,10 +331,10 @@ def raw_edges(a: Any, bins: Any, range: Any = None, weights: Any = None) -> Any:
 constant(tally_of_ones, raw_edges)
 
 
-def _tally_pull(g: Any, sample: Any, weights_space: Any, bins: Any = None, range: Any = None) -> Any:  # noqa: A002
+def _tally_pull(g: Any, sample: Any, weights_space: Any, bins: Any = None, range: Any = None) -> Any:
     """Give each weight the cotangent of its bin; those outside all bins get 0."""
     if sample.ndim == 1:
-        columns, edges = [sample], [np.histogram_bin_edges(sample, bins, range)]
+        columns, edges = [sample], (np.histogram_bin_edges(sample, bins, range),)
     else:
         columns, edges = list(sample.T), np.histogramdd(sample, bins, range)[1]
     places, outside = [], False
@@ -340,7 +348,7 @@ def _tally_pull(g: Any, sample: Any, weights_space: Any, bins: Any = None, range
 rule(tally, _tally_pull, None, args="weights sample", name="histogram")
 
 
-def _edges(a: Any, bins: Any, range: Any, weights: Any = None) -> Any:  # noqa: A002
+def _edges(a: Any, bins: Any, range: Any, weights: Any = None) -> Any:
     """Return the edges of bins; those that span the data move with its extremes."""
     if not isinstance(bins, str) and np.ndim(bins) == 1:
         return array(bins)
@@ -348,7 +356,7 @@ def _edges(a: Any, bins: Any, range: Any, weights: Any = None) -> Any:  # noqa: 
     return edges if range is not None or a.dtype.kind not in "fc" else _even(a, len(edges) - 1, None, edges.dtype)
 
 
-def _even(a: Any, n: int, range: Any, dtype: Any = None) -> Any:  # noqa: A002
+def _even(a: Any, n: int, range: Any, dtype: Any = None) -> Any:
     """Return the edges of n bins of one width over a range, or over the data."""
     low, high = range if range is not None else (np.min(a), np.max(a)) if a.size else (0, 1)
     low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
@@ -356,12 +364,12 @@ def _even(a: Any, n: int, range: Any, dtype: Any = None) -> Any:  # noqa: A002
 
 
 @composite(np.histogram_bin_edges)
-def _histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:  # noqa: A002
+def _histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     return _edges(np.reshape(array(a), -1), bins, range, None if weights is None else values(weights))
 
 
 @composite(np.histogram)
-def _histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:  # noqa: A002
+def _histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     a = np.reshape(array(a), -1)
     edges = _edges(a, bins, range, weights if weights is None else values(weights))
     bins = values(bins) if isinstance(bins, list) or hasattr(bins, "dtype") else bins
@@ -375,7 +383,7 @@ def _histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, w
 
 
 @composite(np.histogramdd)
-def _histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:  # noqa: A002
+def _histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     if not hasattr(sample, "dtype"):
         sample = np.stack([array(column) for column in sample], axis=-1)
     sample = np.reshape(sample, (-1, 1)) if sample.ndim < 2 else sample
@@ -404,7 +412,7 @@ def _histogram2d(
     bins: Any = 10,
     range: Any = None,
     density: Any = None,
-    weights: Any = None,  # noqa: A002
+    weights: Any = None,
 ) -> Any:
     if len(x) != len(y):
         raise ValueError(f"histogram2d needs as many x as y: {len(x)} and {len(y)}")

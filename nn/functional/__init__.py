@@ -21,11 +21,11 @@ from .activations import (
     tanh,
 )
 from .convolution import conv1d, conv2d
-from .embedding import embedding
-from .linear import linear
 from .normalization import batch_norm, layer_norm, standardize
 from .pooling import avg_pool2d, max_pool2d
+from .products import linear
 from .recurrence import lstm, rnn
+from .rows import embedding
 
 __all__ = [
     "ACTIVATIONS",

@@ -13,7 +13,7 @@ import numpy as np
 import autograd_core as ag
 
 from .activations import sigmoid
-from .linear import dot
+from .products import dot
 
 
 def rnn(z: Any, h: Any, weight: Any) -> Any:
@@ -90,35 +90,61 @@ def lstm(z: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any]:
     return both[0], both[1]
 
 
+def _lstm_and_gates(z: Any, h: Any, c: Any, weight: Any) -> tuple[Any, Any]:
+    """Return states and cells of all steps, and their gates: the way back needs these, unless it is recorded."""
+    k, w = h.shape[-1], weight.T
+    gates = np.array(z, np.result_type(z, h, c, weight))
+    out = np.empty((2, len(z), *h.shape), gates.dtype)
+    with np.errstate(over="ignore"):  # as in sigmoid, whose formula this is
+        for t, a in enumerate(gates):
+            a += h.dot(w)
+            u = np.tanh(a[:, 2 * k : 3 * k])
+            np.exp(np.negative(a, out=a), out=a)
+            a += 1
+            np.divide(1, a, out=a)
+            a[:, 2 * k : 3 * k] = u
+            u *= a[:, :k]
+            c = np.add(a[:, k : 2 * k] * c, u, out=out[1, t])
+            h = np.multiply(a[:, 3 * k :], np.tanh(c), out=out[0, t])
+    return out, gates
+
+
 @ag.primitive
 def _lstm(z: Any, h: Any, c: Any, weight: Any) -> Any:
-    k, w = h.shape[-1], weight.T
-    out = np.empty((2, len(z), *h.shape), np.result_type(z, h, c, weight))
-    for t, row in enumerate(z):
-        a = row + h.dot(w)
-        s = sigmoid(a)
-        c = s[:, k : 2 * k] * c + s[:, :k] * np.tanh(a[:, 2 * k : 3 * k])
-        h = s[:, 3 * k :] * np.tanh(c)
-        out[0, t], out[1, t] = h, c
-    return out
+    return _lstm_and_gates(z, h, c, weight)[0]
 
 
-def _lstm_pull(g: Any, z: Any, h: Any, c: Any, weight: Any, ans: Any) -> list[Any]:
-    k = h.shape[-1]
+def _gates_again(z: Any, before: Any, weight: Any) -> tuple[Any, Any, Any, Any]:
+    k = before.shape[-1]
+    a = z + before @ weight.T
+    return (
+        sigmoid(a[..., :k]),
+        sigmoid(a[..., k : 2 * k]),
+        np.tanh(a[..., 2 * k : 3 * k]),
+        sigmoid(a[..., 3 * k :]),
+    )
+
+
+def _lstm_pull(g: Any, z: Any, h: Any, c: Any, weight: Any, ans: Any, aux: Any = None) -> list[Any]:
     before, cells = _before(ans[0], h), _before(ans[1], c)
-    a = z + before @ weight.T  # all gates of all steps again, by one product
-    i, f, o = sigmoid(a[..., :k]), sigmoid(a[..., k : 2 * k]), sigmoid(a[..., 3 * k :])
-    u, q = np.tanh(a[..., 2 * k : 3 * k]), np.tanh(ans[1])
+    if any(isinstance(v, ag.Tensor) for v in (z, h, c, weight)):
+        i, f, u, o = _gates_again(z, before, weight)
+    else:
+        i, f, u, o = np.split(aux, 4, axis=-1)
+    q = np.tanh(ans[1])
     to_cell, to_output = o * (1 - q * q), q * o * (1 - o)
-    to_gates = np.concatenate([u * i * (1 - i), cells * f * (1 - f), i * (1 - u * u)], axis=-1)
+    to_gates = np.stack([u * i * (1 - i), cells * f * (1 - f), i * (1 - u * u)], axis=2)
     dh, dc, rows = None, None, []
     for t in reversed(range(len(z))):
         dh = g[0, t] if dh is None else g[0, t] + dh
         dc = g[1, t] + dh * to_cell[t] if dc is None else g[1, t] + dh * to_cell[t] + dc
-        rows.append(np.concatenate([np.concatenate([dc, dc, dc], axis=-1) * to_gates[t], dh * to_output[t]], axis=-1))
+        row = np.concatenate([dc[:, None] * to_gates[t], (dh * to_output[t])[:, None]], axis=1)
+        rows.append(row.reshape(z.shape[1:]))
         dh, dc = dot(rows[-1], weight), dc * f[t]
     dz = np.stack(rows[::-1])
     return [dz, dh, dc, _weight_gradient(dz, before)]
 
 
-ag.rule(_lstm, _lstm_pull, None, None, None, args="z h c weight", name="lstm", joint=True)
+ag.rule(
+    _lstm, _lstm_pull, None, None, None, args="z h c weight", name="lstm", joint=True, compute=_lstm_and_gates, aux=True
+)

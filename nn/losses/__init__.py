@@ -4,16 +4,8 @@
 weight, and then the mean is divided by the sum of the weights.
 """
 
-from .classification import (
-    bce,
-    bce_with_logits,
-    binomial,
-    cross_entropy,
-    hinge,
-    logistic,
-    multinomial_deviance,
-    nll,
-)
+from .binary import bce, bce_with_logits, binomial, hinge, logistic
+from .classification import cross_entropy, multinomial_deviance, nll
 from .penalties import l1_penalty, l2_penalty
 from .reductions import Reduction
 from .regression import huber, l1, mse

@@ -1,4 +1,4 @@
-"""Losses of classes: of scores or probabilities and labels."""
+"""Losses of k classes: of scores or probabilities, and labels."""
 
 from __future__ import annotations
 
@@ -8,132 +8,8 @@ import numpy as np
 
 import autograd_core as ag
 
-from ..functional import log_softmax, sigmoid, softmax, softplus
-from .reductions import Reduction, elementwise_loss, reduce, weighted
-
-# --- two classes ------------------------------------------------------------------------------------------------------
-
-
-def signs(name: str, labels: Any) -> Any:
-    """Return labels 0 and 1, or -1 and 1, as -1 and 1.
-
-    Examples
-    --------
-    >>> signs("hinge", np.array([0, 1]))
-    array([-1,  1])
-    """
-    y = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
-    if y.dtype.kind == "b" or (y.dtype.kind == "u"):
-        y = y.astype(np.int8)
-    positive, zero, negative = y == 1, y == 0, y == -1
-    if not np.all(positive | zero | negative) or (zero.any() and negative.any()):
-        wrong = np.unique(y)
-        found = ", ".join(map(str, wrong[:5])) + (", ..." if wrong.size > 5 else "")
-        raise ValueError(f"the labels of {name} are 0 and 1, or -1 and 1; these are {found}")
-    return np.where(positive, y.dtype.type(1), y.dtype.type(-1))
-
-
-_hinge = elementwise_loss("hinge", lambda f, y: np.maximum(1 - y * f, 0), lambda f, y: -y * (y * f < 1))
-_logistic = elementwise_loss("logistic", lambda f, y: softplus(-y * f), lambda f, y: -y * sigmoid(-y * f))
-_binomial = elementwise_loss("binomial", lambda f, y: softplus(-2 * y * f), lambda f, y: -2 * y * sigmoid(-2 * y * f))
-
-
-def hinge(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
-    """Return max(1 - y * score, 0) for labels y of -1 and 1 (or 0 and 1); the derivative at the kink is 0.
-
-    Examples
-    --------
-    >>> hinge(np.array([0.5, 2.0, -1.0]), np.array([1, 1, 1]), "none")
-    array([0.5, 0. , 2. ])
-    """
-    return _hinge(scores, signs("hinge", labels), reduction, sample_weight)
-
-
-def logistic(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
-    """Return log(1 + exp(-y * score)) for labels y of -1 and 1; with 0 and 1 it is `bce_with_logits`.
-
-    Examples
-    --------
-    >>> logistic(np.array([0.0, 1e4, 1e4]), np.array([1, 1, -1]), "none")
-    array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
-    """
-    return _logistic(scores, signs("logistic", labels), reduction, sample_weight)
-
-
-def binomial(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
-    """Return log(1 + exp(-2 * y * score)), the lectures' binomial log-likelihood, for labels y of -1 and 1, or 0 and 1.
-
-    A score is then half the logarithm of the odds; where it is the whole, take `logistic`.
-
-    Examples
-    --------
-    >>> binomial(np.array([0.0, 1e4]), np.array([1, -1]), "none")
-    array([6.93147181e-01, 2.00000000e+04])
-    """
-    return _binomial(scores, signs("binomial", labels), reduction, sample_weight)
-
-
-def _probable(name: str, what: str, p: Any) -> None:
-    if not np.all((p >= 0) & (p <= 1)):
-        raise ValueError(f"the {what} of {name} lie between 0 and 1")
-
-
-def _check_bce(p: Any, y: Any) -> None:
-    _probable("bce", "probabilities", p)
-    _probable("bce", "targets", y)
-
-
-def _log(p: Any) -> Any:
-    """Return log(p), but no less than -100, as PyTorch has it."""
-    return np.log(np.maximum(p, np.exp(p.dtype.type(-100)) if p.dtype.itemsize > 4 else np.finfo(p.dtype).tiny))
-
-
-_bce = elementwise_loss(
-    "bce",
-    lambda p, y: -(y * _clamped_log(p) + (1 - y) * _clamped_log(1 - p)),
-    lambda p, y: (p - y) / np.maximum(p * (1 - p), 1e-12),
-    lambda p, _: _log(1 - p) - _log(p),
-    check=_check_bce,
-)
-_bce_with_logits = elementwise_loss(
-    "bce_with_logits",
-    lambda x, y: np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x))),
-    lambda x, y: sigmoid(x) - y,
-    lambda x, _: -x,
-    check=lambda _, y: _probable("bce_with_logits", "targets", y),
-)
-
-
-def _clamped_log(p: Any) -> Any:
-    with np.errstate(divide="ignore"):
-        return np.maximum(np.log(p), -100)
-
-
-def bce(probabilities: Any, targets: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
-    """Return -(y log p + (1 - y) log(1 - p)); a logarithm is no less than -100, as in PyTorch.
-
-    Of logits take `bce_with_logits`, which keeps all digits.
-
-    Examples
-    --------
-    >>> bce(np.array([0.5, 1.0, 0.0]), np.array([1.0, 1.0, 1.0]), "none")
-    array([  0.69314718,   0.        , 100.        ])
-    """
-    return _bce(probabilities, targets, reduction, sample_weight)
-
-
-def bce_with_logits(logits: Any, targets: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
-    """Return the binary cross-entropy of sigmoid(logits), stable at any size of logits.
-
-    Examples
-    --------
-    >>> bce_with_logits(np.array([0.0, 1e4, 1e4]), np.array([1.0, 1.0, 0.0]), "none")
-    array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
-    """
-    return _bce_with_logits(logits, targets, reduction, sample_weight)
-
-
-# --- k classes --------------------------------------------------------------------------------------------------------
+from ..functional import log_softmax, softmax
+from .reductions import Reduction, clamped_log, probable, reduce, weighted
 
 
 def cross_entropy(
@@ -361,12 +237,9 @@ def multinomial_deviance(
     >>> multinomial_deviance(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]), "none")
     array([0.69314718, 0.28768207])
     """
-    labels = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
-    y = (
-        _hot(probabilities, _checked(probabilities, labels, "multinomial_deviance"))
-        if labels.dtype.kind in "iu"
-        else labels
-    )
+    y = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
+    if y.dtype.kind in "iu" and y.shape != probabilities.shape:
+        y = _hot(probabilities, _checked(probabilities, y, "multinomial_deviance"))
     if sample_weight is None:
         return _deviance(probabilities, y, reduction=reduction)
     return weighted(_deviance(probabilities, y, reduction="none"), sample_weight, reduction)
@@ -380,8 +253,8 @@ def _deviance(p: Any, y: Any, reduction: str = "mean") -> Any:
             f"multinomial_deviance of probabilities of shape {p.shape} needs integer labels of shape {p.shape[:-1]} or "
             f"labels of the shape of the probabilities, not {y.shape}"
         )
-    _probable("multinomial_deviance", "probabilities", p)
-    return reduce(-(y * _clamped_log(p)).sum(axis=-1), reduction)
+    probable("multinomial_deviance", "probabilities", p)
+    return reduce(-(y * clamped_log(p)).sum(axis=-1), reduction)
 
 
 ag.rule(

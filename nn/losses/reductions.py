@@ -60,7 +60,7 @@ def share(g: Any, size: int, reduction: str) -> Any:
 
 
 def alike(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
-    """Return two real arrays of one shape, at least the first in floats; or say what is wrong with them."""
+    """Return two real arrays of one shape in floats, those of the other for integers; or say what is wrong."""
     prediction, target = np.asarray(prediction), np.asarray(target)
     if prediction.shape != target.shape:
         raise ValueError(
@@ -70,8 +70,10 @@ def alike(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
     kinds = prediction.dtype.kind + target.dtype.kind
     if "c" in kinds:
         raise TypeError(f"{name} of complex numbers: take it of their real and imaginary parts, or of np.abs of them")
-    if "f" not in kinds:
-        prediction = prediction.astype(float)
+    if prediction.dtype.kind != "f":
+        prediction = prediction.astype(target.dtype if target.dtype.kind == "f" else float)
+    if target.dtype.kind != "f":
+        target = target.astype(prediction.dtype)
     return prediction, target
 
 
@@ -109,3 +111,15 @@ def elementwise_loss(
         return weighted(op(prediction, target, reduction="none"), sample_weight, reduction)
 
     return loss
+
+
+def probable(name: str, what: str, p: Any) -> None:
+    """Refuse what is not a probability."""
+    if not np.all((p >= 0) & (p <= 1)):
+        raise ValueError(f"the {what} of {name} lie between 0 and 1")
+
+
+def clamped_log(p: Any) -> Any:
+    """Return log(p), but no less than -100, as PyTorch has it."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), -100)

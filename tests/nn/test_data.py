@@ -95,7 +95,9 @@ def test_augmentation():
     images = np.random.default_rng(0).random((20, 1, 5, 6))
     moved = data.shift(images, 1, rng=0)
     assert moved.shape == images.shape
-    assert any(np.array_equal(m[0, 1:], i[0, :-1]) or np.array_equal(m[0], i[0]) for m, i in zip(moved, images, strict=True))
+    assert any(
+        np.array_equal(m[0, 1:], i[0, :-1]) or np.array_equal(m[0], i[0]) for m, i in zip(moved, images, strict=True)
+    )
     np.testing.assert_array_equal(data.shift(images, 0, rng=0), images)
     flipped = data.flip(images, rng=0)
     same = [np.array_equal(f, i) for f, i in zip(flipped, images, strict=True)]

@@ -59,3 +59,19 @@ def test_shapes_that_no_weight_has(name, shape):
 def test_other_sources_are_refused(name, rng):
     with pytest.raises(TypeError, match=r"rng is a seed, such as rng=0, or np\.random\.default_rng"):
         getattr(nn.init, name)(rng, (3, 2))
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4), (6, 2, 2, 2)])
+def test_orthogonal(shape):
+    w = nn.init.orthogonal(0, shape, gain=2.0, dtype=np.float32)
+    assert (w.shape, w.dtype) == (shape, np.float32)
+    m = w.reshape(shape[0], -1).astype(float)
+    m = m if m.shape[0] <= m.shape[1] else m.T
+    np.testing.assert_allclose(m @ m.T, 4 * np.eye(len(m)), atol=1e-5)
+
+
+def test_gaussian():
+    assert nn.init.gaussian(0, (400, 100)).std() == pytest.approx(0.1, rel=0.02)
+    assert nn.init.gaussian(0, (400, 100), 3.0, np.float32).std() == pytest.approx(3, rel=0.02)
+    with pytest.raises(ValueError, match="a deviation is a number from 0 upwards, not -1"):
+        nn.init.gaussian(0, (2, 2), -1)

@@ -230,6 +230,16 @@ def test_embedding(shape, check_derivatives):
     np.testing.assert_allclose(t.grad, expected, atol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_embedding_adds_up_few_and_many_rows_of_one_number(dtype):
+    indices = np.random.default_rng(0).permutation(np.repeat([0, 3, 4, 6], [1, 8, 30, 9])).astype(dtype)
+    t, g = ag.Tensor(np.zeros((8, 2))), normal(48, 2)
+    nn.functional.embedding(indices, t).backward(g)
+    expected = np.zeros((8, 2))
+    np.add.at(expected, indices, g)
+    np.testing.assert_allclose(t.grad, expected, atol=1e-14)
+
+
 def test_embedding_refuses_other_indices():
     layer = nn.Embedding(4, 2, rng=0)
     for indices in ([0, 4], [-1, 0]):

@@ -302,6 +302,16 @@ def test_losses_far_from_zero(name, dtype):
 
 
 @every_loss
+def test_integer_targets_take_the_dtype_of_the_prediction(name):
+    f, y = ag.Tensor(np.array([0.25, 0.75], np.float32)), np.array([0, 1])
+    loss = getattr(nn, name)(f, y)
+    assert loss.dtype == np.float32
+    loss.backward()
+    expected = getattr(nn, name)(f.data.astype(float), y.astype(float))
+    np.testing.assert_allclose(loss.data, expected, rtol=1e-6)
+
+
+@every_loss
 def test_losses_do_not_broadcast(name):
     _, y, _ = ELEMENTWISE[name]
     with pytest.raises(ValueError, match=f"{name} needs a prediction and a target of one shape"):
@@ -317,7 +327,7 @@ def test_labels_of_two_classes(loss):
     for labels in ([0, 1, 1, 0], np.array([0, 1, 1, 0], np.uint8), np.array([False, True, True, False])):
         np.testing.assert_array_equal(loss(f, labels), expected)
     np.testing.assert_array_equal(loss(f, [0.0, 1.0, 1.0, 0.0]), expected)
-    for labels in ([0, 1, 1, -1], [1, 2, 1, 2], [0.5, 1, 1, 0]):
+    for labels in ([0, 1, 1, -1], [1, 2, 1, 2], [0.5, 1, 1, 0], np.array([255, 1, 1, 1], np.uint8)):
         with pytest.raises(ValueError, match=f"labels of {loss.__name__} are 0 and 1, or -1 and 1; these are"):
             loss(f, labels)
 

@@ -47,7 +47,10 @@ def test_as_scikit_learn():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: metrics.accuracy(np.zeros((3, 2)), np.zeros(4, int)), "accuracy of predictions and targets that do not belong together"),
+        (
+            lambda: metrics.accuracy(np.zeros((3, 2)), np.zeros(4, int)),
+            "accuracy of predictions and targets that do not belong together",
+        ),
         (lambda: metrics.accuracy(np.zeros((0, 2)), np.zeros(0, int)), "of no observations"),
         (lambda: metrics.r2(np.zeros(3), np.ones(3)), "constant"),
         (lambda: metrics.r2(np.zeros((3, 1)), np.ones(3)), "do not belong together"),

@@ -177,7 +177,11 @@ UNTRAINABLE = {
     "a module": (lambda: nn.Linear(1, 1, rng=0), TypeError, r"such as model\.parameters\(\) or \[p\], not a Linear"),
     "a group": (lambda: {"params": [ag.Tensor([1.0])]}, TypeError, "not a dict"),
     "groups without parameters": (lambda: [{"lr": 0.1}], TypeError, 'group 0 of SGD is not a dict with "params"'),
-    "an unknown setting": (lambda: [{"params": [ag.Tensor([1.0])], "rate": 1}], ValueError, "has rate; settings are lr"),
+    "an unknown setting": (
+        lambda: [{"params": [ag.Tensor([1.0])], "rate": 1}],
+        ValueError,
+        "has rate; settings are lr",
+    ),
     "a bad setting": (lambda: [{"params": [ag.Tensor([1.0])], "lr": 0}], ValueError, "positive number, not 0"),
     "a rate": (lambda: 0.1, TypeError, r"a learning rate is written lr=0\.1"),
     "nothing": (list, ValueError, "was given no parameters"),
@@ -220,7 +224,9 @@ KINDS = [
     (nn.AdamW, {"lr": 0.05}),
     (nn.AdamW, {"lr": 0.05, "weight_decay": 0.2}),
 ]
-every_kind = pytest.mark.parametrize(("kind", "settings"), KINDS, ids=lambda v: getattr(v, "__name__", None) or "-".join(v))
+every_kind = pytest.mark.parametrize(
+    ("kind", "settings"), KINDS, ids=lambda v: getattr(v, "__name__", None) or "-".join(v)
+)
 
 
 def large(dtype=np.float64):
@@ -252,7 +258,9 @@ def test_as_pytorch(kind, settings, dtype):
         mine.step()
         other.step()
         for p, t in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(p.data, t.detach().numpy(), rtol=1e-10 if dtype == float else 2e-4, atol=1e-6)
+            np.testing.assert_allclose(
+                p.data, t.detach().numpy(), rtol=1e-10 if dtype is np.float64 else 2e-4, atol=1e-6
+            )
 
 
 @every_kind

@@ -8,6 +8,8 @@ import numpy as np
 
 import autograd_core as ag
 
+FEW = 8  # rows of one number up to which they are added in rounds
+
 
 def embedding(indices: Any, weight: Any) -> Any:
     """Return the row of `weight` for each index.
@@ -45,17 +47,22 @@ def take_rows(weight: Any, indices: Any) -> Any:
 def add_rows(y: Any, indices: Any, n: int) -> Any:
     """Return a table of n rows, each the sum of the rows of y with its number.
 
-    Rows are sorted by number, so that those of one number stand together and are summed by one call for all.
+    Sorted by number, the rows of one number stand together. Where these are few, the first ones are taken of all
+    numbers at once, then the second ones, and so on; long runs are summed one by one.
     """
     features = y.shape[indices.ndim :]
     out = np.zeros((n, *features), y.dtype)
-    if not indices.size:
-        return out
-    flat = indices.reshape(-1)
+    flat, y = indices.reshape(-1), y.reshape(-1, *features)
     order = flat.argsort(kind="stable")
-    found = flat[order]
-    starts = np.flatnonzero(np.concatenate([[True], found[1:] != found[:-1]]))
-    out[found[starts]] = np.add.reduceat(y.reshape(-1, *features).take(order, axis=0), starts, axis=0)
+    numbers = flat[order]
+    starts = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]])[: flat.size])
+    counts = np.diff(starts, append=flat.size)
+    for k in range(min(counts.max(initial=0), FEW)):
+        have = starts[(counts > k) & (counts <= FEW)]
+        out[numbers[have]] += y[order[have + k]]
+    if (many := counts > FEW).any():
+        begins = np.cumsum(counts[many]) - counts[many]
+        out[numbers[starts[many]]] = np.add.reduceat(y[order[np.repeat(many, counts)]], begins, axis=0)
     return out
 
 

@@ -28,9 +28,10 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def _multiply(x: Any, weight: Any) -> Any:
+    """Return ``x @ weight.T``; dot compares the lengths anyway."""
     if weight.ndim != 2 or not x.ndim:
         _explain(x, weight)
-    try:  # dot compares the lengths anyway
+    try:
         return x.dot(weight.T) if x.ndim <= 2 else _dot(x, weight.T)
     except ValueError:
         _explain(x, weight)
@@ -41,7 +42,13 @@ _product = ag.primitive(_multiply)
 
 @ag.primitive
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    y = _multiply(x, weight)
+    if x.ndim == 2 == weight.ndim:
+        try:
+            y = x.dot(weight.T)
+        except ValueError:
+            _explain(x, weight)
+    else:
+        y = _multiply(x, weight)
     if bias.shape != y.shape[-1:]:
         n = y.shape[-1]
         raise ValueError(f"linear with a weight of shape {weight.shape} needs a bias of shape ({n},), not {bias.shape}")

@@ -77,6 +77,9 @@ def record2(op: Op, compute: Callable[..., Any], a: Any, b: Any) -> Any:
         x = operand(a, y) if op.weak else plain(a)
         p = None
     ans = compute(x, y)
+    if op.blind:  # arguments without a pullback
+        p = None if op.blind & 1 else p
+        q = None if op.blind & 2 else q
     state = state_now()
     t = new(Tensor)
     t._data = ans

@@ -34,7 +34,10 @@ FLOORS = {
     "replay": 7,
 }
 RUNTIME = {*sys.stdlib_module_names, "numpy", "graphviz"}
-ON_DEMAND = ["IPython", "graphviz", "hypothesis", "jax", "matplotlib", "pygraphviz", "pytest", "scipy", "torch"]
+ON_DEMAND = [
+    "IPython", "graphviz", "hypothesis", "jax", "matplotlib", "pygraphviz", "pytest", "safetensors", "scipy", "sklearn",
+    "torch", "tqdm",
+]  # fmt: skip
 
 
 def modules_of(package):

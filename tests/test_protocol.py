@@ -275,6 +275,12 @@ SHORT = {
 }
 
 
+NEWEST = pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.4.0", reason="composites follow NumPy's newest signatures"
+)
+
+
+@NEWEST
 @pytest.mark.parametrize("fn", [fn for fn in SIGNED if fn in COMPOSITES and fn not in SHORT], ids=name_of)
 def test_a_composite_has_numpys_parameters(fn):
     describe = lambda f: [
@@ -283,6 +289,7 @@ def test_a_composite_has_numpys_parameters(fn):
     assert describe(COMPOSITES[fn]) == describe(fn)
 
 
+@NEWEST
 @pytest.mark.parametrize("fn", [fn for fn in SIGNED if fn in COMPOSITES], ids=name_of)
 def test_a_composite_has_numpys_defaults(fn):
     theirs = signature(fn).parameters
@@ -474,7 +481,8 @@ def test_a_tracked_number_is_differentiated_by_or_refused(use):
     if not isinstance(out, TypeError):
         np.sum(out).backward()
         e = 1e-6
-        np.testing.assert_allclose(t.grad, (np.sum(use(2 + e)) - np.sum(use(2 - e))) / (2 * e), 1e-5, 1e-8)
+        high, low = (bare(np.sum(use(2 + d))) for d in (e, -e))
+        np.testing.assert_allclose(t.grad, (high - low) / (2 * e), 1e-5, 1e-8)
 
 
 # --- constants --------------------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ SELECTIONS = {
     "behind a broadcast": lambda y, mask: np.where(mask, y * np.ones((3, 1)), 0.0),
     "behind a sum": lambda y, mask: np.where(mask, np.sum(np.stack([y, y**2]), axis=0), 0.0),
     "behind a mean": lambda y, mask: np.where(mask, np.mean(np.stack([np.maximum(y, -50.0), y]), axis=0), 0.0),
-    "behind a cumsum": lambda y, mask: np.where(LAST, np.cumsum(np.maximum(y, -50.0)[::-1])[::-1], 0.0),
+    "behind a cumsum": lambda y, _: np.where(LAST, np.cumsum(np.maximum(y, -50.0)[::-1])[::-1], 0.0),
     "behind an index": lambda y, mask: np.where(mask[[2, 1, 1, 0]], y[[2, 1, 1, 0]], 0.0),
 }
 

@@ -968,6 +968,7 @@ DIFFERENT = {  # attribute: why it is not NumPy's result, and what it is instead
     "resize": "refused: a value does not change its shape",
 }
 ABSENT = {
+    **dict.fromkeys(("itemset", "newbyteorder", "ptp", "tostring"), "gone from NumPy itself since 2.0 or 2.3"),
     "base": "whose memory it is, is not the user's concern: Tensors are values",
     "byteswap": "bytes: use t.data",
     "ctypes": "memory: use t.data",

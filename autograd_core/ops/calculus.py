@@ -58,7 +58,7 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
 
 
 def _differences(f: Any, h: Any, d: Any, axis: int, edge_order: int) -> Any:
-    """Return NumPy's differences, for one distance or for all: central, and of the first or second order at the ends."""
+    """Return NumPy's differences, for one distance or all: central, at the ends of the first or second order."""
     behind = (slice(None),) * (-1 - axis)
     at = lambda i: f[(*(slice(None),) * (f.ndim + axis), i, *behind)]
     if h is not None:

@@ -212,6 +212,16 @@ def _clip(
     return a if high is None else np.minimum(a, high)
 
 
+class _Which:
+    """What a plain array's method clip asks when it is given a Tensor as a bound: a ufunc without a public name."""
+
+    __array_ufunc__ = staticmethod(lambda ufunc, *_, **__: ufunc)
+
+
+CLIP: Any = np.zeros(1).clip(_Which(), 1)  # type: ignore[call-overload]
+composite(CLIP)(lambda x1, x2, x3, /: _clip(x1, x2, x3))
+
+
 @composite(np.sinc)
 def _sinc(x: Any) -> Any:
     return sinc(x)

@@ -23,7 +23,7 @@ from .values import instead, plain, values
 
 
 @primitive
-def radius(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def radius(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return ``np.hypot.reduce``: the root of the sum of squares."""
     return np.hypot.reduce(x, axis=axis, keepdims=keepdims)
 
@@ -35,7 +35,7 @@ def _radius_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = Fa
 
 
 @primitive
-def log_of_sum(x: Any, axis: Any = None, keepdims: bool = False, base2: bool = False) -> Any:
+def log_of_sum(x: Any, axis: Any = None, keepdims: Any = False, base2: bool = False) -> Any:
     """Return ``np.logaddexp.reduce`` or ``np.logaddexp2.reduce``."""
     return (np.logaddexp2 if base2 else np.logaddexp).reduce(x, axis=axis, keepdims=keepdims)
 
@@ -77,16 +77,16 @@ def _reduce(
     initial: Any = np._NoValue, where: Any = True,
 ) -> Any:  # fmt: skip
     a = array(a)
-    fn = REDUCE.get(ufunc)
+    fn: Any = REDUCE.get(ufunc)
     if fn in (np.all, np.any):
-        return fn(a, axis=axis, keepdims=keepdims, where=where)  # type: ignore[misc]
+        return fn(a, axis=axis, keepdims=keepdims, where=where)
     if fn not in (np.sum, np.prod) and dtype is not None and a.dtype != dtype:
         a, dtype = np.astype(a, np.dtype(dtype)), None
     if fn in WITH_KEYWORDS:
         given = {"dtype": dtype} if dtype is not None and fn in (np.sum, np.prod) else {}
         given |= {"initial": initial} if initial is not np._NoValue else {}
         given |= {"where": where} if where is not True else {}
-        return fn(a, axis=axis, keepdims=keepdims, **given)  # type: ignore[misc]
+        return fn(a, axis=axis, keepdims=keepdims, **given)
     axes = from_end(axis, a.ndim)
     if fn is not None and where is True and initial in (np._NoValue, None):
         return fn(a, axis=tuple(axes), keepdims=keepdims)
@@ -260,4 +260,5 @@ def ufunc_method(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...], kwargs: di
     if ufunc not in RULES and ufunc not in COMPOSITES and not (name == "reduce" and ufunc in REDUCE):
         return plain(getattr(ufunc, name), *inputs, **kwargs)
     kwargs = {k: v for k, v in kwargs.items() if k != "out" or v is not None}
-    return {"reduce": _reduce, "accumulate": _accumulate, "reduceat": _reduceat}[name](ufunc, *inputs, **kwargs)
+    body: Any = {"reduce": _reduce, "accumulate": _accumulate, "reduceat": _reduceat}[name]
+    return body(ufunc, *inputs, **kwargs)

@@ -125,13 +125,13 @@ def _nanstd(
 
 
 @primitive
-def known_largest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def known_largest(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the largest that is not NaN."""
     return np.fmax.reduce(x, axis, keepdims=keepdims)
 
 
 @primitive
-def known_smallest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def known_smallest(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the smallest that is not NaN."""
     return np.fmin.reduce(x, axis, keepdims=keepdims)
 

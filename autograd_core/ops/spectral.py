@@ -57,7 +57,7 @@ def _absent(g: Any) -> bool:
 def tied(gap: Any, values: Any, slack: Any = 1.0) -> Any:
     """Return where gaps between computed values are as small as rounding makes them: twice as much as was seen."""
     top = np.max(np.absolute(values), axis=-1, initial=0) * slack
-    return np.absolute(gap) <= 8 * math.sqrt(values.shape[-1]) * np.finfo(values.dtype).eps * top[..., None, None]
+    return np.absolute(gap) <= 8 * values.shape[-1] ** (1 / 3) * np.finfo(values.dtype).eps * top[..., None, None]
 
 
 @primitive
@@ -371,7 +371,7 @@ def factors(a: Any, mode: str = "reduced") -> Any:
 def refuse_dependent(R: Any) -> None:
     """Refuse a triangle with a zero on its diagonal."""
     r = np.absolute(np.diagonal(R, axis1=-2, axis2=-1))
-    null = r <= 8 * math.sqrt(R.shape[-1]) * np.finfo(R.dtype).eps * np.max(r, axis=-1, keepdims=True, initial=0)
+    null = r <= 8 * R.shape[-1] ** (1 / 3) * np.finfo(R.dtype).eps * np.max(r, axis=-1, keepdims=True, initial=0)
     if np.any(null):
         raise LinAlgError(
             f"np.linalg.qr: column {np.argwhere(null)[0][-1]} depends linearly on those before, where Q and R have "

@@ -334,9 +334,9 @@ constant(tally_of_ones, raw_edges)
 def _tally_pull(g: Any, sample: Any, weights_space: Any, bins: Any = None, range: Any = None) -> Any:
     """Give each weight the cotangent of its bin; those outside all bins get 0."""
     if sample.ndim == 1:
-        columns, edges = [sample], (np.histogram_bin_edges(sample, bins, range),)
+        columns, edges = [sample], [np.histogram_bin_edges(sample, bins, range)]
     else:
-        columns, edges = list(sample.T), np.histogramdd(sample, bins, range)[1]
+        columns, edges = list(sample.T), list(np.histogramdd(sample, bins, range)[1])
     places, outside = [], False
     for x, e in zip(columns, edges, strict=True):
         place = np.searchsorted(e, x, side="right") - 1

@@ -1,8 +1,4 @@
-"""Files: a model in one safetensors file, its architecture as JSON in the metadata; no code is stored, and none is run.
-
-The format is 8 bytes of length, a JSON header with dtype, shape and place of every array, then the arrays, little
-endian. It is read and written here, so that every doubt about a file can be answered by a sentence.
-"""
+"""Files: a model in one safetensors file, its architecture as JSON in the metadata; no code is stored, and none is run."""
 
 from __future__ import annotations
 
@@ -22,12 +18,7 @@ from .functional import ACTIVATIONS
 from .module import Module
 
 Array = np.ndarray[Any, Any]
-DTYPES = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
-    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8", "BF16": "<u2",
-}  # fmt: skip
-CODES = {np.dtype(name): code for code, name in DTYPES.items() if code != "BF16"}
-LONGEST_HEADER = 100_000_000  # bytes, as the reference implementation has it
+DTYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64".split()
 ARCHITECTURE = "nn.architecture"
 
 
@@ -48,30 +39,22 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, Any], metadata: Map
         A model's `state_dict`, for example.
     metadata : dict of str, optional
     """
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    parts, end = [], 0
-    for name, given in arrays.items():
-        a = np.asarray(given)
-        if (little := a.dtype.newbyteorder("<")) not in CODES:
+    found = {name: np.asarray(a, order="C") for name, a in arrays.items()}  # other orders would be written as they lie
+    for name, a in found.items():
+        if a.dtype.name not in DTYPES:
             raise TypeError(f"{name} has dtype {a.dtype}, which a safetensors file cannot hold")
         if name == "__metadata__":
             raise ValueError("no array can be called __metadata__ in a safetensors file")
-        parts.append(np.ascontiguousarray(a, little))
-        header[name] = {"dtype": CODES[little], "shape": list(a.shape), "data_offsets": [end, end + a.nbytes]}
-        end += a.nbytes
-    text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    text += b" " * (-len(text) % 8)
-    replace(path, [len(text).to_bytes(8, "little"), text, *(a.tobytes() for a in parts)])
+    replace(path, _safetensors().numpy.save(found, metadata=dict(metadata) if metadata else None))
 
 
-def replace(path: str | os.PathLike[str], pieces: Iterable[bytes]) -> None:
+def replace(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file beside the old one, and put it in its place when it is complete and on the disk."""
     path = Path(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            for piece in pieces:
-                file.write(piece)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if os.name == "posix":  # mkstemp lets the owner only in
@@ -85,80 +68,34 @@ def replace(path: str | os.PathLike[str], pieces: Iterable[bytes]) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
-    """Return the arrays of a safetensors file, and its metadata; bfloat16 comes as float32.
+    """Return the arrays of a safetensors file, and its metadata.
 
     Raises
     ------
     FileError
-        If it is not such a file, complete and consistent.
+        If it is not such a file, complete and consistent, or if NumPy has no such arrays, as of bfloat16.
     """
-    data = Path(path).read_bytes()
-    header, start = _header(data, path)
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise FileError(f"{path}: the metadata are not texts by name")
-    size, covered = len(data) - start, 0
-    places = {name: _place(path, name, entry, size) for name, entry in header.items()}
-    for name, (_, _, first, last) in sorted(places.items(), key=lambda item: item[1][2:]):
-        if first != covered:
-            raise FileError(f"{path}: {name} starts at byte {first} of the data, expected {covered}")
-        covered = last
-    if covered != size:
-        raise FileError(f"{path}: {size - covered} bytes after the last array")
-    return {name: _array(data, start, *place) for name, place in places.items()}, metadata
-
-
-def _header(data: bytes, path: Any) -> tuple[dict[str, Any], int]:
-    if len(data) < 8:
-        raise FileError(f"{path} is no safetensors file: it has {len(data)} bytes only")
-    length = int.from_bytes(data[:8], "little")
-    if length > LONGEST_HEADER:
-        raise FileError(f"{path} is no safetensors file: its header would have {length} bytes")
-    if 8 + length > len(data):
-        raise FileError(f"{path} is truncated: its header has {length} bytes, the file {len(data)}")
+    safetensors = _safetensors()
     try:
-        header = json.loads(data[8 : 8 + length].decode(), object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as e:
-        raise FileError(f"{path} is no safetensors file: its header is not JSON ({e})") from e
-    if not isinstance(header, dict):
-        raise FileError(f"{path} is no safetensors file: its header is not a JSON object")
-    return header, 8 + length
+        with safetensors.safe_open(path, "numpy") as file:
+            return {name: _array(file, name, path) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except safetensors.SafetensorError as e:
+        raise FileError(f"{path} is no safetensors file, or truncated: {e}") from e
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name comes twice")
-    return found
-
-
-def _place(path: Any, name: str, entry: Any, size: int) -> tuple[str, list[int], int, int]:
-    """Return dtype, shape, first and last byte of an array whose entry in the header makes sense."""
+def _array(file: Any, name: str, path: Any) -> Array:
     try:
-        code, shape, (first, last) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        numbers = [*shape, first, last]
-    except (KeyError, TypeError, ValueError) as e:
-        raise FileError(f"{path}: {name} is not described by dtype, shape and data_offsets") from e
-    if not isinstance(shape, list) or any(type(n) is not int or not 0 <= n < 2**63 for n in numbers):
-        raise FileError(f"{path}: {name} has the shape {shape} at {first} to {last}: these are not whole numbers")
-    if not isinstance(code, str) or code not in DTYPES:
-        raise FileError(f"{path}: {name} has the dtype {code!r}, unknown here")
-    if last > size:
-        raise FileError(f"{path} is truncated: {name} ends at byte {last} of the data, there are {size}")
-    needed = math.prod(shape) * np.dtype(DTYPES[code]).itemsize
-    if len(shape) > 32 or last - first != needed:
-        raise FileError(f"{path}: {name}, {code} of shape {shape}, takes {needed} bytes, not {last - first}")
-    return code, shape, first, last
+        return file.get_tensor(name)
+    except (TypeError, AttributeError, ValueError) as e:  # a dtype, or a shape, that NumPy does not have
+        raise FileError(f"{path}: NumPy cannot hold {name}, of dtype {file.get_slice(name).get_dtype()}: {e}") from e
 
 
-def _array(data: bytes, start: int, code: str, shape: list[int], first: int, last: int) -> Array:
-    a = (
-        np.frombuffer(data, DTYPES[code], math.prod(shape), start + first)
-        if last > first
-        else np.empty(0, DTYPES[code])
-    )
-    a = a.reshape(shape).astype(a.dtype.newbyteorder("="))  # a copy, that can be written into
-    return (a.astype(np.uint32) << 16).view(np.float32) if code == "BF16" else a
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError as e:
+        raise ImportError("reading and writing files needs safetensors: pip install 'autograd-core[nn]'") from e
+    return safetensors
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
@@ -182,7 +119,7 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
         raise TypeError(f"save takes a Module, not a {type(model).__name__}; io.write takes a dict of arrays")
     writer = _Description(model)
     tree = writer.describe(model, type(model).__name__)
-    write(path, {**model.state_dict(), **writer.arrays}, {"format": "pt", ARCHITECTURE: json.dumps(tree)})
+    write(path, {**model.state_dict(), **writer.arrays}, {ARCHITECTURE: json.dumps(tree)})
 
 
 def load(path: str | os.PathLike[str], *, into: Module | None = None, classes: Iterable[type[Module]] = ()) -> Module:
@@ -294,7 +231,7 @@ class _Builder:
             "again": lambda d: self.made[_position(d["again"])],
             "array": lambda d: self.arrays[d["array"]],
             "float": lambda d: {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[d["float"]],
-            "dtype": lambda d: {t.name: t for t in CODES}[d["dtype"]],
+            "dtype": lambda d: {name: np.dtype(name) for name in DTYPES}[d["dtype"]],
             "list": lambda d: [self.build(v) for v in _a(list, d["list"])],
             "tuple": lambda d: tuple(self.build(v) for v in _a(list, d["tuple"])),
             "dict": lambda d: {k: self.build(v) for k, v in _a(dict, d["dict"]).items()},

@@ -54,6 +54,8 @@ def through(make: Callable[..., tuple[Any, ...]], *args: Any, **kwargs: Any) -> 
 def name_of(fn: Any) -> str:
     """Return a name that belongs to one function only: np.sum and our own sum may both exist."""
     module = (getattr(fn, "__module__", None) or "numpy").replace("autograd_core.ops.", "ops.")
+    if isinstance(fn, np.ufunc) and getattr(np, fn.__name__, None) is not fn:
+        module = "umath"  # behind a method of arrays: a.clip(t, 1)
     return f"{module}.{fn.__name__}".replace("numpy.", "np.")
 
 
@@ -317,6 +319,7 @@ COMPOSITE_SAMPLES: dict[Any, Callable[[Any], Any]] = {
         rough(np.array([0.0, 1.0, 0.5]), 0.0, 1.0),
         rough(EDGES[2:], 0.0, 1.0),  # NumPy leaves the sign of a zero beside an equal bound open
     ),
+    elementwise.CLIP: calls(((2, 3), -0.4, 0.6), ((3,), np.array([0.1, -0.5, 0.0]), 1), ((), 0.1, 1), draw=apart(0.3)),
     np.take: calls(
         ((2, 3), 4), ((2, 3), [0, 5, 0]), ((2, 3), [[1, -1]], 1), ((2, 3), np.array([1]), {"axis": 0}),
         ((3,), [7, -8], {"mode": "wrap"}), ((3,), [7, -8], {"mode": "clip"}), ((2, 3, 2), [2, 2], {"axis": -2}), ((2, 3), np.zeros(0, int), {"axis": 1}),

@@ -136,7 +136,7 @@ def hollow(draw, *more, **common):
     def family(rng):
         x = np.where(rng.random((2, 3, 4)) < 0.3, NAN, draw(rng, (2, 3, 4)))
         x[..., 0] = draw(rng, (2, 3))  # no slice without a number
-        yield from (S(x, **common), S(x, 2, **common), S(x[..., :2], axis=-1, keepdims=True, **common), S(draw(rng, (2, 3)), axis=0, **common))
+        yield from (S(x, **common), S(x, axis=2, **common), S(x[..., :2], axis=-1, keepdims=True, **common), S(draw(rng, (2, 3)), axis=0, **common))
         yield S(np.array([NAN, 0.5]), **common)
         for kwargs in more:
             yield S(np.where(np.array([[True, False, False], [False, False, True]]), NAN, draw(rng, (2, 3))), **kwargs)

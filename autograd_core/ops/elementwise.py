@@ -215,7 +215,8 @@ def _clip(
 class _Which:
     """What a plain array's method clip asks when it is given a Tensor as a bound: a ufunc without a public name."""
 
-    __array_ufunc__ = staticmethod(lambda ufunc, *_, **__: ufunc)
+    def __array_ufunc__(self, ufunc: np.ufunc, *_: Any, **__: Any) -> Any:
+        return ufunc
 
 
 CLIP: Any = np.zeros(1).clip(_Which(), 1)  # type: ignore[call-overload]

@@ -43,5 +43,7 @@ _refuse("a Tensor holds no dates", np.is_busday, np.busday_count, np.busday_offs
 _refuse("a matrix or a subclass of ndarray is not a Tensor: use the Tensor itself", np.asmatrix, np.bmat)
 _refuse("it would lose the gradient: check t.data, and go on with t", np.asarray_chkfinite)
 _refuse("memory shared by DLPack has no gradient: write np.from_dlpack(t.detach())", np.from_dlpack)
+_refuse("it shows memory, which a value has not: use sliding_window_view or indices", np.lib.stride_tricks.as_strided)
 _refuse("an iterator over plain arrays loses gradients: iterate over t, or over t.data", np.nested_iters)
+_refuse("a Tensor holds no text", "numpy.strings", "numpy.char")
 _refuse("records are not numbers: take the fields first, t = ag.Tensor(a['field'])", "numpy.lib.recfunctions")

@@ -109,13 +109,13 @@ def _differences(v: Any) -> Any:
     return v[..., None, :] - v[..., :, None]
 
 
-def _refuse_both(Y: Any, rates: Any, tie: Any, values: Any, name: str) -> None:
+def _refuse_both(Y: Any, rates: Any, size: Any, tie: Any, values: Any, name: str) -> None:
     """Refuse values and vectors together, but for the trace: the derivative needs the slope f', which nothing tells."""
     if _absent(rates):
         return
     top = np.max(np.absolute(values), axis=-1, initial=0)[..., None, None]
-    refuse(Y, Y, tie, values, name, BOTH)
-    refuse(_differences(rates) * top, np.absolute(Y) + np.absolute(rates[..., None]) * top, tie, values, name, BOTH)
+    refuse(Y, size, tie, values, name, BOTH)
+    refuse(_differences(rates) * top, _size(rates[..., None]) * top + _size(size), tie, values, name, BOTH)
 
 
 # --- small helpers ----------------------------------------------------------------------------------------------------
@@ -123,6 +123,11 @@ def _refuse_both(Y: Any, rates: Any, tie: Any, values: Any, name: str) -> None:
 
 def _antihermitian(x: Any) -> Any:
     return (x - _H(x)) / 2
+
+
+def _size(g: Any) -> Any:
+    """Return the largest absolute value of an entry of each matrix."""
+    return np.max(np.absolute(g), axis=(-2, -1), keepdims=True, initial=0)
 
 
 def _diagonal(v: Any) -> Any:
@@ -159,8 +164,8 @@ def _eigh_pull(g: Any, ans: Any, UPLO: str = "L") -> Any:
     K = _antihermitian(Y)
     N = _diagonal(gw) + _inverse(gap, tie) * K
     if (clash := others(tie)) is not None:
-        refuse(K, Y, clash, w, "eigh", CHOICE)
-        _refuse_both(Y, gw, clash, w, "eigh")
+        refuse(K, gV, clash, w, "eigh", CHOICE)
+        _refuse_both(Y, gw, gV, clash, w, "eigh")
         N = N + still(N, clash, w, name="eigh")
     return np.conjugate(V) @ N @ mT(V)
 
@@ -227,7 +232,7 @@ def _eig_pull(g: Any, ans: Any) -> Any:
     slack = condition(V, w)
     if _absent(gV):
         return np.linalg.solve(mT(V), _values_only(gw, w, "eig", slack) @ mT(V))
-    y = np.sum(V * gV, axis=-2, keepdims=True)
+    y, size = np.sum(V * gV, axis=-2, keepdims=True), gV
     gV = gV - np.real(y) * np.conjugate(V)
     if V.dtype.kind == "c":
         real = largest_real(V)
@@ -237,8 +242,8 @@ def _eig_pull(g: Any, ans: Any) -> Any:
     Y = mT(V) @ gV
     N = _diagonal(gw) + _inverse(gap, tie) * Y
     if (clash := others(tie)) is not None:
-        refuse(Y, gV, clash, w, "eig", CHOICE)
-        _refuse_both(Y, gw, clash, w, "eig")
+        refuse(Y, size, clash, w, "eig", CHOICE)
+        _refuse_both(Y, gw, size, clash, w, "eig")
         N = N + still(N, clash, w, name="eig")
     return np.linalg.solve(mT(V), N @ mT(V))
 
@@ -277,24 +282,24 @@ def _svd_pull(g: Any, ans: Any, full_matrices: bool = True) -> Any:
     if _absent(gU) and _absent(gVh):
         U, Vh = U[..., : s.shape[-1]], Vh[..., : s.shape[-1], :]
         return np.conjugate(U) @ _values_only(gs, s, "svd") @ np.conjugate(Vh)
-    U, gU, Vh, gVh = _reduced(U, gU, s, Vh, gVh)
+    size = _size(gU) + _size(gVh)
+    U, gU, Vh, gVh = _reduced(U, gU, s, Vh, gVh, size)
     gap, sums = _differences(s), s[..., None, :] + s[..., :, None]
     tie, zero = tied(gap, s), tied(sums, s)
     YU, YV = mT(U) @ gU, gVh @ mT(Vh)
     plus, minus = _antihermitian(YU) - _antihermitian(YV), _antihermitian(YU) + _antihermitian(YV)
     N = _diagonal(gs) + _inverse(gap, tie) * plus + _inverse(sums, zero) * minus
-    size = np.absolute(YU) + np.absolute(YV)
     refuse(minus, size, zero, s, "svd", NULL)
     if (clash := others(tie)) is not None:
         refuse(plus, size, clash, s, "svd", CHOICE)
-        _refuse_both(YU + _H(YV), gs, clash, s, "svd")
+        _refuse_both(YU + _H(YV), gs, size, clash, s, "svd")
         N = N + still(N, clash, s, name="svd")
     W = np.conjugate(Vh)
     ga = np.conjugate(U) @ N @ W
     if U.shape[-2] > s.shape[-1]:
-        ga = ga + _over_values(gU - np.conjugate(U) @ YU, s, gU) @ W
+        ga = ga + _over_values(gU - np.conjugate(U) @ YU, s, size) @ W
     if Vh.shape[-1] > s.shape[-1]:
-        ga = ga + np.conjugate(U) @ mT(_over_values(mT(gVh - YV @ W), s, mT(gVh)))
+        ga = ga + np.conjugate(U) @ mT(_over_values(mT(gVh - YV @ W), s, size))
     return ga
 
 
@@ -305,7 +310,7 @@ def _over_values(outside: Any, s: Any, size: Any) -> Any:
     return outside * _inverse(s[..., None, :], null)
 
 
-def _reduced(U: Any, gU: Any, s: Any, Vh: Any, gVh: Any) -> tuple[Any, Any, Any, Any]:
+def _reduced(U: Any, gU: Any, s: Any, Vh: Any, gVh: Any, size: Any) -> tuple[Any, Any, Any, Any]:
     """Return the vectors of singular values, and cotangents freed of completions and phases."""
     k, m, n = s.shape[-1], U.shape[-2], Vh.shape[-1]
     if U.shape[-1] > k:
@@ -315,9 +320,9 @@ def _reduced(U: Any, gU: Any, s: Any, Vh: Any, gVh: Any) -> tuple[Any, Any, Any,
     if U.dtype.kind == "c" and k:
         turn = np.imag(np.sum(U * gU, axis=-2) - np.sum(Vh * gVh, axis=-1))[..., None, :]
         if m < n:
-            gU = gU - _only(m, 0) * _turn_back(turn, np.real(U[..., :1, :]), gU, s, "svd")
+            gU = gU - _only(m, 0) * _turn_back(turn, np.real(U[..., :1, :]), size, s, "svd")
         else:
-            gVh = gVh + mT(_only(n, 0) * _turn_back(turn, np.real(mT(Vh[..., :1])), gVh, s, "svd"))
+            gVh = gVh + mT(_only(n, 0) * _turn_back(turn, np.real(mT(Vh[..., :1])), size, s, "svd"))
     return U, gU, Vh, gVh
 
 

@@ -209,6 +209,13 @@ def test_ctrl_c_returns_what_was_learnt():
 # --- checkpoints ------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """A folder for checkpoints, where they can be written."""
+    pytest.importorskip("safetensors")
+    return tmp_path
+
+
 def run(path, epochs, cut=None, resume=True, **more):
     model = nn.Sequential(nn.Linear(2, 8, rng=0), np.tanh, Noisy(), nn.Linear(8, 2, rng=1))
 
@@ -228,28 +235,28 @@ def run(path, epochs, cut=None, resume=True, **more):
     )
 
 
-def test_resumed_is_as_if_uninterrupted_bit_by_bit(tmp_path):
-    model, whole = run(tmp_path / "a", 6, resume=False)
-    run(tmp_path / "b", 6, cut=4)  # the fourth epoch is lost, the third was written
-    again, resumed = run(tmp_path / "b", 6)
+def test_resumed_is_as_if_uninterrupted_bit_by_bit(folder):
+    model, whole = run(folder / "a", 6, resume=False)
+    run(folder / "b", 6, cut=4)  # the fourth epoch is lost, the third was written
+    again, resumed = run(folder / "b", 6)
     assert weights(again) == weights(model)
     assert resumed == whole
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    longer, history = run(tmp_path / "a", 8)
+    assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
+    longer, history = run(folder / "a", 8)
     assert len(history) == 8
-    assert weights(longer) == weights(run(tmp_path / "c", 8)[0])
+    assert weights(longer) == weights(run(folder / "c", 8)[0])
 
 
-def test_a_training_that_had_ended_stays_so(tmp_path):
+def test_a_training_that_had_ended_stays_so(folder):
     early = {"optimizer": nn.SGD(lr=1e-9), "early_stopping": nn.EarlyStopping(1, min_delta=1.0)}
-    _, history = run(tmp_path / "a", 5, **early)
+    _, history = run(folder / "a", 5, **early)
     assert history.stopped == "no better val_loss for 1 epochs"
     early["optimizer"] = nn.SGD(lr=1e-9)
-    assert run(tmp_path / "a", 9, **early)[1] == history
+    assert run(folder / "a", 9, **early)[1] == history
 
 
-def test_checkpoints_of_something_else_are_refused(tmp_path):
-    path = tmp_path / "a"
+def test_checkpoints_of_something_else_are_refused(folder):
+    path = folder / "a"
     run(path, 1)
     for settings, message in [
         ({"batch_size": 7}, "batch size: 32, here 7"),
@@ -281,8 +288,8 @@ def test_checkpoints_of_something_else_are_refused(tmp_path):
     ],
     ids=["history", "rng", "scale", "rate", "setting"],
 )
-def test_a_spoilt_checkpoint_changes_nothing(tmp_path, spoil, message):
-    path, model = tmp_path / "a", network()
+def test_a_spoilt_checkpoint_changes_nothing(folder, spoil, message):
+    path, model = folder / "a", network()
     train(network(), optimizer=nn.AdamW(), epochs=1, checkpoint=path)
     arrays, metadata = nn.io.read(path)
     notes = json.loads(metadata["nn.checkpoint"])

@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ import pytest
 import autograd_core as ag
 import nn
 from nn import io
+
+safetensors = pytest.importorskip("safetensors")
 
 ARRAYS = {
     "a.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -35,7 +38,7 @@ def test_arrays_come_back(tmp_path):
     io.write(path, ARRAYS, {"made by": "us"})
     found, metadata = io.read(path)
     assert metadata == {"made by": "us"}
-    assert list(found) == list(ARRAYS)
+    assert set(found) == set(ARRAYS)
     for name, a in ARRAYS.items():
         np.testing.assert_array_equal(found[name], a)
         assert found[name].shape == a.shape
@@ -43,59 +46,49 @@ def test_arrays_come_back(tmp_path):
         assert found[name].flags.writeable
 
 
-def test_the_reference_implementation_agrees(tmp_path):
-    reference = pytest.importorskip("safetensors.numpy")
-    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    arrays = {
-        name: np.ascontiguousarray(a.astype(a.dtype.newbyteorder("="))).reshape(a.shape) for name, a in ARRAYS.items()
-    }
-    io.write(ours, ARRAYS)
-    for name, a in reference.load_file(ours).items():
-        np.testing.assert_array_equal(a, ARRAYS[name])
-    reference.save_file(arrays, theirs, metadata={"x": "y"})
-    found, metadata = io.read(theirs)
-    assert metadata == {"x": "y"}
-    for name, a in found.items():
-        np.testing.assert_array_equal(a, ARRAYS[name])
+def test_the_same_arrays_make_the_same_file(tmp_path):
+    """One entry of metadata only: safetensors writes several in any order."""
+    for name in "ab":
+        nn.save(nn.MLP([2, 3, 1], rng=0), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    with safetensors.safe_open(tmp_path / "a", "numpy") as file:
+        assert list(file.metadata()) == [io.ARCHITECTURE]
 
 
-def test_bfloat16_is_read_as_float32(tmp_path):
-    path = tmp_path / "x"
-    values = np.array([1.5, -2.0], np.float32)
-    path.write_bytes(
-        raw({"a": entry(offsets=(0, 4), dtype="BF16")}, (values.view(np.uint32) >> 16).astype("<u2").tobytes())
-    )
-    np.testing.assert_array_equal(io.read(path)[0]["a"], values)
+@pytest.mark.parametrize("use", [lambda path: io.write(path, {}), io.read], ids=["write", "read"])
+def test_without_safetensors(tmp_path, monkeypatch, use):
+    for name in ("safetensors", "safetensors.numpy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r"needs safetensors: pip install 'autograd-core\[nn\]'"):
+        use(tmp_path / "x")
+    assert not list(tmp_path.iterdir())
 
 
+NONE = "x is no safetensors file, or truncated: "
 HOSTILE = {
-    "nothing": (b"", "0 bytes only"),
-    "a pickle": (b"\x80\x04\x95" + b"x" * 30, "no safetensors file: its header would have"),
-    "a long header": ((10**6).to_bytes(8, "little") + b"{}", "is truncated"),
-    "no JSON": (raw(b"{nonsense}"), "header is not JSON"),
-    "no text": (raw(b"\xff\xfe"), "header is not JSON"),
-    "a list": (raw([1]), "not a JSON object"),
-    "deep": (raw(b"[" * 100_000), "header is not JSON|not a JSON object"),
-    "twice": (raw(b'{"a":1,"a":2}'), "a name comes twice"),
-    "metadata": (raw({"__metadata__": {"a": 1}}), "metadata are not texts"),
-    "no entry": (raw({"a": 3}), "not described by dtype"),
-    "no shape": (raw({"a": {"dtype": "F64", "data_offsets": [0, 8]}}), "not described by dtype"),
-    "a text as shape": (raw({"a": {"dtype": "F64", "shape": "ab", "data_offsets": [0, 8]}}), "not whole numbers"),
-    "negative": (raw({"a": entry((-2,))}, bytes(16)), "not whole numbers"),
-    "fractions": (raw({"a": entry((2.0,))}, bytes(16)), "not whole numbers"),
-    "true": (raw({"a": entry((True, 2))}, bytes(16)), "not whole numbers"),
-    "huge": (raw({"a": entry((2**40, 2**40))}, bytes(16)), "takes .* bytes, not 16"),
-    "dtype": (raw({"a": entry(dtype="O")}, bytes(16)), "dtype 'O', unknown"),
-    "dtype list": (raw({"a": entry(dtype=["F64"])}, bytes(16)), "unknown here"),
-    "short": (raw({"a": entry()}, bytes(15)), "is truncated: a ends at byte 16"),
-    "long": (raw({"a": entry()}, bytes(17)), "1 bytes after the last array"),
-    "overlap": (
-        raw({"a": entry(), "b": entry(offsets=(8, 24))}, bytes(24)),
-        "b starts at byte 8 of the data, expected 16",
-    ),
-    "hole": (raw({"a": entry(offsets=(8, 24))}, bytes(24)), "a starts at byte 8"),
-    "size": (raw({"a": entry((3,))}, bytes(16)), "takes 24 bytes, not 16"),
-    "reversed": (raw({"a": entry(offsets=(16, 0))}, bytes(16)), "takes 16 bytes, not -16"),
+    "nothing": (b"", NONE + ".*too small"),
+    "a pickle": (b"\x80\x04\x95" + b"x" * 30, NONE + ".*too large"),
+    "a long header": ((10**6).to_bytes(8, "little") + b"{}", NONE),
+    "no JSON": (raw(b"{nonsense}"), NONE),
+    "no text": (raw(b"\xff\xfe"), NONE),
+    "a list": (raw([1]), NONE),
+    "deep": (raw(b'{"a":' * 100_000), NONE),
+    "metadata": (raw({"__metadata__": {"a": 1}}), NONE),
+    "no entry": (raw({"a": 3}), NONE),
+    "no shape": (raw({"a": {"dtype": "F64", "data_offsets": [0, 8]}}), NONE),
+    "negative": (raw({"a": entry((-2,))}, bytes(16)), NONE),
+    "huge": (raw({"a": entry((2**40, 2**40))}, bytes(16)), NONE),
+    "dtype": (raw({"a": entry(dtype="O")}, bytes(16)), NONE),
+    "short": (raw({"a": entry()}, bytes(15)), NONE),
+    "long": (raw({"a": entry()}, bytes(17)), NONE),
+    "overlap": (raw({"a": entry(), "b": entry(offsets=(8, 24))}, bytes(24)), NONE),
+    "hole": (raw({"a": entry(offsets=(8, 24))}, bytes(24)), NONE),
+    "size": (raw({"a": entry((3,))}, bytes(16)), NONE),
+    "reversed": (raw({"a": entry(offsets=(16, 0))}, bytes(16)), NONE),
+    "bfloat16": (raw({"a": entry(offsets=(0, 4), dtype="BF16")}, bytes(4)), "x: NumPy cannot hold a, of dtype BF16"),
+    "float8": (raw({"a": entry(offsets=(0, 2), dtype="F8_E5M2")}, bytes(2)), "cannot hold a, of dtype F8_E5M2"),
+    "wide": (raw({"a": entry((0, 2**62), (0, 0))}), "cannot hold a, of dtype F64: array is too big"),
+    "dimensions": (raw({"a": entry((1,) * 70 + (2,))}, bytes(16)), "cannot hold a, of dtype F64: maximum supported"),
 }
 
 
@@ -114,7 +107,7 @@ def test_every_truncation_is_noticed(tmp_path):
     whole = path.read_bytes()
     for n in range(0, len(whole), 7):
         path.write_bytes(whole[:n])
-        with pytest.raises(nn.FileError, match=r"truncated|no safetensors file"):
+        with pytest.raises(nn.FileError, match="no safetensors file, or truncated"):
             nn.load(path)
 
 
@@ -212,13 +205,6 @@ def test_into_a_model(tmp_path):
         nn.load(path, into=nn.MLP([2, 4, 1], rng=0))
     nn.save(own := Own(2), path)
     nn.load(path, into=own)
-
-
-def test_the_reference_implementation_reads_a_model(tmp_path):
-    reference = pytest.importorskip("safetensors.numpy")
-    model = nn.MLP([2, 3, 1], rng=0)
-    nn.save(model, tmp_path / "x")
-    assert set(reference.load_file(tmp_path / "x")) == set(model.state_dict())
 
 
 def test_models_that_cannot_be_written(tmp_path):

@@ -205,7 +205,7 @@ class _Sweep:
         if op is PICK:
             self._collect(node, g)
             return
-        if op.outputs:
+        if op.outputs and not op.partial:
             g = tuple(
                 _zeros(self.lead, g, s, d) if y is None else y
                 for y, s, d in zip(g, node.shape, node.dtype, strict=True)
@@ -244,7 +244,7 @@ class _Sweep:
         call: Callable[[Any], Any] = functools.partial(_call_pull, pull, view, i if op.variadic else None)
         if not self.lead or op.batched:
             return call(g)
-        rows = [call(tuple(y[r] for y in g) if isinstance(g, tuple) else g[r]) for r in range(_rows(g))]
+        rows = [call(_row(g, r)) for r in range(_rows(g))]
         if op.joint:
             return [None if c[0] is None else np.stack(c) for c in zip(*rows, strict=True)]
         if type(rows[0]) is Present:
@@ -408,7 +408,11 @@ def _call_pull(pull: Any, view: Any, i: int | None, g: Any) -> Any:
 
 
 def _rows(g: Any) -> int:
-    return int((g[0] if isinstance(g, tuple) else g).shape[0])
+    return int((next(y for y in g if y is not None) if isinstance(g, tuple) else g).shape[0])
+
+
+def _row(g: Any, r: int) -> Any:
+    return tuple(None if y is None else y[r] for y in g) if isinstance(g, tuple) else g[r]
 
 
 def _zeros(lead: int, slots: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Any:

@@ -55,6 +55,7 @@ class Op:
         "name",
         "needs",
         "outputs",
+        "partial",
         "params",
         "plans",
         "pulls",
@@ -83,6 +84,7 @@ class Op:
         batched: bool | None = None,
         carries: bool = False,
         outputs: int = 0,
+        partial: bool = False,
         variadic: bool = False,
         joint: bool = False,
         push: Pull | None = None,
@@ -104,7 +106,7 @@ class Op:
                 f"the rule for {self.name} names the arguments {self.args} but has {len(pulls)} pullbacks; "
                 f"write one pullback for each array argument (None where there is no gradient)"
             )
-        self.outputs, self.aux = outputs, aux
+        self.outputs, self.partial, self.aux = outputs, partial, aux
         self.linear, self.selects = linear, selects
         self.elementwise = (isinstance(fn, np.ufunc) and fn.signature is None) if elementwise is None else elementwise
         self.batched = self.elementwise if batched is None else batched
@@ -274,6 +276,8 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
         The pullback, applied to a mask, says where its result is present: shape functions, sums, indexing.
     outputs : int
         Number of results, if the operation returns a tuple.
+    partial : bool
+        The pullback is given None, not zeros, for a result that nobody used: absent is not zero.
     variadic : bool
         Any number of array arguments, one pullback for all, told which one by its parameter ``i``.
     push : callable, optional

@@ -1,4 +1,4 @@
-"""Files: a model in one safetensors file, its architecture as JSON in the metadata; no code is stored, and none is run."""
+"""Files: a model in one safetensors file, its architecture as JSON in the metadata; no code is stored, none is run."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, Any], metadata: Map
     arrays : dict of arrays
         A model's `state_dict`, for example.
     metadata : dict of str, optional
+        One entry, if the same arrays are to make the same file: several are written in any order.
     """
     found = {name: np.asarray(a, order="C") for name, a in arrays.items()}  # other orders would be written as they lie
     for name, a in found.items():

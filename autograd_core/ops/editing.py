@@ -159,12 +159,12 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
 
 def _pairs(option: Any, ndim: int) -> list[Any]:
     """Return a value for either end of every axis, from one, two, or two for each axis; any of them may be a Tensor."""
+    if isinstance(option, list | tuple) and not any(isinstance(o, list | tuple) or np.ndim(o) for o in option):
+        option = (option[0], option[-1])
+        return [option] * ndim
     if isinstance(option, list | tuple):
-        if len(option) == 1:
-            return _pairs(option[0], ndim)
-        if not any(np.ndim(o) for o in option):
-            return [tuple(option)] * ndim
-        return [tuple(o) if np.ndim(o) and len(o) == 2 else (o, o) if not np.ndim(o) else (o[0], o[0]) for o in option]
+        pairs = [(o[0], o[-1]) for o in option]
+        return pairs * ndim if len(pairs) == 1 else pairs
     if not np.ndim(option):
         return [(option, option)] * ndim
     option = np.broadcast_to(option, (ndim, 2))

@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..rules import composite, primitive, rule
 from ..spaces import unreduce
+from .spectral import norm_of_values
 
 
 def _conj(x: Any) -> Any:
@@ -82,10 +83,7 @@ def _of_matrices(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any
     if ord is None or ord in ("f", "fro"):
         return euclidean(x, axis=axes, keepdims=keepdims)
     if ord in (2, -2, "nuc"):
-        raise TypeError(
-            f"the norm of order {ord!r} of a matrix needs its singular values, which have no gradient rule yet; "
-            f"use ord='fro', or pass t.data if no gradient is wanted"
-        )
+        return norm_of_values(x, ord, axes, keepdims)
     if ord not in (1, -1, np.inf, -np.inf):
         raise ValueError(f"a matrix has no norm of order {ord!r}: only 'fro', 'nuc', 1, -1, 2, -2, inf and -inf")
     rows, columns = axes

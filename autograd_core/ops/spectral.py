@@ -49,8 +49,8 @@ COMPLETION = (
 
 
 def _absent(g: Any) -> bool:
-    """Say whether nothing flows into a result: nobody used it. What is zero on a tape does flow."""
-    return g is None or (type(g) is np.ndarray and not g.any())
+    """Say whether nothing flows into a result: nobody used it. Zeros do flow."""
+    return g is None
 
 
 @primitive
@@ -131,7 +131,7 @@ def _size(g: Any) -> Any:
 
 
 def _diagonal(v: Any) -> Any:
-    return v[..., None] * np.eye(v.shape[-1], dtype=bool)
+    return 0.0 if v is None else v[..., None] * np.eye(v.shape[-1], dtype=bool)
 
 
 def _turn_back(demand: Any, entry: Any, size: Any, values: Any, name: str) -> Any:
@@ -170,7 +170,7 @@ def _eigh_pull(g: Any, ans: Any, UPLO: str = "L") -> Any:
     return np.conjugate(V) @ N @ mT(V)
 
 
-rule(np.linalg.eigh, _eigh_pull, args="a", outputs=2, batched=True)
+rule(np.linalg.eigh, _eigh_pull, args="a", outputs=2, partial=True, batched=True)
 
 
 def _eigvalsh_pull(g: Any, a: Any, UPLO: str = "L") -> Any:
@@ -248,7 +248,7 @@ def _eig_pull(g: Any, ans: Any) -> Any:
     return np.linalg.solve(mT(V), N @ mT(V))
 
 
-rule(np.linalg.eig, _eig_pull, args="a", outputs=2, batched=True)
+rule(np.linalg.eig, _eig_pull, args="a", outputs=2, partial=True, batched=True)
 
 
 def _eigvals_pull(g: Any, ans: Any, a: Any) -> Any:
@@ -282,6 +282,7 @@ def _svd_pull(g: Any, ans: Any, full_matrices: bool = True) -> Any:
     if _absent(gU) and _absent(gVh):
         U, Vh = U[..., : s.shape[-1]], Vh[..., : s.shape[-1], :]
         return np.conjugate(U) @ _values_only(gs, s, "svd") @ np.conjugate(Vh)
+    gU, gVh = (np.zeros_like(v) if y is None else y for y, v in ((gU, U), (gVh, Vh)))
     size = _size(gU) + _size(gVh)
     U, gU, Vh, gVh = _reduced(U, gU, s, Vh, gVh, size)
     gap, sums = _differences(s), s[..., None, :] + s[..., :, None]
@@ -329,14 +330,12 @@ def _reduced(U: Any, gU: Any, s: Any, Vh: Any, gVh: Any, size: Any) -> tuple[Any
 def _folded(Q: Any, g: Any, k: int, name: str) -> tuple[Any, Any]:
     """Return the first k columns, with what flows into the others, which follow them: dQ₂ = −Q₁ (Q₂ᴴ dQ₁)ᴴ."""
     Q1, Q2, g1, g2 = Q[..., :k], Q[..., k:], g[..., :k], g[..., k:]
-    if _absent(g2):
-        return Q1, g1
     Y = mT(Q2) @ g2
     refuse(_antihermitian(Y), g2, True, np.zeros(Y.shape[-1:]), name, COMPLETION)
     return Q1, g1 - np.conjugate(Q2) @ _H(mT(Q1) @ g2)
 
 
-rule(singular, _svd_pull, args="a", outputs=3, batched=True, name="svd")
+rule(singular, _svd_pull, args="a", outputs=3, partial=True, batched=True, name="svd")
 
 
 def _svdvals_pull(g: Any, ans: Any, x: Any) -> Any:
@@ -441,10 +440,10 @@ def _lstsq_pull(g: Any, ans: Any, a: Any, b: Any, rcond: Any = None) -> list[Any
     r = np.conjugate(b - a @ x)
     gb = y = mT(P) @ gx
     ga = r @ _H(y) @ mT(P) + mT(P) @ np.conjugate(x @ mT(gx - mT(a) @ y)) - y @ mT(x)
-    if g_squares.shape[-1] and not _absent(g_squares):
+    if g_squares.shape[-1]:
         slope = 2 * r * g_squares[..., None, :]
         gb, ga = gb + slope, ga - slope @ mT(x)
-    if not _absent(gs):
+    if type(gs) is not np.ndarray or gs.any():
         ga = ga + _svdvals_pull(gs, ans[3], a)
     return [ga, gb[..., 0] if vector else gb]
 

@@ -260,7 +260,7 @@ def _weights(repeats: Any, weights: Any, n: int) -> Any:
         given = array(given)
         if given.shape != (n,) or np.any(given < 0):
             raise ValueError(f"{name} must be {n} numbers, none of them negative; their shape is {given.shape}")
-        if given is repeats and np.any(given != np.round(given)):
+        if name == "fweights" and np.any(given != np.round(given)):
             raise TypeError("fweights must be whole numbers")
         given = given if given.dtype == float else np.astype(given, float)
         w = given if w is None else w * given

@@ -101,6 +101,11 @@ def test_files_that_are_refused(tmp_path, kind):
         io.read(path)
 
 
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        nn.load(tmp_path / "x")
+
+
 def test_every_truncation_is_noticed(tmp_path):
     path = tmp_path / "x"
     nn.save(nn.MLP([2, 3, 1], rng=0), path)

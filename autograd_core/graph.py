@@ -233,6 +233,8 @@ class _Sweep:
                 gp, taken = joint[i], None
             else:
                 gp, taken = self._masked(op, i, g, view, p, mask)
+            if gp is None and joint is None and not op.trusted and op.pulls[0 if op.variadic else i] is not None:
+                raise TypeError("the pullback returned None; where no gradient flows, register None in its place")
             if gp is not None:
                 if not op.trusted:
                     gp = self._checked(gp, p)

@@ -41,7 +41,7 @@ def annotate(
     state: State, t: Any, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None = None
 ) -> None:
     """Write down what the switches ask for about a result that has just been recorded."""
-    if state.noted == 1 and name is None and type(t) is not tuple:
+    if state.noted == 1 and name is None and not isinstance(t, tuple):
         if t._node is not None:
             t._node.note = state
         return
@@ -76,7 +76,7 @@ def source_line() -> str:
 
 def kept_arrays(node: Any) -> list[np.ndarray[Any, Any]]:
     """Return the arrays that a node keeps for its pullbacks."""
-    kept = (*(node.args or ()), node.ans) if node.op.wide else (node.a, node.b, node.ans)
+    kept = (*(node.args or ()), node.ans, *node.kwargs.values()) if node.op.wide else (node.a, node.b, node.ans)
     flat = [v for k in kept for v in (k if isinstance(k, tuple | list) else (k,))]
     return [v for v in flat if isinstance(v, np.ndarray)]
 

@@ -233,6 +233,10 @@ def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, value: Any) -> None:
             f"and np.subtract.at(t, ...) with a Tensor t"
         )
     t._refuse_assignment(state_now())
+    if not np.can_cast(plain(value).dtype if hasattr(value, "dtype") else np.result_type(value), t.dtype, "same_kind"):
+        raise TypeError(
+            f"np.{ufunc.__name__}.at cannot add {np.result_type(plain(value))} to a Tensor of dtype {t.dtype}"
+        )
     where = plain_index(index)
     value = np.broadcast_to(value if ufunc is np.add else np.negative(value), np.shape(t._data[where]))
     t._become(ops.index.added_at(t, value, index=where))

@@ -18,6 +18,7 @@ from .spaces import space_of
 from .state import PLAIN, STATE
 
 Tensor: Any = None  # see above
+ARRAYS: set[Any] = set()  # Tensor and ndarray, as soon as there is a Tensor
 float64 = np.float64
 ndarray = np.ndarray
 state_now = STATE.get
@@ -145,7 +146,7 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
 
 def record(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Compute and record any operation as NumPy was asked for it: with keywords that its rule need not know."""
-    kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
+    kwargs = {k: metadatum(op, k, v) for k, v in kwargs.items() if v is not np._NoValue}
     unknown = kwargs.keys() - op.metadata - SILENT
     if unknown and any(type(a) is Tensor and a._node is not None for a in args):
         raise TypeError(f"the rule for {op.name} does not know the keyword {sorted(unknown)[0]!r}")
@@ -216,11 +217,27 @@ def _wrap_all(ans: Any, node: Any) -> Any:
 
 def record_primitive(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record a primitive of ours, called with all of its arrays by position and all of its metadata by name."""
-    if len(args) == 1 and type(args[0]) is Tensor and not op.outputs and not op.joint and kwargs.keys() <= op.metadata:
+    if (
+        len(args) == 1
+        and type(args[0]) is Tensor
+        and not op.outputs
+        and not op.joint
+        and kwargs.keys() <= op.metadata
+        and not any(type(v) in ARRAYS for v in kwargs.values())
+    ):
         return record_wide1(op, args[0], kwargs)
-    if kwargs.keys() <= op.metadata:
+    if kwargs.keys() <= op.metadata and not any(type(v) in ARRAYS for v in kwargs.values()):
         return record_wide(op, args, kwargs, kwargs)
     return record(op, args, kwargs)
+
+
+def metadatum(op: Op, name: str, value: Any) -> Any:
+    """Return metadata as the tape may keep it; a tracked Tensor cannot be metadata, since nothing flows into that."""
+    if type(value) is Tensor:
+        if value._node is not None:
+            raise TypeError(f"{op.name} takes {name}= as a constant: a tracked Tensor there would lose its gradient")
+        value = value._data
+    return captured(value, state_now()) if type(value) is ndarray else value
 
 
 def wrap_results(op: Op, values: list[Any], sources: tuple[Node, ...], kwargs: dict[str, Any]) -> Any:

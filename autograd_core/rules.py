@@ -114,6 +114,8 @@ class Op:
         self.push, self.into, self.refill = push, into, refill
         self.trusted = all(_is_ours(p) for p in pulls) if trusted is None else trusted
         self.params: tuple[str, ...] | None = tuple(params.split()) or None
+        if not self.trusted:
+            self.compute = _numpy_valued(self.compute)
         self._derive(pulls, frozenset(metadata.split()))
 
     def _derive(self, pulls: tuple[Pull | None, ...], more: frozenset[str]) -> None:
@@ -194,6 +196,16 @@ def _ordered_names(pull: Pull) -> tuple[str, ...]:
         return tuple(inspect.signature(pull).parameters)
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return names
+
+
+def _numpy_valued(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a user's function return Python numbers and lists, too."""
+
+    def compute(*args: Any, **kwargs: Any) -> Any:
+        ans = fn(*args, **kwargs)
+        return ans if isinstance(ans, np.ndarray | np.generic | tuple) else np.asarray(ans)[()]
+
+    return compute
 
 
 def _is_ours(pull: Pull | None) -> bool:
@@ -331,7 +343,7 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(fn)
     def public(*args: Any, **kwargs: Any) -> Any:
-        for a in args:
+        for a in (*args, *kwargs.values()) if kwargs else args:
             kind = type(a)
             if kind is Door.kind:
                 op = RULES.get(public)

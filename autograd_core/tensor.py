@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -49,6 +50,11 @@ def _is_array_like(other: Any) -> bool:
     if isinstance(other, Tensor | ndarray | np.generic | int | float | complex | list | tuple):
         return True
     return hasattr(other, "__array__") and not hasattr(other, "__array_ufunc__")
+
+
+def _has_own_ufuncs(x: Any) -> bool:
+    """Say whether an operand speaks NumPy's ufunc protocol itself, so that its turn comes after ours."""
+    return hasattr(type(x), "__array_ufunc__") and not isinstance(x, Tensor | ndarray | np.generic)
 
 
 def _left_to(fn: np.ufunc, t: Tensor, other: Any) -> Any:
@@ -385,8 +391,7 @@ class Tensor:
             raise GraphError(
                 f"assignment into {self._label()}, a leaf: its gradient would be lost. Start from y = "
                 "x.copy(), build in "
-                "y = Tensor(np.zeros(shape), requires_grad=False), or update a parameter by p.data[index] "
-                "= ... or p.assign(...)"
+                "y = Tensor(np.zeros(shape), requires_grad=False), or update a parameter by p.assign(...)"
             )
 
     def _is_view(self) -> bool:
@@ -606,6 +611,8 @@ class Tensor:
     __array_priority__ = 1000
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if not (type(inputs[0]) in KNOWN and type(inputs[-1]) in KNOWN) and any(map(_has_own_ufuncs, inputs)):
+            return NotImplemented
         if method == "__call__" and not kwargs:
             op = RULES.get(ufunc)
             if op is not None and not op.wide:
@@ -786,10 +793,20 @@ def _seed(t: Tensor, gradient: Any) -> Any:
     return np.array(given, value.dtype)[()]
 
 
+ACCUMULATING = threading.Lock()  # two threads may reach the same leaf
+
+
 def _accumulate(found: dict[Any, Any], live: bool) -> None:
     """Add the cotangents found to the leaves; nothing has been changed before, so an error has cost nothing."""
     taken: set[int] = set()
+    with ACCUMULATING:
+        _add_to_leaves(found, live, taken)
+
+
+def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
     for leaf, g in found.items():
+        if not leaf.shape and type(g) is ndarray:
+            g = g[()]
         if live:
             g = tensor(g._data) if type(g) is Tensor else g
         elif leaf.buffer is not None:
@@ -813,4 +830,5 @@ GETITEM, SETITEM = ops.index.GETITEM, ops.index.SETITEM
 
 KNOWN = {Tensor, ndarray, float, int, float64}
 recording.Tensor = Tensor
+recording.ARRAYS = {Tensor, ndarray}
 Door.kind, Door.record = Tensor, staticmethod(record_primitive)

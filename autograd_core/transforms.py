@@ -16,7 +16,7 @@ import numpy as np
 
 from .graph import pull_back, push_forward
 from .nodes import Node, tick
-from .recording import plain, tensor, wrap, wrap_results
+from .recording import captured, plain, tensor, wrap, wrap_results
 from .rules import Op, same
 from .state import STATE, State, deeper, switched
 from .tensor import Tensor
@@ -43,8 +43,13 @@ class _Entered:
             self.out = f(*(entered.get(i, a) for i, a in enumerate(args)), **kwargs)
         self.results, self.rebuild_out = flatten(self.out)
 
-    def value(self) -> Any:
-        return self.rebuild_out([self.leave(r) for r in self.results])
+    def value(self, own: bool = False) -> Any:
+        """Return what `f` returned; arrays are the caller's `own` if the tape goes on keeping them."""
+        left = [self.leave(r) for r in self.results]
+        if not self.live:
+            entered = {id(t._data) for t in self.inputs}
+            left = [v.copy() if type(v) is np.ndarray and (own or id(v) in entered) else v for v in left]
+        return self.rebuild_out(left)
 
     def leave(self, t: Any) -> Any:
         """Return a result as the caller wants it: a plain array, unless somebody outside differentiates it too."""
@@ -68,6 +73,8 @@ class _Entered:
 
 def _own(g: Any) -> Any:
     """Return a cotangent that shares no memory with another: results of transforms are the caller's."""
+    if type(g) is np.ndarray and not g.shape:
+        return g[()]
     return g.copy() if type(g) is np.ndarray and (g.base is not None or not g.flags.writeable) else g
 
 
@@ -78,7 +85,10 @@ def _tracked(leaf: Any) -> bool:
 def _enter(leaf: Any, name: str) -> Tensor:
     """Return a Tensor with a node of its own, connected to where the value came from."""
     source = leaf._node if type(leaf) is Tensor else None
-    value: Any = leaf if type(leaf) is np.ndarray and leaf.shape else np.asarray(plain(leaf))[()]
+    if type(leaf) is np.ndarray and leaf.shape:
+        value: Any = captured(leaf, STATE.get())  # the caller may change it before the pull
+    else:
+        value = np.asarray(plain(leaf))[()]
     if value.dtype.kind not in "fc":
         raise TypeError(
             f"{name} needs floats or complex numbers, an argument has dtype {value.dtype}: write np.asarray(x, float)"
@@ -108,6 +118,8 @@ def _cotangent(g: Any, r: Any) -> Any:
         return None
     if np.shape(g) != r.shape:
         raise ValueError(f"a cotangent of shape {np.shape(g)} for a result of shape {r.shape}")
+    if np.result_type(plain(g)).kind == "c" and r.dtype.kind != "c":
+        raise TypeError(f"a complex cotangent for a result of dtype {r.dtype}")
     if type(g) is Tensor:
         return g if g.dtype == r.dtype else g.astype(r.dtype)
     return np.array(g, r.dtype)[()]
@@ -118,6 +130,8 @@ def _seed_of_scalar(run: _Entered, name: str) -> list[Any]:
     if len(run.results) != 1:
         raise TypeError(f"{name} needs a function with one result, it returned {len(run.results)}; use vjp or jacobian")
     r = run.results[0]
+    if np.result_type(plain(r)).kind not in "biufc":
+        raise TypeError(f"{name} needs a number as result, the function returned {type(r).__name__}")
     if np.size(plain(r)) != 1:
         raise TypeError(
             f"{name} needs a scalar result, the function returned shape {np.shape(plain(r))}; use "
@@ -157,7 +171,7 @@ def vjp(f: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Callable
         found = run.rebuild([g if live else plain(g) for g in run.pull(cotangents, live)])
         return found[0] if len(args) == 1 else found
 
-    return run.value(), pull
+    return run.value(own=True), pull
 
 
 def value_and_grad(
@@ -259,9 +273,12 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
     for n, v in zip(run.nodes, given, strict=True):
         if np.shape(plain(v)) != n.shape:
             raise ValueError(f"a tangent of shape {np.shape(plain(v))} for an argument of shape {n.shape}")
+        if np.result_type(plain(v)).kind == "c" and np.dtype(n.dtype).kind != "c":
+            raise TypeError(f"a complex tangent for an argument of dtype {np.dtype(n.dtype)}")
     live = run.live or any(_tracked(v) for v in given)
     moving = {n: v if type(v) is Tensor else np.asarray(v, n.dtype)[()] for n, v in zip(run.nodes, given, strict=True)}
     pushed = _push(run, moving, live)
+    pushed = [d.copy() if any(d is v for v in given) and type(d) is np.ndarray else d for d in pushed]
     found = [
         np.zeros(np.shape(plain(r)), _float_of(r))[()] if d is None else d if live else plain(d)
         for r, d in zip(run.results, pushed, strict=True)
@@ -411,7 +428,8 @@ def stop_gradient(x: Any) -> Any:
     >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
     3.0
     """
-    return x.detach() if type(x) is Tensor else x
+    leaves, rebuild = flatten(x)
+    return rebuild([leaf.detach() if type(leaf) is Tensor else leaf for leaf in leaves])
 
 
 def _checkpoint_pull(g: Any, again: Any, outside: Any) -> list[Any]:
@@ -448,7 +466,10 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         start = tick()
-        leaves, rebuild_args = flatten((args, kwargs))
+        given, rebuild_args = flatten((args, kwargs))
+        state = STATE.get()
+        leaves = [tensor(a._data, a._node) if type(a) is Tensor else a for a in given]  # as they are now
+        leaves = [captured(a, state) if type(a) is np.ndarray else a for a in leaves]
 
         def run() -> Any:
             """Run `f` on Tensors of its own, which it may change in place."""
@@ -457,7 +478,6 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return f(*positional, **named)
 
         out = run()
-        state: State = STATE.get()
         results, rebuild = flatten(out)
         tracked = [r for r in results if _tracked(r)]
         if not tracked or not state.grad:

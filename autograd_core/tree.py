@@ -5,6 +5,8 @@ A tree is taken apart into its leaves and a recipe, and put together again aroun
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -53,12 +55,12 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     {'w': [10, 20], 'b': (30, None)}
     """
     if type(tree) is tuple and all(type(part) in PLAIN_LEAVES for part in tree):
-        return list(tree), tuple
+        return list(tree), functools.partial(_all, len(tree))
     if type(tree) in PLAIN_LEAVES:
         return [tree], _only
     leaves: list[Any] = []
     recipe = _take(tree, leaves, ())
-    return leaves, lambda new: _put(recipe, iter(new))
+    return leaves, lambda new: _put_all(recipe, iter(new))
 
 
 PLAIN_LEAVES = {np.ndarray, np.float64, float}  # most trees are one of these, and cost nothing
@@ -67,6 +69,13 @@ PLAIN_LEAVES = {np.ndarray, np.float64, float}  # most trees are one of these, a
 def _only(leaves: Iterable[Any]) -> Any:
     (leaf,) = leaves
     return leaf
+
+
+def _all(n: int, leaves: Iterable[Any]) -> tuple[Any, ...]:
+    found = tuple(leaves)
+    if len(found) != n:
+        raise ValueError(f"{len(found)} leaves for a tree of {n}")
+    return found
 
 
 def structure(tree: Any) -> str:
@@ -84,9 +93,21 @@ def flatten_like(tree: Any, model: Any, what: str) -> list[Any]:
     """Return the leaves of a tree that must have the structure of another."""
     if type(tree) in PLAIN_LEAVES and type(model) in PLAIN_LEAVES:
         return [tree]
-    if (given := structure(tree)) != (wanted := structure(model)):
-        raise ValueError(f"{what} has the structure {given}, expected {wanted}")
+    if _kind(tree) != _kind(model):
+        raise ValueError(f"{what} has the structure {structure(tree)}, expected {structure(model)}")
     return flatten(tree)[0]
+
+
+def _kind(tree: Any) -> Any:
+    """Return what two trees must have in common: types, keys and children, but not the order of a dict's keys."""
+    if tree is None:
+        return None
+    found = _children(tree)
+    if found is None:
+        return ()
+    kind = dict if isinstance(tree, dict) else type(tree)
+    keys = tuple(_sorted(tree)) if isinstance(tree, dict) else ()
+    return kind, keys, tuple(_kind(child) for child in found[0])
 
 
 def map_tree(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -110,19 +131,15 @@ def _children(tree: Any) -> tuple[tuple[Any, ...], Callable[[tuple[Any, ...]], A
         children, rest = take_apart(tree)
         return children, lambda new: put_together(rest, new)
     if isinstance(tree, dict):
-        keys, places = _sorted(tree), list(tree)
-        return tuple(tree[k] for k in keys), lambda new: kind(_in_order(places, dict(zip(keys, new, strict=True))))
+        keys = _sorted(tree)
+        return tuple(tree[k] for k in keys), lambda new: _filled(tree, keys, new)
     if isinstance(tree, tuple):
         return tree, (lambda new: kind(*new)) if hasattr(tree, "_fields") else kind
     if isinstance(tree, list):
         return tuple(tree), kind
     if hasattr(kind, "__dataclass_fields__"):
-        import dataclasses
-
-        names = [f.name for f in dataclasses.fields(tree)]
-        return tuple(getattr(tree, n) for n in names), lambda new: dataclasses.replace(
-            tree, **dict(zip(names, new, strict=True))
-        )
+        names = list(kind.__dataclass_fields__)
+        return tuple(getattr(tree, n) for n in names), lambda new: _with_fields(tree, names, new)
     return None
 
 
@@ -134,8 +151,19 @@ def _sorted(tree: dict[Any, Any]) -> list[Any]:
         return sorted(tree, key=repr)
 
 
-def _in_order(places: list[Any], found: dict[Any, Any]) -> list[tuple[Any, Any]]:
-    return [(k, found[k]) for k in places]
+def _filled(tree: Any, keys: list[Any], new: tuple[Any, ...]) -> Any:
+    """Return a copy of a dict, of whatever kind and in its own order, with other values."""
+    twin = copy.copy(tree)
+    twin.update(zip(keys, new, strict=True))
+    return twin
+
+
+def _with_fields(tree: Any, names: list[str], new: tuple[Any, ...]) -> Any:
+    """Return a copy of a dataclass, frozen or not, with other values."""
+    twin = copy.copy(tree)
+    for name, value in zip(names, new, strict=True):
+        object.__setattr__(twin, name, value)
+    return twin
 
 
 def _take(tree: Any, leaves: list[Any], above: tuple[int, ...]) -> Any:
@@ -149,6 +177,13 @@ def _take(tree: Any, leaves: list[Any], above: tuple[int, ...]) -> Any:
         raise ValueError(f"a {type(tree).__name__} contains itself")
     children, make = found
     return make, [_take(c, leaves, (*above, id(tree))) for c in children]
+
+
+def _put_all(recipe: Any, leaves: Any) -> Any:
+    tree = _put(recipe, leaves)
+    if next(leaves, leaves) is not leaves:
+        raise ValueError("more leaves than the tree has places")
+    return tree
 
 
 def _put(recipe: Any, leaves: Any) -> Any:

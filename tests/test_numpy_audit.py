@@ -35,12 +35,18 @@ def known(fn):
 
 def test_every_overridable_function_has_a_class():
     public = lambda fn: getattr(np, fn.__name__, fn)  # of np.full and its like NumPy lists an inner twin as well
-    missing = {f"{fn.__module__}.{fn.__name__}" for fn in get_overridable_numpy_array_functions() if not known(fn) and not known(public(fn))}
+    missing = {
+        f"{fn.__module__}.{fn.__name__}"
+        for fn in get_overridable_numpy_array_functions()
+        if not known(fn) and not known(public(fn))
+    }
     assert not missing, "NumPy lets a Tensor answer for these, and it has no answer"
 
 
 def of_numbers(ufunc):
-    return any(set(types) & set("efdFD") for types in ufunc.types) or any(set(types) & set("bhilqBHILQ") for types in ufunc.types)
+    return any(set(types) & set("efdFD") for types in ufunc.types) or any(
+        set(types) & set("bhilqBHILQ") for types in ufunc.types
+    )
 
 
 def test_every_ufunc_of_numbers_has_a_class():
@@ -62,7 +68,12 @@ def test_every_public_function_has_a_class():
 def test_no_function_has_two_classes():
     tables = {"RULES": RULES, "COMPOSITES": COMPOSITES, "CONSTANTS": CONSTANTS, "REFUSED": REFUSED}
     twice = {
-        (getattr(fn, "__name__", fn), a, b) for a, one in tables.items() for b, other in tables.items() if a < b for fn in one if fn in other
+        (getattr(fn, "__name__", fn), a, b)
+        for a, one in tables.items()
+        for b, other in tables.items()
+        if a < b
+        for fn in one
+        if fn in other
     }
     assert not twice
 

@@ -115,7 +115,16 @@ def test_an_entry_masked_by_one_of_its_copies_is_present():
     np.testing.assert_array_equal(found, [0.5])
 
 
-@pytest.mark.parametrize(("x", "expected"), [(1.0, 0.565159103992485), (10.0, 2670.988303701255), (-100.0, -1.068369390338163e42), (1e-9, 5e-10), (0.5, 0.2578943053908963)])
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (1.0, 0.565159103992485),
+        (10.0, 2670.988303701255),
+        (-100.0, -1.068369390338163e42),
+        (1e-9, 5e-10),
+        (0.5, 0.2578943053908963),
+    ],
+)
 def test_i1_is_exact(x, expected):
     np.testing.assert_allclose(parts.i1(np.array([x])), [expected], rtol=4e-15)
     np.testing.assert_allclose(slope(np.i0, [x]), [expected], rtol=4e-15)
@@ -224,7 +233,14 @@ def test_axes_of_generalised_ufuncs():
 # --- keywords ---------------------------------------------------------------------------------------------------------
 
 OUT = expressions(
-    "np.median(A, out=t)", "np.quantile(A, 0.3, out=t)", "np.nansum(A, out=t)", "np.nanmean(A, out=t)", "np.nanstd(A, out=t)", "np.nanmax(A, out=t)", "np.max(A, out=t)", "np.mean(A, out=t)"
+    "np.median(A, out=t)",
+    "np.quantile(A, 0.3, out=t)",
+    "np.nansum(A, out=t)",
+    "np.nanmean(A, out=t)",
+    "np.nanstd(A, out=t)",
+    "np.nanmax(A, out=t)",
+    "np.max(A, out=t)",
+    "np.mean(A, out=t)",
 )
 
 
@@ -239,7 +255,13 @@ def test_out_is_assigned_to(f):
 # --- assignment -------------------------------------------------------------------------------------------------------
 
 WRITERS = expressions(
-    "np.put(t, 0, v)", "np.place(t, [True, False], v)", "np.putmask(t, [True, False], v)", "np.copyto(t, v)", "np.put_along_axis(t, np.array([0]), v, 0)", "np.fill_diagonal(t.reshape(1, 2), v)", of="t, v"
+    "np.put(t, 0, v)",
+    "np.place(t, [True, False], v)",
+    "np.putmask(t, [True, False], v)",
+    "np.copyto(t, v)",
+    "np.put_along_axis(t, np.array([0]), v, 0)",
+    "np.fill_diagonal(t.reshape(1, 2), v)",
+    of="t, v",
 )
 
 
@@ -315,6 +337,14 @@ def test_errors(f, error, words):
 
 def test_spaces_are_kept():
     x = np.array([[1.0, NAN, 3.0]], np.float32)
-    for f in (np.nanmean, np.nanvar, np.nanmedian, lambda t: np.nanquantile(t, 0.3), lambda t: np.pad(t, 2, "mean"), lambda t: np.interp(0.5, [0, 1], t[0, ::2]), np.i0):
+    for f in (
+        np.nanmean,
+        np.nanvar,
+        np.nanmedian,
+        lambda t: np.nanquantile(t, 0.3),
+        lambda t: np.pad(t, 2, "mean"),
+        lambda t: np.interp(0.5, [0, 1], t[0, ::2]),
+        np.i0,
+    ):
         found = ag.grad(lambda t, f=f: np.sum(np.nan_to_num(f(t))))(x)
         assert repr(space_of(found)) == repr(space_of(x))

@@ -119,7 +119,7 @@ def pull_back(
 class _Sweep:
     """One walk backwards: the cotangents on their way, and which of their buffers the sweep may write into."""
 
-    __slots__ = ("at", "found", "grads", "lead", "masks", "owned", "path", "targets", "useful", "wrap")
+    __slots__ = ("at", "found", "grads", "lead", "masks", "owned", "path", "targets", "useful", "wanted", "wrap")
 
     def __init__(self, path: list[Node], seeds: dict[Node, Any], targets: Any, wrap: Wrap | None, lead: int) -> None:
         self.path = path
@@ -131,6 +131,7 @@ class _Sweep:
         self.found: dict[Node, Any] = {}
         self.owned: set[Node] = set()
         self.masks: dict[Node, Any] = {}
+        self.wanted: dict[Node, bool] = {}
         self.at: Node | None = None
 
     def run(self, free: bool) -> None:
@@ -275,24 +276,29 @@ class _Sweep:
                 gp = np.where(mask, gp, gp.dtype.type(0))
         elif op.carries:
             mask = self._pull(op, i, mask, view)
-            mask = mask.g if type(mask) is Present else mask
+            mask = (mask.g if type(mask) is Present else mask).astype(bool)
         else:
             return gp, None
         return gp, project_mask(mask, p, self.lead, gp) if self._wants(p) else None
 
     def _wants(self, p: Node | None) -> bool:
-        """Say whether a mask on the cotangent of `p` would reach an operation that applies it."""
+        """Say whether a mask on the cotangent of `p` would reach an operation that applies it; asked once a node."""
         if p is None or p.op is None or not p.op.carries:
             return False
         stack, seen = [p], {p}
         while stack:
             node = stack.pop()
-            if node.op.singular:
+            if node.op.singular or self.wanted.get(node):
+                self.wanted[p] = True
                 return True
             for q in node.parents:
-                if q is not None and q.op is not None and q.op.carries and q not in seen:
+                if q is not None and q.op is not None and q.op.carries and q not in seen and q not in self.wanted:
                     seen.add(q)
                     stack.append(q)
+                elif q is not None and self.wanted.get(q):
+                    self.wanted[p] = True
+                    return True
+        self.wanted.update(dict.fromkeys(seen, False))
         return False
 
     def add(self, p: Node, gp: Any, mask: Any = None) -> None:

@@ -311,7 +311,7 @@ def plain(a: Any) -> Any:
 
 def captured(a: Any, state: Any) -> Any:
     """Return an untracked array as the tape may keep it: a copy of a small one, so that later changes do no harm."""
-    return a.copy() if a.nbytes <= SMALL and state.recorder is None else a
+    return a.copy("K") if a.nbytes <= SMALL and state.recorder is None else a
 
 
 def plain_index(index: Any) -> Any:

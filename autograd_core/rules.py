@@ -55,8 +55,8 @@ class Op:
         "name",
         "needs",
         "outputs",
-        "partial",
         "params",
+        "partial",
         "plans",
         "pulls",
         "push",
@@ -198,7 +198,7 @@ def _ordered_names(pull: Pull) -> tuple[str, ...]:
     return names
 
 
-def _numpy_valued(fn: Callable[..., Any]) -> Callable[..., Any]:
+def _numpy_valued(fn: Any) -> Callable[..., Any]:
     """Let a user's function return Python numbers and lists, too."""
 
     def compute(*args: Any, **kwargs: Any) -> Any:

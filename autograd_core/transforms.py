@@ -18,7 +18,7 @@ from .graph import pull_back, push_forward
 from .nodes import Node, tick
 from .recording import captured, plain, tensor, wrap, wrap_results
 from .rules import Op, same
-from .state import STATE, State, deeper, switched
+from .state import STATE, deeper, switched
 from .tensor import Tensor
 from .tree import PLAIN_LEAVES, flatten, flatten_like
 
@@ -355,7 +355,12 @@ def _rows(run: _Entered) -> list[list[Any]]:
         for start, stop in _batches(n, widest):
             seeds: list[Any] = [None] * len(run.results)
             seeds[k] = _identity(shape, _float_of(r), start, stop)
-            parts.append(run.pull(seeds, run.live, lead=1))
+            rows = run.pull(seeds, run.live, lead=1)
+            if np.dtype(_float_of(r)).kind == "c":
+                seeds[k] = seeds[k] * -1j  # by a real argument: the first pull gave the real part, this one the rest
+                rest = run.pull(seeds, run.live, lead=1)
+                rows = [a if a.dtype.kind == "c" else a + 1j * b for a, b in zip(rows, rest, strict=True)]
+            parts.append(rows)
         columns = (
             [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
             if parts

@@ -32,7 +32,7 @@ from samples import (
     unary,
 )
 
-from autograd_core.ops import calculus, creation, methods, nans, parts, statistics, values
+from autograd_core.ops import calculus, creation, editing, methods, nans, parts, statistics, values
 from autograd_core.rules import Door
 
 
@@ -310,6 +310,8 @@ SAMPLES |= {
             S(distinct(rng, (2, 3)), 30.0, of="nanpercentile", method="weibull"),
         ]
     ),
+    statistics.fixed_statistic: lambda rng: iter([S(distinct(rng, (2, 5)), q=0.3, of="quantile", axis=1), S(distinct(rng, (4,)), q=0.5, of="median")]),
+    statistics.binned: lambda rng: iter([S(normal(rng, (4,)), np.array([0, 2, 2, 1])), S(normal(rng, (2,)), np.array([1, 1]), minlength=3)]),
     statistics.tally: all_of(
         lambda rng: S(normal(rng, (4,)), np.array([1, 2, 2, 9]), bins=np.array([0, 2, 4, 5])),
         lambda rng: S(normal(rng, (3,)), np.array([[0, 1], [2, 1], [1, 0]]), bins=2),
@@ -522,6 +524,13 @@ COMPOSITE_SAMPLES |= {
         P(lambda x: (x, 0.5), 2, 2, 2),
     ),
 }
+
+SAMPLES |= {
+    calculus.steps: calls(((4,),), ((2, 3),), ((1,),), ((0,),)),
+    editing.without: calls(((5,), {"gone": 1}), ((2, 3), {"gone": [0, -1], "axis": 1}), ((2, 3), {"gone": np.array([4])})),
+    editing.inserted: pairs(((3,), (), {"places": 1}), ((2, 3), (2, 1), {"places": [1], "axis": 1}), ((2, 3), (2,), {"places": -1, "axis": -1}), ((3,), (2,), {"places": slice(0, 2)})),
+    editing.refilled: calls(((2, 3), {"shape": (3, 3)}), ((2, 3), {"shape": 4}), ((0,), {"shape": (2,)})),
+}  # fmt: skip
 
 # --- creation ---------------------------------------------------------------------------------------------------------
 

@@ -96,10 +96,26 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(dx * (y[(..., slice(1, None), *behind)] + y[(..., slice(None, -1), *behind)]) / 2.0, axis)
 
 
+@primitive
+def steps(x: Any) -> Any:
+    """Return the differences of all entries in a row."""
+    return np.ediff1d(x)
+
+
+def _steps_pull(g: Any, x_space: Any) -> Any:
+    if not x_space.size:
+        return np.zeros(x_space.shape, g.dtype)
+    end = np.zeros(1, g.dtype)
+    return np.reshape(np.concatenate([end, g]) - np.concatenate([g, end]), x_space.shape)
+
+
+rule(steps, _steps_pull, linear=True, name="ediff1d")
+
+
 @composite(np.ediff1d)
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    ary = np.reshape(array(ary), -1)
-    parts = [ary[1:] - ary[:-1]]
+    ary = array(ary)
+    parts = [steps(ary)]
     for end, at in ((to_begin, 0), (to_end, len(parts) + 1)):
         if end is not None:
             end = np.reshape(array(end), -1)
@@ -111,7 +127,7 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 def _running(fn: Any, identity: float) -> Any:
     def body(x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False) -> Any:
-        x = np.atleast_1d(x)
+        x = x if x.ndim else np.reshape(x, 1)
         if axis is None and x.ndim > 1:
             raise ValueError(f"the axis must be given for an array of shape {x.shape}")
         axis = from_end(0 if axis is None else axis, x.ndim)[0]
@@ -233,9 +249,14 @@ rule(
 MODES = {0: "valid", 1: "same", 2: "full"}
 
 
+def _vector(a: Any) -> Any:
+    a = array(a)
+    return a if a.ndim else np.reshape(a, 1)
+
+
 @composite(np.convolve)
 def _convolve(a: Any, v: Any, mode: Any = "full") -> Any:
-    a, v = np.atleast_1d(array(a)), np.atleast_1d(array(v))
+    a, v = _vector(a), _vector(v)
     if not (a.size and v.size):
         raise ValueError(f"np.convolve takes vectors that are not empty, these have {a.size} and {v.size} entries")
     a, v = (v, a) if len(v) > len(a) else (a, v)
@@ -244,7 +265,7 @@ def _convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 
 @composite(np.correlate)
 def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
-    a, v, mode = np.atleast_1d(array(a)), np.atleast_1d(array(v)), MODES.get(mode, mode)
+    a, v, mode = _vector(a), _vector(v), MODES.get(mode, mode)
     if not (a.size and v.size):
         raise ValueError(f"np.correlate takes vectors that are not empty, these have {a.size} and {v.size} entries")
     if len(v) > len(a):

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite
+from ..rules import composite, primitive, rule
 from ..spaces import from_end
-from .index import _along
+from .index import _along, scatter
 from .products import array
 from .values import values
 
@@ -28,47 +28,80 @@ def _along_axis(arr: Any, index: Any, axis: int) -> Any:
     return arr[(..., index, *(slice(None),) * (-1 - axis))]
 
 
-@composite(np.delete)
-def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
-    arr, axis = _flattened(arr, axis)
-    kept = np.delete(np.arange(arr.shape[axis]), values(obj))
-    if len(kept) and kept[-1] - kept[0] == len(kept) - 1:
-        return _along_axis(arr, slice(int(kept[0]), int(kept[-1]) + 1), axis)
-    return _along_axis(arr, kept, axis)
+@primitive
+def without(x: Any, gone: Any, axis: int | None = None) -> Any:
+    """Return an array without some of its entries along an axis."""
+    return np.delete(x, gone, axis)
+
+
+def _without_pull(g: Any, x_space: Any, gone: Any = None, axis: int | None = None) -> Any:
+    shape = tuple(x_space.shape)
+    if axis is None:
+        kept = np.delete(np.arange(x_space.size), gone)
+        return np.reshape(scatter(g, index=kept, shape=(x_space.size,)), shape)
+    kept = np.delete(np.arange(shape[axis]), gone)
+    return scatter(g, index=(*(slice(None),) * (axis % len(shape)), kept), shape=shape)
+
+
+rule(without, _without_pull, linear=True, name="delete")
+composite(np.delete)(lambda arr, obj, axis=None: without(arr, gone=values(obj), axis=axis))
+
+
+@primitive
+def inserted(a: Any, b: Any, places: Any, axis: int | None = None) -> Any:
+    """Return an array with others put between its entries along an axis."""
+    return np.insert(a, places, b, axis)
+
+
+def _slots(places: Any, n: int, k: int) -> Any:
+    """Return where in the result the n old entries and the k new ones are, by NumPy's answer for their numbers."""
+    numbers = np.insert(np.arange(n), places, n + np.arange(k))
+    return np.argsort(numbers, kind="stable")
+
+
+def _inserted_pull_a(g: Any, a_space: Any, places: Any = None, axis: int | None = None) -> Any:
+    n = a_space.size if axis is None else a_space.shape[axis]
+    axis = -1 if axis is None else from_end(axis, len(a_space.shape))[0]
+    slots = _slots(places, n, g.shape[axis] - n)
+    return np.reshape(_along_axis(g, slots[:n], axis), a_space.shape)
+
+
+def _inserted_pull_b(g: Any, a_space: Any, b_space: Any, places: Any = None, axis: int | None = None) -> Any:
+    n = a_space.size if axis is None else a_space.shape[axis]
+    axis = -1 if axis is None else from_end(axis, len(a_space.shape))[0]
+    slots = _slots(places, n, g.shape[axis] - n)
+    new = _along_axis(g, slots[n:], axis)
+    if np.ndim(places) or isinstance(places, slice):
+        return new
+    new = np.moveaxis(new, axis, 0)  # at one place, the first axis of what is inserted runs along the axis
+    return new[0] if len(b_space.shape) < new.ndim else new
+
+
+rule(inserted, _inserted_pull_a, _inserted_pull_b, args="a b", name="insert")
 
 
 @composite(np.insert)
 def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    arr, axis = _flattened(arr, axis)
-    new, n = array(values), arr.shape[axis]
-    new = new if new.dtype == arr.dtype else np.astype(new, arr.dtype)
-    if isinstance(obj, slice):
-        obj = np.arange(*obj.indices(n))
-    obj = np.asarray(obj)
-    obj = np.flatnonzero(obj) if obj.dtype == bool else obj if obj.size else obj.astype(int)
-    if obj.size == 1:
-        new = np.reshape(new, (1,) * (arr.ndim - new.ndim) + new.shape)
-        new = np.moveaxis(new, 0, axis) if not obj.ndim else new
-        k = new.shape[axis]
-        slots = np.insert(np.arange(n), obj.item(), n + np.arange(k))
-    else:
-        k = len(obj)
-        slots = np.insert(np.arange(n), obj, n + np.arange(k))
-    shape = list(arr.shape)
-    shape[axis] = k
-    return _along_axis(np.concatenate([arr, np.broadcast_to(new, shape)], axis=axis), slots, axis)
+    arr = array(arr)
+    return inserted(arr, _cast(values, arr.dtype), places=obj, axis=axis)
 
 
-@composite(np.resize)
-def _resize(a: Any, new_shape: Any) -> Any:
-    a = np.reshape(a, -1)
-    shape = (new_shape,) if np.ndim(new_shape) == 0 else tuple(new_shape)
-    if any(n < 0 for n in shape):
-        raise ValueError(f"the lengths of a shape are not negative: {shape}")
-    size = int(np.prod(shape, dtype=int))
-    if not a.size or not size:
-        return np.zeros(shape, a.dtype)
-    return np.reshape(a[:size] if size <= a.size else a[np.arange(size) % a.size], shape)
+@primitive
+def refilled(x: Any, shape: Any) -> Any:
+    """Return the entries of an array, again and again, in another shape."""
+    return np.resize(x, shape)
+
+
+def _refilled_pull(g: Any, x_space: Any) -> Any:
+    n = x_space.size
+    if not n or not g.size:
+        return np.zeros(x_space.shape, g.dtype)
+    rest = np.zeros(-g.size % n, g.dtype)
+    return np.reshape(np.sum(np.reshape(np.concatenate([np.reshape(g, -1), rest]), (-1, n)), axis=0), x_space.shape)
+
+
+rule(refilled, _refilled_pull, metadata="shape", linear=True, name="resize")
+composite(np.resize)(lambda a, new_shape: refilled(a, shape=new_shape))
 
 
 @composite(np.trim_zeros)

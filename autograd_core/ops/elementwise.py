@@ -68,12 +68,18 @@ rule(np.power,      lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * a
 rule(np.float_power, lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
 rule(np.remainder,  lambda g: g,                     lambda g, a, b: -g * np.floor(a / b))
 rule(np.fmod,       lambda g: g,                     lambda g, a, b: -g * np.trunc(a / b))
-rule(np.maximum,    lambda g, a, b: present(_larger(g, a, b), a >= b), lambda g, a, b: present(_larger(g, b, a), b >= a), selects=True)
-rule(np.minimum,    lambda g, a, b: present(_larger(g, b, a), a <= b), lambda g, a, b: present(_larger(g, a, b), b <= a), selects=True)
-rule(np.fmax,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans), lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
-rule(np.fmin,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans), lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
-rule(np.logaddexp,  lambda g, a, b, ans: g * _share(np.exp, a, b, ans), lambda g, a, b, ans: g * _share(np.exp, b, a, ans))
-rule(np.logaddexp2, lambda g, a, b, ans: g * _share(np.exp2, a, b, ans), lambda g, a, b, ans: g * _share(np.exp2, b, a, ans))
+rule(np.maximum,    lambda g, a, b: present(_larger(g, a, b), a >= b),
+                    lambda g, a, b: present(_larger(g, b, a), b >= a), selects=True)
+rule(np.minimum,    lambda g, a, b: present(_larger(g, b, a), a <= b),
+                    lambda g, a, b: present(_larger(g, a, b), b <= a), selects=True)
+rule(np.fmax,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans),
+                    lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
+rule(np.fmin,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans),
+                    lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
+rule(np.logaddexp,  lambda g, a, b, ans: g * _share(np.exp, a, b, ans),
+                    lambda g, a, b, ans: g * _share(np.exp, b, a, ans))
+rule(np.logaddexp2, lambda g, a, b, ans: g * _share(np.exp2, a, b, ans),
+                    lambda g, a, b, ans: g * _share(np.exp2, b, a, ans))
 rule(np.hypot,      lambda g, a, ans: g * a / _safe(ans, ans == 0), lambda g, b, ans: g * b / _safe(ans, ans == 0))
 rule(np.arctan2,    lambda g, a, b: g * b / _safe_square(a, b), lambda g, a, b: -g * a / _safe_square(a, b))
 rule(np.copysign,   lambda g, a, b: g * np.sign(a) * np.copysign(a.dtype.type(1), b), None)
@@ -126,7 +132,7 @@ def _safe_square(a: Any, b: Any) -> Any:
     return _safe(square, square == 0)
 
 
-# --- selections ---------------------------------------------------------------------------------------------------------
+# --- selections -------------------------------------------------------------------------------------------------------
 
 rule(
     np.where,
@@ -159,7 +165,7 @@ def _ceiling(x: Any, bound: Any) -> tuple[Any, Any]:
 
 
 def _above(g: Any, ans: Any, bound: Any = None, aux: Any = None) -> Any:
-    """Pull through max(x, constant): the result tells where x won, and ties, which it does not, are rare enough to keep."""
+    """Pull through max(x, constant): the result tells where x won; ties, which it does not, are rare: keep them."""
     taken = np.logical_not(ans <= bound)
     return _with_ties(g, taken, aux)
 
@@ -202,7 +208,7 @@ def _clip(
     *,
     min: Any = np._NoValue,
     max: Any = np._NoValue,
-) -> Any:  # noqa: A002
+) -> Any:
     low = min if a_min is np._NoValue else a_min
     high = max if a_max is np._NoValue else a_max
     low = None if low is np._NoValue else low

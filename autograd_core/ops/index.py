@@ -107,7 +107,7 @@ def positions(index: Any, shape: tuple[int, ...]) -> Any:
 
 def is_mask(index: Any) -> bool:
     """Say whether an index is one boolean array."""
-    return getattr(index, "dtype", None) == bool
+    return isinstance(index, np.ndarray | np.bool_) and index.dtype.kind == "b"
 
 
 def _getitem_pull(g: Any, x_space: Any, ans_space: Any, index: Any = None) -> Any:
@@ -204,7 +204,7 @@ SETITEM = rule(
 )  # fmt: skip
 
 
-# --- picking ------------------------------------------------------------------------------------------------------------
+# --- picking ----------------------------------------------------------------------------------------------------------
 
 
 @composite(np.take)
@@ -279,7 +279,7 @@ def _diagflat(v: Any, k: int = 0) -> Any:
     return np.diag(np.reshape(v, -1), k)
 
 
-# --- ordering -----------------------------------------------------------------------------------------------------------
+# --- ordering ---------------------------------------------------------------------------------------------------------
 
 
 @composite(np.sort)

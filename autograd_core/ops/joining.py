@@ -106,7 +106,7 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     else:
         edges = [0, *indices_or_sections, n]
     head = (slice(None),) * (axis % ary.ndim)
-    return [ary[(*head, slice(a, b))] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [ary[(*head, slice(a, b))] for a, b in itertools.pairwise(edges)]
 
 
 @composite(np.split)

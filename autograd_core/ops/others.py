@@ -25,7 +25,8 @@ constant(
     np.bartlett, np.blackman, np.hamming, np.hanning, np.kaiser, np.isscalar, np.iterable, np.isfortran, np.isdtype,
     np.issubdtype, np.promote_types, np.mintypecode, np.typename, np.base_repr, np.binary_repr,
     np.format_float_positional, np.format_float_scientific, np.datetime_data, np.info, np.get_include, np.show_config,
-    np.show_runtime, np.get_printoptions, np.set_printoptions, np.printoptions, np.geterr, np.seterr, np.geterrcall, np.seterrcall, np.getbufsize, np.setbufsize, np.frompyfunc, np.fromregex,
+    np.show_runtime, np.get_printoptions, np.set_printoptions, np.printoptions,
+    np.geterr, np.seterr, np.geterrcall, np.seterrcall, np.getbufsize, np.setbufsize, np.frompyfunc, np.fromregex,
     np.load, np.fft.fftfreq, np.fft.rfftfreq,
 )  # fmt: skip
 

@@ -156,7 +156,7 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
     return complex_of(finite(np.real(x)), finite(np.imag(x))) if x.dtype.kind == "c" else finite(x)
 
 
-# --- numpy.emath: off the real line where it must be -----------------------------------------------------------------
+# --- numpy.emath: off the real line where it must be ------------------------------------------------------------------
 
 
 def _if(outside: Any, x: Any) -> Any:

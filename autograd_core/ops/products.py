@@ -173,7 +173,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
 
 
-# --- einsum -------------------------------------------------------------------------------------------------------------
+# --- einsum -----------------------------------------------------------------------------------------------------------
 
 
 def _einsum_pull(g: Any, i: int, values: Any, spaces: Any, subscripts: str = "", optimize: Any = False) -> Any:

@@ -1,4 +1,4 @@
-"""Reductions and running reductions. Axes are counted from the end, so every pullback also takes a batch of cotangents."""
+"""Reductions and running reductions. Axes are counted from the end, so pullbacks also take a batch of cotangents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def count(space: Any, axis: Any) -> int:
     return n
 
 
-# --- sums and means -----------------------------------------------------------------------------------------------------
+# --- sums and means ---------------------------------------------------------------------------------------------------
 
 
 @primitive
@@ -276,7 +276,7 @@ def root(x: Any) -> Any:
 rule(root, lambda g, ans: g * _half_over(ans), elementwise=True, name="sqrt")
 
 
-# --- products -----------------------------------------------------------------------------------------------------------
+# --- products ---------------------------------------------------------------------------------------------------------
 
 
 def _prod_pull(g: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
@@ -361,7 +361,7 @@ def _sum(
     return _to(out, total_where(a, **metadata) if initial is _NoValue else total_from(a, initial, **metadata))
 
 
-# --- extremes -----------------------------------------------------------------------------------------------------------
+# --- extremes ---------------------------------------------------------------------------------------------------------
 
 
 def _extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
@@ -432,7 +432,7 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
     return (result, np.broadcast_to(size, np.shape(result))) if returned else result
 
 
-# --- running reductions -------------------------------------------------------------------------------------------------
+# --- running reductions -----------------------------------------------------------------------------------------------
 
 
 def _reverse_running_sum(g: Any, axis: int) -> Any:
@@ -476,7 +476,7 @@ def _cumprod_pull_with_zeros(g: Any, x: Any, axis: int) -> Any:
 
 rule(np.cumprod, _cumprod_pull)
 
-# --- log-sum-exp --------------------------------------------------------------------------------------------------------
+# --- log-sum-exp ------------------------------------------------------------------------------------------------------
 
 
 @primitive

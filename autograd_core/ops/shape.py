@@ -17,7 +17,7 @@ def lead(g: Any, ndim: int) -> tuple[int, ...]:
     return tuple(g.shape[: len(g.shape) - ndim])
 
 
-# --- shapes -------------------------------------------------------------------------------------------------------------
+# --- shapes -----------------------------------------------------------------------------------------------------------
 
 
 def _reshape_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None, order: Any = "C") -> Any:
@@ -78,7 +78,7 @@ composite(np.atleast_2d)(_at_least(2, np.atleast_2d))
 composite(np.atleast_3d)(_at_least(3, np.atleast_3d))
 
 
-# --- axes ---------------------------------------------------------------------------------------------------------------
+# --- axes -------------------------------------------------------------------------------------------------------------
 
 
 def _transpose_pull(g: Any, x_space: Any, axes: Any = None) -> Any:
@@ -120,7 +120,7 @@ def _matrix_transpose(x: Any, /) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-# --- stretching ---------------------------------------------------------------------------------------------------------
+# --- stretching -------------------------------------------------------------------------------------------------------
 
 
 def _broadcast_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None) -> Any:
@@ -168,7 +168,7 @@ rule(np.repeat, _repeat_pull, params="a repeats axis", linear=True)
 
 
 @composite(np.tile)
-def _tile(A: Any, reps: Any) -> Any:  # noqa: N803  (NumPy's name)
+def _tile(A: Any, reps: Any) -> Any:
     reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
     ndim = max(len(reps), A.ndim)
     reps = (1,) * (ndim - len(reps)) + reps
@@ -178,7 +178,7 @@ def _tile(A: Any, reps: Any) -> Any:  # noqa: N803  (NumPy's name)
     return np.reshape(np.broadcast_to(once, split), tuple(r * s for r, s in zip(reps, shape, strict=True)))
 
 
-# --- order along axes ---------------------------------------------------------------------------------------------------
+# --- order along axes -------------------------------------------------------------------------------------------------
 
 
 def _flip_pull(g: Any, x_space: Any, axis: Any = None) -> Any:
@@ -219,7 +219,7 @@ def _roll_pull(g: Any, x_space: Any, shift: Any = None, axis: Any = None) -> Any
 rule(np.roll, _roll_pull, params="a shift axis", **MOVES)
 
 
-# --- triangles, copies, casts -------------------------------------------------------------------------------------------
+# --- triangles, copies, casts -----------------------------------------------------------------------------------------
 
 rule(np.tril, lambda g, k=0: np.tril(g, k), params="m k", **MOVES)
 rule(np.triu, lambda g, k=0: np.triu(g, k), params="m k", **MOVES)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, constant, present, primitive, rule
+from ..rules import Door, composite, constant, present, primitive, rule
 from ..spaces import from_end
 from .index import scatter
 from .nans import warn_of
@@ -101,15 +101,28 @@ def neighbours(
 constant(neighbours)
 
 
-@primitive
-def order_statistic(
-    x: Any, q: Any, of: str, axis: Any = None, keepdims: bool = False, method: str = "linear", weights: Any = None
-) -> Any:
+def _numpys(of: str, x: Any, q: Any, axis: Any, keepdims: bool, method: str, weights: Any) -> Any:
     """Return NumPy's function `of` that name: quantiles, percentiles or medians, with NaN or past it."""
     fn = getattr(np, of)
     if of.endswith("median"):
         return fn(x, axis=axis, keepdims=keepdims)
     return fn(x, q, axis=axis, keepdims=keepdims, method=method, weights=weights)
+
+
+@primitive
+def order_statistic(
+    x: Any, q: Any, of: str, axis: Any = None, keepdims: bool = False, method: str = "linear", weights: Any = None
+) -> Any:
+    """Return a quantile, which may move, of an array."""
+    return _numpys(of, x, q, axis, keepdims, method, weights)
+
+
+@primitive
+def fixed_statistic(
+    x: Any, q: Any, of: str, axis: Any = None, keepdims: bool = False, method: str = "linear", weights: Any = None
+) -> Any:
+    """Return a quantile, which is a constant, of an array."""
+    return _numpys(of, x, q, axis, keepdims, method, weights)
 
 
 # The slope of the position by q, for n entries, is n and this; by the other methods the position goes by steps.
@@ -181,6 +194,7 @@ def _order_pull_q(
 
 
 rule(order_statistic, _order_pull_x, _order_pull_q, args="x q", metadata="of", selects=True)
+rule(fixed_statistic, _order_pull_x, selects=True, name="quantile")
 
 
 def _kept(keepdims: Any) -> bool:
@@ -193,15 +207,17 @@ def _quantile(of: str) -> Any:
         keepdims: Any = False, *, weights: Any = None,
     ) -> Any:  # fmt: skip
         weights = None if weights is None else values(weights)
-        keywords = {"axis": axis, "keepdims": _kept(keepdims), "method": method, "weights": weights}
-        return _to(out, order_statistic(array(a), q, of=of, **keywords))
+        keywords = {"of": of, "axis": axis, "keepdims": _kept(keepdims), "method": method, "weights": weights}
+        if type(q) is Door.kind:
+            return _to(out, order_statistic(array(a), q, **keywords))
+        return _to(out, fixed_statistic(a, q=q if type(q) in (int, float) else np.asarray(q), **keywords))
 
     return body
 
 
 def _median(of: str) -> Any:
     def body(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-        return _to(out, order_statistic(array(a), 0.5, of=of, axis=axis, keepdims=_kept(keepdims)))
+        return _to(out, fixed_statistic(a, q=0.5, of=of, axis=axis, keepdims=_kept(keepdims)))
 
     return body
 
@@ -291,21 +307,25 @@ def counts(x: Any, weights: Any = None, minlength: int = 0) -> Any:
 constant(counts)
 
 
+@primitive
+def binned(weights: Any, x: Any, minlength: int = 0) -> Any:
+    """Return the sum of the weights of each whole number."""
+    return np.bincount(x, weights, minlength)
+
+
+rule(
+    binned,
+    lambda g, x, weights_space: g[x] if x.size else np.zeros(0),
+    None,
+    args="weights x",
+    metadata="minlength",
+    name="bincount",
+)
+
+
 @composite(np.bincount)
 def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
-    if weights is None:
-        return counts(x, minlength=minlength)
-    x, weights = values(array(x)), array(weights)
-    if weights.dtype.kind == "c":
-        raise TypeError("np.bincount takes real weights: count the real and the imaginary part, each by itself")
-    if not x.size:
-        return counts(x, minlength=minlength)
-    if weights.shape != x.shape:
-        raise ValueError(f"bincount needs one weight for each number: shapes {x.shape} and {weights.shape}")
-    if np.any(x < 0):
-        raise ValueError("bincount counts whole numbers from 0, there are negative ones")
-    n = max(int(np.max(x)) + 1, minlength)
-    return scatter(np.astype(weights, np.float64), index=x, shape=(n,))
+    return counts(x, minlength=minlength) if weights is None else binned(array(weights), values(x), minlength=minlength)
 
 
 @primitive

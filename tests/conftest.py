@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import samples  # noqa: F401  first of all: it gathers samples_*.py, and they import it
 from hypothesis import settings
 
 from autograd_core.state import PLAIN, STATE

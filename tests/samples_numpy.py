@@ -4,8 +4,6 @@ In the form of samples.py, with two more kinds of sample: of functions that writ
 those that ask a Tensor only when it is given as ``like=``.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from samples import (
     EDGES,
@@ -16,12 +14,11 @@ from samples import (
     Sample,
     anywhere,
     apart,
-    beyond,
     between,
+    beyond,
     binary,
     calls,
     distinct,
-    lists,
     nonzero,
     normal,
     pairs,
@@ -32,7 +29,7 @@ from samples import (
     unary,
 )
 
-from autograd_core.ops import calculus, creation, editing, methods, nans, parts, statistics, values
+from autograd_core.ops import calculus, creation, editing, methods, nans, parts, polynomials, statistics, values
 from autograd_core.rules import Door
 
 
@@ -274,7 +271,7 @@ COMPOSITE_SAMPLES |= {
         lambda rng: S(normal(rng, (2, 4)), normal(rng, (1, 4))),
         lambda rng: S(normal(rng, (4,)), normal(rng, (4,)), aweights=np.array([1, 2, 1, 2]), fweights=[1, 1, 2, 1]),
         lambda rng: S(normal(rng, (4, 1)), normal(rng, (4, 2)), rowvar=False),
-        lambda rng: S(normal(rng, (2, 4)), aweights=positive(rng, (4,))),
+        lambda rng: S(normal(rng, (2, 4)), aweights=[1, 2, 3, 0.5]),
     ),
     np.corrcoef: all_of(
         calls(((3, 5),), ((5, 2), None, False)),
@@ -310,8 +307,12 @@ SAMPLES |= {
             S(distinct(rng, (2, 3)), 30.0, of="nanpercentile", method="weibull"),
         ]
     ),
-    statistics.fixed_statistic: lambda rng: iter([S(distinct(rng, (2, 5)), q=0.3, of="quantile", axis=1), S(distinct(rng, (4,)), q=0.5, of="median")]),
-    statistics.binned: lambda rng: iter([S(normal(rng, (4,)), np.array([0, 2, 2, 1])), S(normal(rng, (2,)), np.array([1, 1]), minlength=3)]),
+    statistics.fixed_statistic: lambda rng: iter(
+        [S(distinct(rng, (2, 5)), q=0.3, of="quantile", axis=1), S(distinct(rng, (4,)), q=0.5, of="median")]
+    ),
+    statistics.binned: lambda rng: iter(
+        [S(normal(rng, (4,)), np.array([0, 2, 2, 1])), S(normal(rng, (2,)), np.array([1, 1]), minlength=3)]
+    ),
     statistics.tally: all_of(
         lambda rng: S(normal(rng, (4,)), np.array([1, 2, 2, 9]), bins=np.array([0, 2, 4, 5])),
         lambda rng: S(normal(rng, (3,)), np.array([[0, 1], [2, 1], [1, 0]]), bins=2),
@@ -526,6 +527,15 @@ COMPOSITE_SAMPLES |= {
 }
 
 SAMPLES |= {
+    creation.grid: calls(((2,), {"shape": (2, 3), "axis": 0}), ((3,), {"shape": (2, 3), "axis": 1}), ((), {"shape": (1, 2), "axis": 0})),
+    statistics.covariance: calls(((2, 4),), ((4,),), ((4, 2), {"rowvar": False}), ((2, 3), {"ddof": 0, "fweights": [1, 2, 1], "aweights": [1, 2, 3]})),
+    statistics.correlation: calls(((2, 4),), ((4,),), ((4, 3), {"rowvar": False})),
+    editing.padded: calls(
+        ((2, 3), {"widths": [(0, 1), (2, 0)]}), ((2,), {"widths": [(1, 1)], "constant_values": 2.0}), ((2, 3), {"widths": [(3, 1), (5, 0)], "mode": "reflect"}), ((2,), {"widths": [(3, 1)], "mode": "wrap"}),
+    ),
+    calculus.slope: calls(((6,), {"spacing": 0.5, "axis": -1}), ((2, 5), {"spacing": np.array([0, 1, 3, 4, 6]), "axis": -1, "edge_order": 2}), ((3, 2), {"spacing": 1.0, "axis": -2, "edge_order": 2}), ((2, 1), {"spacing": 1.0, "axis": -2})),
+    polynomials.monic: calls(((4,),), ((1,),)),
+    parts.finite: all_of(anywhere, S(holes), rough(EDGES, nan=2.0, posinf=3.0)),
     calculus.steps: calls(((4,),), ((2, 3),), ((1,),), ((0,),)),
     editing.without: calls(((5,), {"gone": 1}), ((2, 3), {"gone": [0, -1], "axis": 1}), ((2, 3), {"gone": np.array([4])})),
     editing.inserted: pairs(((3,), (), {"places": 1}), ((2, 3), (2, 1), {"places": [1], "axis": 1}), ((2, 3), (2,), {"places": -1, "axis": -1}), ((3,), (2,), {"places": slice(0, 2)})),

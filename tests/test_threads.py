@@ -111,10 +111,6 @@ def test_a_shared_graph_is_pulled_back_by_many():
             same(ours, theirs)
 
 
-LOST = "leaf.grad = leaf.grad + g is read by one thread while another writes it: contributions are lost"
-
-
-@pytest.mark.xfail(strict=True, reason=LOST)
 def test_contributions_of_a_shared_graph_add_up():
     x, y = shared_graph()
     y.backward(retain_graph=True)
@@ -125,7 +121,6 @@ def test_contributions_of_a_shared_graph_add_up():
         np.testing.assert_allclose(x.grad, THREADS * rounds * wanted)
 
 
-@pytest.mark.xfail(strict=True, reason=LOST)
 def test_contributions_of_several_graphs_add_up():
     x, rounds = Tensor(2.0), 200
     for _ in range(15):

@@ -203,9 +203,7 @@ RESULTS = {
     "grad in a container": lambda x: ag.grad(lambda t: np.sum(t["a"] + t["b"][0]))({"a": x, "b": [x]}),
 }
 SHARED_VALUES = {
-    "vjp of the same": bug(
-        lambda x: ag.vjp(lambda a: (a, a.T), x)[0], reason="the value of the identity is the caller's own array"
-    ),
+    "vjp of the same": lambda x: ag.vjp(lambda a: (a, a.T), x)[0],
     "jvp of the same": bug(
         lambda x: ag.jvp(lambda a: (a, a + 0), (x,), (V,)),
         reason="value and tangents of the identity are the caller's own arrays, tangents are shared",
@@ -248,15 +246,12 @@ def test_a_pull_may_be_used_again():
         same(pull(w), second)
 
 
-CAPTURED = "the walk reads the caller's array, or hands its own out, instead of a copy"
-
-
 @pytest.mark.parametrize(
     "change",
     named(
         {
-            "the argument": bug(lambda x, *_: x.__imul__(0), reason=CAPTURED),
-            "the value": bug(lambda _x, _w, value: value.__imul__(0), reason=CAPTURED),
+            "the argument": lambda x, *_: x.__imul__(0),
+            "the value": lambda _x, _w, value: value.__imul__(0),
             "the cotangent": lambda _x, w, _: w.__imul__(0),
         }
     ),
@@ -539,7 +534,6 @@ def test_stop_gradient():
     assert ag.stop_gradient(t) is not t
 
 
-@pytest.mark.xfail(strict=True, reason="a container comes back as it is, and gradients flow through")
 def test_stop_gradient_of_a_container():
     same(ag.grad(lambda x: np.sum(ag.stop_gradient({"a": [x]})["a"][0] * x))(X), X)
 
@@ -625,16 +619,13 @@ def test_checkpoint_refuses_what_it_cannot_repeat():
         np.sum(h(Tensor(X))).backward()
 
 
-AGAIN = "the function runs again on what its arguments are by then"
-
-
 @pytest.mark.parametrize(
     "change",
     named(
         {
-            "an array": bug(lambda c, _: c.__imul__(0), reason=AGAIN),
-            "a tensor in place": bug(lambda _, z: z.__iadd__(9.0), reason=AGAIN),
-            "a tensor by index": bug(lambda _, z: z.__setitem__(0, 9.0), reason=AGAIN),
+            "an array": lambda c, _: c.__imul__(0),
+            "a tensor in place": lambda _, z: z.__iadd__(9.0),
+            "a tensor by index": lambda _, z: z.__setitem__(0, 9.0),
             "nothing": lambda *_: None,
         }
     ),
@@ -680,7 +671,7 @@ ERRORS = {
     "two results": (lambda: ag.grad(lambda x: (np.sum(x), np.sum(x)))(X), TypeError, "one result, it returned 2"),
     "no result": (lambda: ag.grad(lambda _: None)(X), TypeError, "one result, it returned 0"),
     "complex result": (lambda: ag.grad(lambda z: np.sum(z))(X + 1j), TypeError, "real result.*complex128.*real part"),
-    "a result that is text": bug(lambda: ag.grad(lambda _: "a")(X), TypeError, "real|scalar|str|number", reason="zeros"),
+    "a result that is text": (lambda: ag.grad(lambda _: "a")(X), TypeError, "real|scalar|str|number"),
     "argnums": (lambda: ag.grad(f, 1)(X), TypeError, "grad by argument 1.*called with 1 positional"),
     "negative argnums": (lambda: ag.jacobian(f, -2)(X), TypeError, "jacobian by argument -2.*1 positional"),
     "argnums of a keyword": (lambda: ag.grad(lambda x: x)(x=1.0), TypeError, "grad by argument 0.*0 positional"),
@@ -688,8 +679,8 @@ ERRORS = {
     "cotangent's shape": (lambda: ag.vjp(np.sin, X)[1](np.ones(2)), ValueError, r"cotangent of shape \(2,\).*\(3,\)"),
     "cotangent's structure": (lambda: ag.vjp(lambda x: {"a": x}, X)[1]([X]), ValueError, r"cotangent has the structure \[\*\], expected \{'a': \*\}"),
     "number of cotangents": (lambda: ag.vjp(lambda x: (x, x), X)[1]((X,)), ValueError, r"structure"),
-    "complex cotangent": bug(lambda: ag.vjp(np.sin, X)[1](V * 1j), TypeError, "complex.*float64|float64.*complex", reason="NumPy's ComplexWarning; the imaginary part is lost where warnings are not errors"),
-    "complex tangent": bug(lambda: ag.jvp(np.sin, (X,), (V * 1j,)), TypeError, "complex.*float64|float64.*complex", reason="NumPy's ComplexWarning; the imaginary part is lost where warnings are not errors"),
+    "complex cotangent": (lambda: ag.vjp(np.sin, X)[1](V * 1j), TypeError, "complex.*float64|float64.*complex"),
+    "complex tangent": (lambda: ag.jvp(np.sin, (X,), (V * 1j,)), TypeError, "complex.*float64|float64.*complex"),
     "tangent's shape": (lambda: ag.jvp(np.sin, (X,), (np.ones(2),)), ValueError, r"tangent of shape \(2,\).*\(3,\)"),
     "tangent's structure": (lambda: ag.jvp(lambda t: t[0], ([X],), ({"a": X},)), ValueError, "tangents has the structure"),
     "number of tangents": (lambda: ag.jvp(np.add, (X, X), (X,)), ValueError, "tangents has the structure"),
@@ -837,12 +828,7 @@ def test_a_primitive_without_rule():
             "a list": (lambda g: list(g), TypeError, "list"),
             "a tuple": (lambda g: (g,), TypeError, "tuple"),
             "text": (lambda g: f"{g}", TypeError, "str"),
-            "nothing": bug(
-                lambda g: None if g.shape else g,
-                TypeError,
-                "None",
-                reason="a pullback without return counts as no gradient: zeros, silently",
-            ),
+            "nothing": (lambda g: None if g.shape else g, TypeError, "None"),
         }
     ),
 )
@@ -894,7 +880,6 @@ def test_bad_registrations_and_calls(make, error, says):
 
 
 @pytest.mark.parametrize("result", expressions("float(np.sum(x))", "x.tolist()", "int(np.sum(x))", of="x"))
-@pytest.mark.xfail(strict=True, raises=AttributeError, reason="'float' object has no attribute 'shape'")
 def test_a_primitive_may_return_what_numpy_understands(result):
     op = own(lambda g, x_space: np.broadcast_to(np.sum(g), x_space.shape), fn=result)
     same(op(Tensor(X)), np.asarray(result(X))[()])
@@ -913,10 +898,7 @@ def test_what_a_rule_returns_is_not_written_into():
     "use",
     named(
         {
-            "an argument by keyword": bug(
-                lambda x: ag.relu(x=x),
-                reason="only positional arguments are looked at: the body runs on Tensors, and the rule is passed by",
-            ),
+            "an argument by keyword": lambda x: ag.relu(x=x),
             "an argument by position": lambda x: ag.relu(x),
         }
     ),
@@ -927,7 +909,6 @@ def test_a_primitive_is_one_operation_however_it_is_called(use):
     assert "op=relu" in repr(y)
 
 
-@pytest.mark.xfail(strict=True, reason="a gradient by what the rule takes for metadata is zero, silently")
 def test_a_tracked_tensor_is_no_metadata():
     op = own(lambda g, x, k=2.0: g * np.cos(x) * k)
     with pytest.raises(TypeError, match="k"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, primitive, rule
+from ..rules import Door, composite, primitive, rule
 from ..spaces import from_end
 from .index import scatter
 from .products import array
@@ -37,24 +37,48 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
     return slopes[0] if len(axes) == 1 else slopes
 
 
+@primitive
+def slope(f: Any, spacing: Any, axis: int, edge_order: Any = 1) -> Any:
+    """Return the slope along one axis of samples at fixed places."""
+    return np.gradient(f, spacing, axis=axis, edge_order=edge_order)
+
+
+def _slope_pull(g: Any, f_space: Any, spacing: Any = None, axis: int = -1, edge_order: Any = 1) -> Any:
+    """Weigh each slope for the five points around it; the weights are NumPy's slopes of combs."""
+    n = f_space.shape[axis]
+    points = np.arange(n)
+    combs = np.gradient(np.equal(points % 5, np.arange(5)[:, None]) * 1.0, spacing, axis=1, edge_order=edge_order)
+    near = points[:, None] + np.arange(-2, 3)
+    weights = np.where((near >= 0) & (near < n), combs[near % 5, points[:, None]], 0)
+    back = scatter(
+        np.moveaxis(g, axis, -1)[..., None] * weights,
+        index=(..., np.clip(near, 0, n - 1)),
+        shape=(*f_space.shape[:axis], *f_space.shape[axis + 1 or len(f_space.shape) :], n),
+    )
+    return np.moveaxis(back, -1, axis)
+
+
+rule(slope, _slope_pull, args="f", linear=True, name="gradient")
+
+
 def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     """Return the slope along one axis, whose points are `h` apart or, if `h` is a vector, at `h`."""
     n = f.shape[axis]
     if n < edge_order + 1:
         raise ValueError(f"np.gradient with edge_order={edge_order} needs {edge_order + 1} points or more, not {n}")
-    if not np.ndim(h):
-        return _differences(f, h, None, axis, edge_order)
-    points = array(h)
-    if points.shape != (n,):
+    if np.ndim(h) and np.shape(h) != (n,):
         raise ValueError(
-            f"the spacing along an axis of {n} points has shape {points.shape}: give a number or {n} places"
+            f"np.gradient takes a spacing or {n} places along this axis, not an array of shape {np.shape(h)}"
         )
-    d = np.diff(points if points.dtype.kind in "fc" else np.astype(points, float))
-    uniform = np.all(d == d[0])
-    if uniform and type(d) is np.ndarray:
-        return _differences(f, d[0], None, axis, edge_order)
-    slope = _differences(f, None, d, axis, edge_order)
-    return instead(slope, plain(np.gradient, f, points, axis=axis, edge_order=edge_order)) if uniform else slope
+    if type(h) is not Door.kind:
+        return slope(f, spacing=h, axis=axis, edge_order=edge_order)
+    if not h.ndim:
+        return _differences(f, h, None, axis, edge_order)
+    d = np.diff(h)
+    found = _differences(f, None, d, axis, edge_order)
+    if not np.all(d == d[0]):
+        return found
+    return instead(found, plain(np.gradient, f, h, axis=axis, edge_order=edge_order))
 
 
 def _differences(f: Any, h: Any, d: Any, axis: int, edge_order: int) -> Any:

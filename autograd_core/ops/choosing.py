@@ -83,12 +83,14 @@ def _unique(
     axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,
 ) -> Any:  # fmt: skip
     plain = values(ar)
-    _, index, inverse, count = np.unique(plain, True, True, True, axis=axis, equal_nan=equal_nan)
+    numpys: Any = np.unique
+    answer = numpys(plain, True, return_inverse, return_counts, axis=axis, equal_nan=equal_nan)
+    index, *rest = answer[1:]
     if not (sorted or return_index or return_inverse or return_counts or axis is not None):
-        hashed: Any = np.unique(plain, equal_nan=equal_nan, sorted=False)
+        hashed = numpys(plain, equal_nan=equal_nan, sorted=False)
         index = index[np.argsort(np.argsort(hashed))]
     found = np.reshape(ar, -1)[index] if axis is None else np.take(ar, index, axis=axis)
-    wanted = [x for x, asked in ((index, return_index), (inverse, return_inverse), (count, return_counts)) if asked]
+    wanted = ([index] if return_index else []) + rest
     return (found, *wanted) if wanted else found
 
 

@@ -86,14 +86,33 @@ def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtyp
 # --- grids ------------------------------------------------------------------------------------------------------------
 
 
+@primitive
+def grid(x: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """Return the entries of x along one axis of a grid, repeated along the others."""
+    return np.array(np.broadcast_to(np.reshape(x, [-1 if i == axis else 1 for i in range(len(shape))]), shape))
+
+
+def _grid_pull(g: Any, x_space: Any, shape: Any = (), axis: int = 0) -> Any:
+    return np.reshape(np.sum(g, axis=tuple(i for i in range(len(shape)) if i != axis)), x_space.shape)
+
+
+rule(grid, _grid_pull, linear=True, name="meshgrid")
+
+
 @composite(np.meshgrid)
 def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
     if indexing not in ("xy", "ij"):
         raise ValueError(f"the indexing of np.meshgrid is 'xy' or 'ij', not {indexing!r}")
     n = len(xi)
-    places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else range(n)
-    grids = [np.reshape(array(x), [-1 if j == k else 1 for j in range(n)]) for x, k in zip(xi, places, strict=True)]
-    return tuple(grids) if sparse else tuple(np.broadcast_arrays(*grids))
+    xi = tuple(array(x) for x in xi)
+    axes = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    shape = [0] * n
+    for x, axis in zip(xi, axes, strict=True):
+        shape[axis] = x.size
+    return tuple(
+        grid(x, shape=tuple(m if i == axis or not sparse else 1 for i, m in enumerate(shape)), axis=axis)
+        for x, axis in zip(xi, axes, strict=True)
+    )
 
 
 # --- filled, and like another -----------------------------------------------------------------------------------------

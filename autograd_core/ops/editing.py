@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, primitive, rule
+from ..rules import Door, composite, primitive, rule
 from ..spaces import from_end
 from .index import _along, scatter
 from .products import array
@@ -153,31 +153,48 @@ OPTIONS = {
 }
 
 
+@primitive
+def padded(x: Any, widths: Any, mode: Any = "constant", constant_values: Any = None, reflect_type: Any = None) -> Any:
+    """Return an array continued by constants or by its own entries."""
+    options: Any = {"constant_values": constant_values, "reflect_type": reflect_type}
+    return np.pad(x, widths, mode, **{k: v for k, v in options.items() if v is not None})
+
+
+def _padded_pull(g: Any, x_space: Any, widths: Any = None, mode: Any = "constant") -> Any:
+    for axis, (n, (before, after)) in enumerate(zip(x_space.shape, widths, strict=True)):
+        ahead = (slice(None),) * axis
+        if mode == "constant":
+            g = g[(*ahead, slice(before, before + n))]
+        elif before or after:
+            index = np.pad(np.arange(n), (before, after), mode)
+            g = scatter(g, index=(*ahead, index), shape=(*g.shape[:axis], n, *g.shape[axis + 1 :]))
+    return g
+
+
+rule(padded, _padded_pull, metadata="constant_values reflect_type", name="pad")
+
+
 @composite(np.pad)
 def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    x = array
     if callable(mode):
         raise TypeError("np.pad with a function is refused for Tensors, since it writes into views: join parts instead")
     if mode not in OPTIONS:
         raise ValueError(f"mode {mode!r} is not supported by np.pad: only {', '.join(sorted(OPTIONS))}")
     if unknown := kwargs.keys() - set(OPTIONS[mode]):
         raise TypeError(f"np.pad with mode={mode!r} does not know the keyword {sorted(unknown)[0]!r}")
-    x = array
-    if isinstance(pad_width, dict):
-        widths = [[0, 0] for _ in range(x.ndim)]
-        for axis, width in pad_width.items():
-            widths[axis] = [width, width] if np.ndim(width) == 0 else list(width)
-    else:
-        pairs = np.asarray(pad_width)
-        if pairs.dtype.kind not in "iu":
-            raise TypeError(f"pad_width must be whole numbers, not {pairs.dtype}")
-        widths = np.broadcast_to(pairs, (x.ndim, 2)).tolist()
-    if any(w < 0 for pair in widths for w in pair):
-        raise ValueError(f"pad_width must not be negative: {pad_width}")
+    widths = _widths(pad_width, x.ndim)
     if not x.size and mode not in ("constant", "empty"):
         if any(any(w) and not n for w, n in zip(widths, x.shape, strict=True)):
             raise ValueError(f"np.pad with mode={mode!r} cannot extend an axis without entries; mode='constant' can")
-        mode = "empty"
-    option = kwargs.get(OPTIONS[mode][0]) if OPTIONS[mode] else None
+        mode, kwargs = "empty", {}
+    if mode == "empty":
+        return padded(x, widths=widths, mode="constant")
+    if mode == "constant" and not _moves(kwargs.get("constant_values", 0)):
+        return padded(x, widths=widths, mode=mode, **kwargs)
+    if mode in ("edge", "wrap") or (mode in ("reflect", "symmetric") and kwargs.get("reflect_type") != "odd"):
+        return padded(x, widths=widths, mode=mode, **kwargs)
+    option = kwargs.get(OPTIONS[mode][0])
     if mode in ("constant", "linear_ramp"):
         options = _pairs(0 if option is None else option, x.ndim)
     elif option is None or mode in ("reflect", "symmetric"):
@@ -188,6 +205,29 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
         if any(width):
             x = _pad_axis(x, mode, width, option, axis - x.ndim)
     return x if x is not array else np.copy(x)
+
+
+def _widths(pad_width: Any, ndim: int) -> list[Any]:
+    """Return the widths before and after each axis."""
+    if isinstance(pad_width, dict):
+        widths: list[Any] = [[0, 0] for _ in range(ndim)]
+        for axis, width in pad_width.items():
+            widths[axis] = [width, width] if np.ndim(width) == 0 else list(width)
+    elif type(pad_width) is int:
+        widths = [(pad_width, pad_width)] * ndim
+    else:
+        pairs = np.asarray(pad_width)
+        if pairs.dtype.kind not in "iu":
+            raise TypeError(f"pad_width must be whole numbers, not {pairs.dtype}")
+        widths = np.broadcast_to(pairs, (ndim, 2)).tolist()
+    if any(w < 0 for pair in widths for w in pair):
+        raise ValueError(f"pad_width must not be negative: {pad_width}")
+    return widths
+
+
+def _moves(option: Any) -> bool:
+    """Say whether there is a Tensor in nested lists of numbers."""
+    return type(option) is Door.kind or (isinstance(option, list | tuple) and any(_moves(o) for o in option))
 
 
 def _pairs(option: Any, ndim: int) -> list[Any]:
@@ -208,14 +248,11 @@ def _pad_axis(x: Any, mode: str, width: Any, option: Any, axis: int) -> Any:
     before, after = width
     n = x.shape[axis]
     part = lambda a, b=None: _along_axis(x, slice(a, b), axis)
-    if mode in ("edge", "wrap", "symmetric", "reflect") and (mode in ("edge", "wrap") or option[0] != "odd" or n == 1):
-        way: Any = "edge" if n == 1 and mode != "wrap" else mode
-        index = np.pad(np.arange(n), (before, after), mode=way)
-        return _along_axis(x, index, axis)
     if mode in ("symmetric", "reflect"):
         return _pad_odd(x, before, after, mode, axis)
-    if mode in ("constant", "empty"):
-        ends = [0 if mode == "empty" else value for value in (option if mode == "constant" else (0, 0))]
+    ends: list[Any]
+    if mode == "constant":
+        ends = list(option)
     elif mode == "linear_ramp":
         edges = [np.squeeze(e, axis) for e in (part(0, 1), part(n - 1))]
         ramp = lambda value, edge, k: np.linspace(array(value), edge, k, endpoint=False, dtype=x.dtype, axis=axis)
@@ -242,6 +279,8 @@ def _cast(value: Any, dtype: Any) -> Any:
 def _pad_odd(x: Any, before: int, after: int, mode: str, axis: int) -> Any:
     """Continue an axis by mirror images, turned upside down about its ends, as often as it takes, as NumPy does."""
     period, edge = x.shape[axis], int(mode == "symmetric")
+    if period == 1:
+        return np.concatenate([np.repeat(x, before, axis), x, np.repeat(x, after, axis)], axis=axis)
     part = lambda index: _along_axis(x, index, axis)
     while before or after:
         n = x.shape[axis]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, constant, present, primitive, rule, same, where
+from ..rules import Door, composite, constant, present, primitive, rule, same, where
 from .products import array
 from .values import values
 
@@ -138,22 +138,32 @@ def _sort_complex(a: Any) -> Any:
     return np.astype(np.sort(a), np.complex64 if a.dtype.char in "bhBH" else np.complex128)
 
 
+@primitive
+def finite(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """Return what is finite as it is, and numbers for the rest."""
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+def _finite_pull(g: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return present(where(np.isfinite(x), g), np.isfinite(x))
+    g = complex_of(where(np.isfinite(x.real), np.real(g)), where(np.isfinite(x.imag), np.imag(g)))
+    return present(g, np.isfinite(x.real) | np.isfinite(x.imag))
+
+
+rule(finite, _finite_pull, metadata="nan posinf neginf", selects=True, name="nan_to_num")
+
+
 @composite(np.nan_to_num)
 def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if not copy:
         raise TypeError("np.nan_to_num with copy=False is refused for Tensors: write x[...] = np.nan_to_num(x)")
-    if x.dtype.kind not in "fc":
-        return x
-    limits = np.finfo(x.dtype)
-    high, low = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
-
-    def finite(d: Any) -> Any:
-        dtype = d.dtype
-        for hole, value in ((np.isnan, nan), (np.isposinf, high), (np.isneginf, low)):
-            d = np.where(hole(d), value, d)
-        return d if d.dtype == dtype else np.astype(d, dtype)
-
-    return complex_of(finite(np.real(x)), finite(np.imag(x))) if x.dtype.kind == "c" else finite(x)
+    fillers = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    y = finite(x, **{k: v for k, v in fillers.items() if type(v) is not Door.kind})
+    for hole, filler in ((np.isnan, nan), (np.isposinf, posinf), (np.isneginf, neginf)):
+        if type(filler) is Door.kind:
+            y = np.where(hole(x), np.astype(filler, y.dtype), y)
+    return y
 
 
 # --- numpy.emath: off the real line where it must be ------------------------------------------------------------------

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, rule
+from ..rules import composite, primitive, rule
+from .editing import padded
 from .products import array
 
 # --- values and roots -------------------------------------------------------------------------------------------------
@@ -44,24 +45,33 @@ def _roots_pull(g: Any, ans: Any, p: Any) -> Any:
 rule(np.roots, _roots_pull, args="p")
 
 
+@primitive
+def monic(roots: Any) -> Any:
+    """Return the polynomial with given roots and leading coefficient 1."""
+    return np.poly(roots)
+
+
+def _monic_pull(g: Any, ans: Any, roots: Any) -> Any:
+    """Move the coefficients by minus those of the polynomial divided by x - r, which Horner's rule finds."""
+    quotient = ans[0] * np.ones_like(roots)
+    total = g[1] * quotient
+    for k in range(1, roots.shape[0]):
+        quotient = ans[k] + roots * quotient
+        total = total + g[k + 1] * quotient
+    return -total
+
+
+rule(monic, _monic_pull, args="roots", name="poly")
+
+
 @composite(np.poly)
 def _poly(seq_of_zeros: Any) -> Any:
-    roots = np.atleast_1d(array(seq_of_zeros))
+    roots = array(seq_of_zeros)
     if roots.ndim == 2 and roots.shape[0] == roots.shape[1] > 0:
         roots = np.linalg.eigvals(roots)
-    elif roots.ndim != 1:
+    elif roots.ndim > 1:
         raise ValueError(f"np.poly takes roots or a square matrix, not an array of shape {roots.shape}")
-    if not len(roots):
-        return 1.0
-    dtype = np.dtype(np.mintypecode(roots.dtype.char))
-    roots = roots if roots.dtype == dtype else np.astype(roots, dtype)
-    one = np.ones(1, dtype)
-    p = one
-    for i in range(len(roots)):
-        p = np.convolve(p, np.concatenate([one, -roots[i : i + 1]]))
-    if dtype.kind == "c" and np.all(np.sort(roots) == np.sort(np.conjugate(roots))):
-        return np.real(p)
-    return p
+    return monic(roots if roots.ndim else np.reshape(roots, 1)) if roots.size else 1.0
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
@@ -69,9 +79,9 @@ def _poly(seq_of_zeros: Any) -> Any:
 
 def _aligned(a: Any, b: Any) -> tuple[Any, Any]:
     """Put zeros in front of the shorter of two polynomials."""
-    a, b = np.atleast_1d(array(a)), np.atleast_1d(array(b))
-    n = max(len(a), len(b))
-    return tuple(np.concatenate([np.zeros(n - len(p), p.dtype), p]) if len(p) < n else p for p in (a, b))  # type: ignore[return-value]
+    a, b = (np.reshape(p, 1) if not p.ndim else p for p in (array(a), array(b)))
+    n = len(b) - len(a)
+    return (padded(a, widths=[(n, 0)]) if n > 0 else a), (padded(b, widths=[(-n, 0)]) if n < 0 else b)
 
 
 composite(np.polyadd)(lambda a1, a2: np.add(*_aligned(a1, a2)))

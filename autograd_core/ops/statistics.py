@@ -15,8 +15,6 @@ import numpy as np
 from ..rules import Door, composite, constant, present, primitive, rule
 from ..spaces import from_end
 from .index import scatter
-from .nans import warn_of
-from .parts import complex_of
 from .products import array
 from .reduce import _to
 from .values import values
@@ -231,12 +229,62 @@ for _name in "median nanmedian".split():
 # --- covariances ------------------------------------------------------------------------------------------------------
 
 
-def _variables(m: Any, rowvar: bool, dtype: Any) -> Any:
-    """Return observations with one variable a row."""
-    if m.ndim > 2:
-        raise ValueError(f"cov and corrcoef take at most two axes, the shape is {m.shape}")
-    m = m if m.dtype == dtype else np.astype(m, dtype)
-    return m.T if m.ndim == 2 and not rowvar and m.shape[0] != 1 else np.atleast_2d(m)
+@primitive
+def covariance(
+    x: Any, rowvar: bool = True, bias: bool = False, ddof: Any = None, fweights: Any = None, aweights: Any = None,
+    dtype: Any = None,
+) -> Any:  # fmt: skip
+    """Return the covariances of variables, the rows of an array or its columns."""
+    return np.cov(x, None, rowvar, bias, ddof, fweights, aweights, dtype=dtype)
+
+
+@primitive
+def correlation(x: Any, rowvar: bool = True, dtype: Any = None) -> Any:
+    """Return the correlations of variables."""
+    return np.corrcoef(x, None, rowvar, dtype=dtype)
+
+
+def _covariance_pull(
+    g: Any,
+    x: Any,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: Any = None,
+    fweights: Any = None,
+    aweights: Any = None,
+) -> Any:
+    """Pull through X diag(w) Xᴴ / freedom, where X are the deviations: that from the mean takes nothing away."""
+    X = x.T if x.ndim == 2 and not rowvar else np.reshape(x, (-1, x.shape[-1]))
+    n = X.shape[1]
+    repeats = np.ones(n) if fweights is None else np.asarray(fweights, float)
+    w = repeats if aweights is None else repeats * np.asarray(aweights, float)
+    total, ddof = np.sum(w), (0 if bias else 1) if ddof is None else ddof
+    freedom = total - ddof * (1 if aweights is None else np.sum(w * aweights) / total)
+    X = X - np.sum(X * w, axis=1, keepdims=True) / total
+    Y, g = X * w / freedom, np.reshape(g, (X.shape[0], X.shape[0]))
+    back = g @ np.conjugate(Y) + np.conjugate(g.T @ Y) if x.dtype.kind == "c" else (g + g.T) @ Y
+    return back.T if x.ndim == 2 and not rowvar else np.reshape(back, x.shape)
+
+
+def _correlation_pull(g: Any, ans: Any, x: Any, rowvar: bool = True) -> Any:
+    """Divide by the deviations, and subtract what moves these, the diagonal of the covariances."""
+    c = covariance(x, rowvar=rowvar)
+    if not c.ndim:
+        return np.zeros(x.shape, x.dtype)
+    variance = np.real(np.diagonal(c))
+    deviation = np.sqrt(variance)
+    own = np.real(np.sum(g * ans, axis=1) + np.sum(g * ans, axis=0)) / (2 * variance)
+    return _covariance_pull(g / deviation[:, None] / deviation - np.diag(own), x, rowvar)
+
+
+rule(covariance, _covariance_pull, metadata="dtype", name="cov")
+rule(correlation, _correlation_pull, metadata="dtype", name="corrcoef")
+
+
+def _joined(m: Any, y: Any, rowvar: bool) -> Any:
+    """Return the variables of two arrays as rows of one."""
+    m, y = (np.reshape(a, (1, -1)) if a.ndim < 2 else a if rowvar or a.shape[0] == 1 else a.T for a in (m, array(y)))
+    return np.concatenate([m, y], axis=0)
 
 
 @composite(np.cov)
@@ -244,55 +292,17 @@ def _cov(
     m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
     fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
 ) -> Any:  # fmt: skip
-    m, y = array(m), None if y is None else array(y)
-    dtype = np.dtype(dtype or np.result_type(m.dtype, np.float64, *([] if y is None else [y.dtype])))
-    X = m.T if m.ndim == 2 and not rowvar else m
-    X = _variables(X, True, dtype)
-    if y is not None:
-        X = np.concatenate([X, _variables(y, rowvar, dtype)], axis=0)
-    if ddof is None:
-        ddof = 0 if bias else 1
-    elif ddof != int(ddof):
-        raise ValueError(f"ddof must be a whole number, not {ddof}")
-    w = _weights(fweights, aweights, X.shape[1])
-    mean, total = np.average(X, axis=1, weights=w, returned=True)
-    freedom = X.shape[1] - ddof if w is None else total[0] - ddof
-    if w is not None and ddof and aweights is not None:
-        freedom = total[0] - ddof * np.sum(w * array(aweights)) / total[0]
-    warn_of(np.less_equal(freedom, 0), "Degrees of freedom <= 0 for slice")
-    X = X - mean[:, None]
-    weighted = X if w is None else X * w
-    weighted = np.conjugate(weighted) if dtype.kind == "c" else weighted
-    freedom = np.where(np.less_equal(freedom, 0), 0.0, freedom)
-    return np.squeeze(np.dot(X, weighted.T) * np.true_divide(1, freedom))
-
-
-def _weights(repeats: Any, weights: Any, n: int) -> Any:
-    """Return what each observation counts: how often it was made, times how reliable it is."""
-    w = None
-    for name, given in (("fweights", repeats), ("aweights", weights)):
-        if given is None:
-            continue
-        given = array(given)
-        if given.shape != (n,) or np.any(given < 0):
-            raise ValueError(f"{name} must be {n} numbers, none of them negative; their shape is {given.shape}")
-        if name == "fweights" and np.any(given != np.round(given)):
-            raise TypeError("fweights must be whole numbers")
-        given = given if given.dtype == float else np.astype(given, float)
-        w = given if w is None else w * given
-    return w
+    m = array(m)
+    m, rowvar = (m, rowvar) if y is None else (_joined(m, y, rowvar), True)
+    keywords = {"bias": bias, "ddof": ddof, "fweights": fweights, "aweights": aweights, "dtype": dtype}
+    return covariance(m, rowvar=rowvar, **{k: v for k, v in keywords.items() if v is not None})
 
 
 @composite(np.corrcoef)
 def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
-    c = np.cov(x, y, rowvar, dtype=dtype)
-    if not c.ndim:
-        return c / c
-    deviation = np.sqrt(np.real(np.diag(c)))
-    c = c / deviation[:, None] / deviation[None, :]
-    if c.dtype.kind != "c":
-        return np.clip(c, -1, 1)
-    return complex_of(np.clip(np.real(c), -1, 1), np.clip(np.imag(c), -1, 1))
+    x = array(x)
+    x, rowvar = (x, rowvar) if y is None else (_joined(x, y, rowvar), True)
+    return correlation(x, rowvar=rowvar, **({} if dtype is None else {"dtype": dtype}))
 
 
 # --- histograms -------------------------------------------------------------------------------------------------------

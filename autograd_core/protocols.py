@@ -33,8 +33,9 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return body(*args, **kwargs) if out is None else deliver(body(*args, **kwargs), out, fn)
     if fn in CONSTANTS:
         return call_constant(fn, args, kwargs)
-    if fn in REFUSED:
-        raise TypeError(f"{title(fn)} is refused for Tensors: {REFUSED[fn]}")
+    why = REFUSED.get(fn) or REFUSED.get(getattr(fn, "__module__", None))
+    if why:
+        raise TypeError(f"{title(fn)} is refused for Tensors: {why}")
     raise TypeError(no_rule(fn))
 
 

@@ -44,18 +44,25 @@ def slope(f: Any, spacing: Any, axis: int, edge_order: Any = 1) -> Any:
 
 
 def _slope_pull(g: Any, f_space: Any, spacing: Any = None, axis: int = -1, edge_order: Any = 1) -> Any:
-    """Weigh each slope for the five points around it; the weights are NumPy's slopes of combs."""
-    n = f_space.shape[axis]
-    points = np.arange(n)
-    combs = np.gradient(np.equal(points % 5, np.arange(5)[:, None]) * 1.0, spacing, axis=1, edge_order=edge_order)
-    near = points[:, None] + np.arange(-2, 3)
-    weights = np.where((near >= 0) & (near < n), combs[near % 5, points[:, None]], 0)
-    back = scatter(
-        np.moveaxis(g, axis, -1)[..., None] * weights,
-        index=(..., np.clip(near, 0, n - 1)),
-        shape=(*f_space.shape[:axis], *f_space.shape[axis + 1 or len(f_space.shape) :], n),
+    """Send each slope to the points it was taken between; for the two at the ends NumPy tells the weights."""
+    n, m = f_space.shape[axis], edge_order + 1
+    u, v = (np.diff(spacing)[:-1], np.diff(spacing)[1:]) if np.ndim(spacing) else (spacing, spacing)
+    near = lambda part: spacing[part] if np.ndim(spacing) else spacing
+    first, last = (
+        np.gradient(np.eye(m), near(part), axis=0, edge_order=edge_order)[end]
+        for part, end in ((slice(m), 0), (slice(-m, None), -1))
     )
-    return np.moveaxis(back, -1, axis)
+    g = np.moveaxis(g, axis, -1)
+    zeros = lambda k: np.zeros((*g.shape[:-1], k), g.dtype)
+    middle = g[..., 1:-1]
+    total = (
+        np.concatenate([middle * (-v / (u * (u + v))), zeros(2)], axis=-1)
+        + np.concatenate([zeros(1), middle * ((v - u) / (u * v)), zeros(1)], axis=-1)
+        + np.concatenate([zeros(2), middle * (u / (v * (u + v)))], axis=-1)
+        + np.concatenate([g[..., :1] * first, zeros(n - m)], axis=-1)
+        + np.concatenate([zeros(n - m), g[..., -1:] * last], axis=-1)
+    )
+    return np.moveaxis(total, -1, axis)
 
 
 rule(slope, _slope_pull, args="f", linear=True, name="gradient")

@@ -176,16 +176,17 @@ def segment_sums(x: Any, starts: Any, axis: int) -> Any:
     return np.add.reduceat(x, starts, axis=axis)
 
 
-def _segments(starts: Any, n: int) -> list[tuple[int, int]]:
-    """Return NumPy's segments: from each start to the next, or one entry where the next does not lie beyond."""
-    ends = [*starts[1:].tolist(), n]
-    return [(a, b if b > a else a + 1) for a, b in zip(starts.tolist(), ends, strict=True)]
+def _segments(starts: Any, n: int) -> tuple[Any, Any]:
+    """Return where NumPy's segments end, from each start to the next or after one entry, and how long they are."""
+    ends = np.append(starts[1:], n)
+    ends = np.where(ends > starts, ends, starts + 1)
+    return ends, ends - starts
 
 
 def _segment_sums_pull(g: Any, x_space: Any, starts: Any = None, axis: int = -1) -> Any:
-    segments = _segments(starts, x_space.shape[axis])
-    owners = np.repeat(np.arange(len(segments)), [b - a for a, b in segments])
-    places = np.concatenate([np.arange(a, b) for a, b in segments])
+    ends, lengths = _segments(starts, x_space.shape[axis])
+    owners = np.repeat(np.arange(len(starts)), lengths)
+    places = np.arange(len(owners)) + np.repeat(ends - np.cumsum(lengths), lengths)
     behind = (slice(None),) * (-1 - axis)
     ahead = (slice(None),) * (len(x_space.shape) + axis)
     return scatter(g[(..., owners, *behind)], index=(*ahead, places), shape=tuple(x_space.shape))
@@ -203,7 +204,7 @@ def _reduceat(ufunc: np.ufunc, a: Any, indices: Any, axis: int = 0, dtype: Any =
     value = plain(ufunc.reduceat, a, indices, axis=axis)
     steps = np.moveaxis(a, axis, 0)
     parts = []
-    for first, end in _segments(indices, len(steps)):
+    for first, end in zip(indices.tolist(), _segments(indices, len(steps))[0].tolist(), strict=True):
         if ufunc in (np.multiply, np.maximum, np.minimum):
             parts.append(ufunc.reduce(steps[first:end]))
             continue

@@ -47,4 +47,5 @@ _refuse("memory shared by DLPack has no gradient: write np.from_dlpack(t.detach(
 _refuse("it shows memory, which a value has not: use sliding_window_view or indices", np.lib.stride_tricks.as_strided)
 _refuse("an iterator over plain arrays loses gradients: iterate over t, or over t.data", np.nested_iters)
 _refuse("a Tensor holds no text", "numpy.strings", "numpy.char")
+_refuse("write np.polyval, or sums of products of powers", "numpy.polynomial.polynomial")
 _refuse("records are not numbers: take the fields first, t = ag.Tensor(a['field'])", "numpy.lib.recfunctions")

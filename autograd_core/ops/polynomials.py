@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, primitive, rule
-from .editing import padded
 from .products import array
 
 # --- values and roots -------------------------------------------------------------------------------------------------
@@ -77,11 +76,11 @@ def _poly(seq_of_zeros: Any) -> Any:
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
 
-def _aligned(a: Any, b: Any) -> tuple[Any, Any]:
+def _aligned(a: Any, b: Any) -> list[Any]:
     """Put zeros in front of the shorter of two polynomials."""
-    a, b = (np.reshape(p, 1) if not p.ndim else p for p in (array(a), array(b)))
-    n = len(b) - len(a)
-    return (padded(a, widths=[(n, 0)]) if n > 0 else a), (padded(b, widths=[(-n, 0)]) if n < 0 else b)
+    pair = [np.reshape(p, 1) if not p.ndim else p for p in (array(a), array(b))]
+    n = max(len(p) for p in pair)
+    return [np.concatenate([np.zeros(n - len(p), p.dtype), p]) if len(p) < n else p for p in pair]
 
 
 composite(np.polyadd)(lambda a1, a2: np.add(*_aligned(a1, a2)))

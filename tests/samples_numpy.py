@@ -29,7 +29,18 @@ from samples import (
     unary,
 )
 
-from autograd_core.ops import calculus, creation, editing, methods, nans, parts, polynomials, statistics, values
+from autograd_core.ops import (
+    calculus,
+    choosing,
+    creation,
+    editing,
+    methods,
+    nans,
+    parts,
+    polynomials,
+    statistics,
+    values,
+)
 from autograd_core.rules import Door
 
 
@@ -449,7 +460,7 @@ pads = [
     ),
     *(((2, 3), w, m, {"reflect_type": "odd"}) for m in ("symmetric", "reflect") for w in (1, ((1, 2), (7, 5)))),
     *(((2, 3), w) for w in (1, (1, 2), ((1, 0), (0, 2)), 0)),
-    ((2, 3), {"pad_width": {-1: 2, 0: (1, 0)}}),
+    *([((2, 3), {"pad_width": {-1: 2, 0: (1, 0)}})] if np.lib.NumpyVersion(np.__version__) >= "2.4.0" else []),
     *(((2, 3), 2, {"constant_values": v}) for v in (1.5, (1.0, 2.0), ((1, 2), (3, 4)))),
     *(((4,), 2, {"mode": m, "stat_length": k}) for m in ("mean", "median") for k in (2, (1, 3))),
     *[
@@ -642,7 +653,7 @@ COMPOSITE_SAMPLES |= {
             for kw in ({}, {"axis": 0}, {"return_inverse": True}, {"return_index": True, "axis": 1})
         ),
         T(lambda x: (np.concatenate([x, x]),), 3, draw=distinct, return_counts=True),
-        rough(np.array([2.0, 3.0, 2.0, 0.5]), sorted=False),
+        *([rough(np.array([2.0, 3.0, 2.0, 0.5]), sorted=False)] if choosing.HASHES else []),
         rough(np.array([2.0, NAN, 1.0, NAN]), return_index=True, return_counts=True),
         rough(np.array([2.0, NAN, 1.0, NAN]), equal_nan=False),
     ),

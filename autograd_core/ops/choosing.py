@@ -77,7 +77,6 @@ def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
 # --- sets: entries taken by number ------------------------------------------------------------------------------------
 
 
-@composite(np.unique)
 def _unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
     axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,
@@ -92,6 +91,17 @@ def _unique(
     found = np.reshape(ar, -1)[index] if axis is None else np.take(ar, index, axis=axis)
     wanted = ([index] if return_index else []) + rest
     return (found, *wanted) if wanted else found
+
+
+def _unique_before_sorted(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
+    axis: int | None = None, *, equal_nan: bool = True,
+) -> Any:  # fmt: skip
+    return _unique(ar, return_index, return_inverse, return_counts, axis, equal_nan=equal_nan)
+
+
+HASHES = np.lib.NumpyVersion(np.__version__) >= "2.3.0"
+composite(np.unique)(_unique if HASHES else _unique_before_sorted)
 
 
 def _results(name: str) -> Any:
@@ -113,7 +123,7 @@ def _unique_inverse(x: Any, /) -> Any:
     return _results("unique_inverse")(*np.unique(x, return_inverse=True, equal_nan=False))
 
 
-composite(np.unique_values)(lambda x, /: _unique(x, equal_nan=False, sorted=False))
+composite(np.unique_values)(lambda x, /: _unique(x, equal_nan=False, sorted=not HASHES))
 composite(np.union1d)(lambda ar1, ar2: np.unique(np.concatenate([array(ar1), array(ar2)], axis=None)))
 
 

@@ -18,12 +18,6 @@ from .values import values
 # --- longer and shorter -----------------------------------------------------------------------------------------------
 
 
-def _flattened(arr: Any, axis: int | None) -> tuple[Any, int]:
-    """Return an array and an axis from the end; without an axis, the entries in a row."""
-    arr = array(arr)
-    return (np.reshape(arr, -1), -1) if axis is None else (arr, from_end(axis, arr.ndim)[0])
-
-
 def _along_axis(arr: Any, index: Any, axis: int) -> Any:
     return arr[(..., index, *(slice(None),) * (-1 - axis))]
 

@@ -88,7 +88,7 @@ def _reduce(
         given |= {"where": where} if where is not True else {}
         return fn(a, axis=axis, keepdims=keepdims, **given)
     axes = from_end(axis, a.ndim)
-    if fn is not None and where is True and initial in (np._NoValue, None):
+    if fn is not None and where is True and (initial is np._NoValue or initial is None):
         return fn(a, axis=tuple(axes), keepdims=keepdims)
     value = plain(ufunc.reduce, a, axis=axis, keepdims=keepdims, initial=initial, where=where)
     if len(axes) != 1:

@@ -40,6 +40,9 @@ def _refuse(why: str, *fns: Any) -> None:
 
 
 _refuse("files hold values without gradients: write t.data", np.save, np.savez, np.savez_compressed, np.savetxt)
+for _old, _new in {"in1d": "isin", "trapz": "trapezoid"}.items():
+    if _old in vars(np):
+        _refuse(f"it is deprecated: write np.{_new}", vars(np)[_old])
 _refuse("a Tensor holds no dates", np.is_busday, np.busday_count, np.busday_offset, np.datetime_as_string)
 _refuse("a matrix or a subclass of ndarray is not a Tensor: use the Tensor itself", np.asmatrix, np.bmat)
 _refuse("it would lose the gradient: check t.data, and go on with t", np.asarray_chkfinite)

@@ -417,10 +417,9 @@ def _histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = 
     if not hasattr(sample, "dtype"):
         sample = np.stack([array(column) for column in sample], axis=-1)
     sample = np.reshape(sample, (-1, 1)) if sample.ndim < 2 else sample
-    n = sample.shape[1]
-    parts = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * n
-    ranges = [None] * n if range is None else range
-    columns = [sample[:, i] for i in np.arange(n).tolist()]
+    columns = list(sample.T)
+    parts = list(bins) if isinstance(bins, list | tuple) or np.ndim(bins) else [bins] * len(columns)
+    ranges = [None] * len(columns) if range is None else range
     edges = [array(b) if np.ndim(b) else _even(x, b, r) for x, b, r in zip(columns, parts, ranges, strict=True)]
     bins = [values(b) if hasattr(b, "dtype") else b for b in parts]
     if weights is None:
@@ -430,27 +429,16 @@ def _histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = 
     if density:
         total = np.sum(hist)
         for i, e in enumerate(edges):
-            hist = hist / np.reshape(np.diff(e), [-1 if j == i else 1 for j in np.arange(n).tolist()])
+            width = np.diff(e)
+            hist = hist / np.reshape(width, (*(1,) * i, -1, *(1,) * (len(edges) - i - 1)))
         hist = hist / total
     return hist, edges
 
 
 @composite(np.histogram2d)
-def _histogram2d(
-    x: Any,
-    y: Any,
-    bins: Any = 10,
-    range: Any = None,
-    density: Any = None,
-    weights: Any = None,
-) -> Any:
+def _histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     if len(x) != len(y):
         raise ValueError(f"histogram2d needs as many x as y: {len(x)} and {len(y)}")
-    if (
-        np.ndim(bins) == 1 and len(bins) not in (1, 2)
-        if not isinstance(bins, list | tuple)
-        else len(bins) not in (1, 2)
-    ):
-        bins = [bins, bins]
-    hist, edges = np.histogramdd([x, y], bins, range, density, weights)
+    n = len(bins) if hasattr(bins, "__len__") else 1
+    hist, edges = np.histogramdd([x, y], bins if n in (1, 2) else [bins, bins], range, density, weights)
     return hist, edges[0], edges[1]

@@ -95,6 +95,8 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_files_that_are_refused(tmp_path, kind):
     content, message = HOSTILE[kind]
+    if kind in ("bfloat16", "float8") and "ml_dtypes" in sys.modules:
+        pytest.skip("JAX brings ml_dtypes, which teaches NumPy these dtypes")
     path = tmp_path / "x"
     path.write_bytes(content)
     with pytest.raises(io.FileError, match=message):

@@ -22,6 +22,8 @@ WITH_NUMBER: dict[Any, Op] = ops.elementwise.WITH_NUMBER
 
 def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a NumPy function to arguments with Tensors among them."""
+    if fn is np.where and len(args) == 1:
+        return call_constant(np.nonzero, args, kwargs)
     op = RULES.get(fn)
     if op is not None:
         return (

@@ -481,6 +481,8 @@ class Tensor:
     def __getitem__(self, index: Any) -> Any:
         where = index if type(index) is int or type(index) is slice else plain_index(index)
         ans = self._data[where]
+        if type(ans) is ndarray and not ans.shape:  # of t[..., 0] NumPy makes an array without axes
+            ans = ans[()]
         node, state = self._node, state_now()
         t = new(Tensor)
         t._data = ans

@@ -101,8 +101,8 @@ def test_the_dtype_stays(settings, dtype):
 
 def test_parameters_are_updated_in_place_and_their_graphs_become_stale():
     p, q = start()
-    array, loss = p.data, quadratic(p, q)
     optimizer = nn.SGD([p, q], lr=0.1)
+    array, loss = p.data, quadratic(p, q)
     quadratic(p, q).backward()
     optimizer.step()
     assert p.data is array
@@ -441,3 +441,87 @@ def test_clipping():
     for clip in (nn.clip_by_norm, nn.clip_by_value):
         with pytest.raises(ValueError, match="positive limit, not 0"):
             clip([p], 0)
+
+
+# --- the buffers, and the equation by itself --------------------------------------------------------------------------
+
+
+@every_kind
+def test_an_equation_is_a_function_of_arrays(kind, settings):
+    """What `step` does is the equation called on flat arrays; numbers may be arrays, and arrays Tensors."""
+    parameters = [p for p in large() if p.size < 50]
+    optimizer = kind(parameters, **settings)
+    (run,) = optimizer.runs
+    rest = {k: v for k, v in optimizer.defaults.items() if k != "lr"}
+    rest_of_run = run.settings()
+    assert rest_of_run == rest
+    p = run.values.copy()
+    state = [np.zeros_like(p) for _ in kind.slots(rest)]
+    traced, traced_state = ag.Tensor(p, requires_grad=False), [ag.Tensor(s, requires_grad=False) for s in state]
+    for t in range(1, 4):
+        feed(parameters, t)
+        optimizer.step()
+        g = run.gradients.copy()
+        before = g.copy()
+        kind.update(p, g, state, t, settings["lr"], rest)
+        np.testing.assert_array_equal(g, before)
+        np.testing.assert_array_equal(p, run.values)
+        for mine, other in zip(state, run.state, strict=True):
+            np.testing.assert_array_equal(mine, other)
+        kind.update(traced, g, traced_state, np.float64(t), np.array(settings["lr"]), rest)
+        np.testing.assert_allclose(traced.data, p, rtol=1e-12)
+
+
+def test_values_and_gradients_live_in_buffers():
+    model = nn.MLP([3, 4, 4, 2], rng=0)
+    before = model.state_dict()
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+    (run,) = optimizer.runs
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    nn.mse(model(np.ones((5, 3))), np.ones((5, 2))).backward()
+    for i, p in enumerate(run.parameters):
+        assert np.shares_memory(p.data, run.values)
+        assert np.shares_memory(p.grad, run.gradients)
+        np.testing.assert_array_equal(run.part(run.gradients, i), p.grad)
+    run.values *= 2  # an update from outside is seen by the model
+    np.testing.assert_array_equal(model.state_dict()["2.weight"], 2 * before["2.weight"])
+
+
+@pytest.mark.parametrize("layers", [1, 30])
+def test_an_update_is_a_handful_of_calls(layers, monkeypatch):
+    parameters = [ag.Tensor(np.ones((3, 3))) for _ in range(layers)]
+    optimizer, calls = nn.Adam(parameters), []
+    update = nn.Adam.update
+    monkeypatch.setattr(nn.Adam, "update", staticmethod(lambda *args: (calls.append(args[0].size), update(*args))))
+    feed(parameters, 0)
+    optimizer.step()
+    assert calls == [9 * layers]
+
+
+def test_gradients_add_up_in_their_buffer_and_may_be_assigned():
+    p, q = start()
+    np.sum(p * p).backward()
+    optimizer = nn.SGD([p, q], lr=0.1)  # a gradient that is there already counts
+    quadratic(p, q).backward()
+    expected = gradient(np.array([1.0, -2.0]), 3.0)[0] + np.array([2.0, -4.0])
+    np.testing.assert_allclose(p.grad, expected)
+    q.grad = 1.0
+    optimizer.step()
+    np.testing.assert_allclose(p.data, [1, -2] - 0.1 * expected)
+    np.testing.assert_allclose(q.data, 3 - 0.1)
+
+
+def test_a_momentum_may_be_switched_on():
+    p, q = start()
+    optimizer = nn.SGD([p, q], lr=0.1)
+    run(optimizer, (p, q), 1)
+    optimizer.groups[0]["momentum"] = 0.5
+    run(optimizer, (p, q), 2)
+    assert [set(s) for s in optimizer.state_dict()["state"].values()] == [{"step", "v"}] * 2
+    twin = start()
+    other = nn.SGD(twin, lr=0.1, momentum=0.5)
+    run(other, twin, 1)
+    other.attach(twin)
+    run(other, twin, 2)
+    np.testing.assert_array_equal(p.data, twin[0].data)

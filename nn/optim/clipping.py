@@ -1,0 +1,53 @@
+"""Clipping: gradients made shorter before a step, in place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+import autograd_core as ag
+
+
+def clip_by_norm(parameters: Iterable[ag.Tensor], limit: float) -> float:
+    """Shorten all gradients by one factor so that their common norm is at most `limit`; return the norm before.
+
+    Examples
+    --------
+    >>> p = ag.Tensor([0.0, 0.0])
+    >>> p.grad = np.array([3.0, 4.0])
+    >>> clip_by_norm([p], 1.0)
+    5.0
+    >>> p.grad
+    array([0.6, 0.8])
+    """
+    _check_limit(limit)
+    found = [p for p in parameters if p.grad is not None]
+    norm = math.sqrt(sum(float(np.vdot(g := p.grad, g).real) for p in found))
+    if norm > limit:
+        for p in found:
+            p.grad *= p.dtype.type(limit / norm)
+    return norm
+
+
+def clip_by_value(parameters: Iterable[ag.Tensor], limit: float) -> None:
+    """Bring every entry of every gradient into [-limit, limit].
+
+    Examples
+    --------
+    >>> p = ag.Tensor([0.0, 0.0])
+    >>> p.grad = np.array([3.0, -0.5])
+    >>> clip_by_value([p], 1.0)
+    >>> p.grad
+    array([ 1. , -0.5])
+    """
+    _check_limit(limit)
+    for p in parameters:
+        if (g := p.grad) is not None:
+            p.grad = np.clip(g, -limit, limit, out=g if isinstance(g, np.ndarray) else None)
+
+
+def _check_limit(limit: float) -> None:
+    if not limit > 0:
+        raise ValueError(f"gradients are clipped to a positive limit, not {limit}")

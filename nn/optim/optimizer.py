@@ -1,0 +1,218 @@
+"""Optimizer: what all of them share, groups of parameters with settings of their own, and states."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Self, cast
+
+import autograd_core as ag
+
+from .runs import Run, Settings, runs_of, settings_of
+
+
+class Optimizer:
+    """What optimizers share: groups of parameters, their state, and the walk over them.
+
+    Made with settings alone it is a configuration; `attach` gives it parameters, and a fresh state. A subclass writes
+    `slots`, the names of its state, and `update`, its equation.
+
+    Attributes
+    ----------
+    groups : list of dict
+        Settings, and the parameters they are for under "params"; may be changed between steps.
+    scale : float
+        A factor before every learning rate, for schedules.
+    runs : list of Run
+        The buffers in which parameters, gradients and state live.
+    """
+
+    def __init__(self, parameters: Iterable[Any] | None, settings: Settings) -> None:
+        self._check(settings)
+        self.defaults = settings
+        self.scale = 1.0
+        self.groups: list[dict[str, Any]] = []
+        self.runs: list[Run] = []
+        if parameters is not None:
+            self.attach(parameters)
+
+    def attach(self, parameters: Iterable[Any]) -> Self:
+        """Take charge of parameters, or of groups ``[{"params": ..., "lr": ...}, ...]``; return the optimizer."""
+        groups = self._grouped(parameters)
+        self.groups = groups
+        self.runs = [run for group in groups for run in runs_of(group, self.slots(group))]
+        return self
+
+    @property
+    def parameters(self) -> list[ag.Tensor]:
+        """All parameters, group after group."""
+        return [p for group in self.groups for p in group["params"]]
+
+    @property
+    def lr(self) -> float:
+        """The learning rate, of the first group if there are several; setting it sets that of all."""
+        return cast(float, (self.groups[0] if self.groups else self.defaults)["lr"])
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        check_rate(lr)
+        for settings in [self.defaults, *self.groups]:
+            settings["lr"] = lr
+
+    def step(self) -> None:
+        """Update every parameter by its gradient; one without a gradient stays as it is."""
+        if not self.groups:
+            raise RuntimeError(f"{type(self).__name__} has no parameters yet: call attach(model.parameters()) first")
+        if not sum(run.step(self) for run in self.runs):  # all of them, where any() would stop
+            raise RuntimeError(
+                "step() where no parameter has a gradient: call loss.backward() before it, zero_grad() after it"
+            )
+
+    def zero_grad(self) -> None:
+        """Forget all gradients, so that the next backward() starts afresh."""
+        for run in self.runs:
+            for p in run.parameters:
+                if p.grad is not None:
+                    p.grad = None
+
+    # --- what a subclass writes -----------------------------------------------------------------------------------
+
+    @staticmethod
+    def slots(settings: Settings) -> tuple[str, ...]:
+        """Return the names of the arrays of state that each parameter has."""
+        raise NotImplementedError
+
+    @staticmethod
+    def update(p: Any, g: Any, state: Any, t: Any, lr: Any, settings: Settings) -> None:
+        """Change values and state, in place, by a gradient: the equation, as the top of `nn.optim` describes it."""
+        raise NotImplementedError
+
+    def check(self, settings: Settings) -> None:
+        """Raise a ValueError where settings make no sense, beyond the rate and the weight decay."""
+
+    # --- groups and state -----------------------------------------------------------------------------------------
+
+    def _check(self, settings: Settings) -> None:
+        check_rate(settings["lr"])
+        if not 0 <= settings["weight_decay"] < math.inf:
+            raise ValueError(f"a weight decay is a number from 0 upwards, not {settings['weight_decay']}")
+        self.check(settings)
+
+    def _grouped(self, parameters: Iterable[Any]) -> list[dict[str, Any]]:
+        """Return groups with all their settings, or say what is wrong with them."""
+        who = type(self).__name__
+        given = parameters if isinstance(parameters, ag.Tensor) or not isinstance(parameters, Iterable) else None
+        if given is not None or isinstance(parameters, Mapping):
+            raise TypeError(
+                f"{who} takes parameters, such as model.parameters() or [p], not a {type(parameters).__name__}; "
+                f"a learning rate is written lr=0.1"
+            )
+        found = list(parameters)
+        if not found or not isinstance(found[0], Mapping):
+            return [{"params": _trainable(found, who), **self.defaults}]
+        groups, owner = [], dict[int, int]()
+        for i, group in enumerate(found):
+            if not isinstance(group, Mapping) or "params" not in group:
+                raise TypeError(f'group {i} of {who} is not a dict with "params" and settings: {group!r}')
+            if unknown := set(group) - {"params", *self.defaults}:
+                raise ValueError(
+                    f"group {i} of {who} has {', '.join(sorted(unknown))}; settings are {', '.join(self.defaults)}"
+                )
+            settings = {**self.defaults, **{k: v for k, v in group.items() if k != "params"}}
+            self._check(settings)
+            groups.append({"params": _trainable(group["params"], who), **settings})
+            for p in groups[-1]["params"]:
+                if owner.setdefault(id(p), i) != i:
+                    raise ValueError(f"a parameter of shape {p.shape} is in groups {owner[id(p)]} and {i} of {who}")
+        return groups
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return copies of settings and state; parameters are numbered, group after group."""
+        number = {id(p): i for i, p in enumerate(self.parameters)}
+        state = {number[id(p)]: run.state_of(i) for run in self.runs for i, p in enumerate(run.parameters)}
+        groups = [{**settings_of(group), "params": [number[id(p)] for p in group["params"]]} for group in self.groups]
+        return {"groups": groups, "scale": self.scale, "state": {i: state[i] for i in sorted(state)}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Self:
+        """Take over settings and state; if anything does not fit, change nothing."""
+        who = type(self).__name__
+        own = self.state_dict()
+        try:
+            given = {int(i): s for i, s in state["state"].items()}
+            groups, scale = [dict(group) for group in state["groups"]], float(state["scale"])
+            layout = [group.pop("params") for group in groups]
+        except (KeyError, TypeError, ValueError, AttributeError) as e:
+            raise ValueError(f"this is not a state of {who}: it needs groups, scale and state") from e
+        if layout != [group["params"] for group in own["groups"]] or set(given) != set(own["state"]):
+            raise ValueError(
+                f"the state does not fit {who}: it is for groups of {[len(g) for g in layout]} parameters, "
+                f"here are groups of {[len(g['params']) for g in own['groups']]}"
+            )
+        for i, settings in enumerate(groups):
+            if set(settings) != set(self.defaults):
+                raise ValueError(
+                    f"the state does not fit {who}: group {i} has the settings {', '.join(settings)}, "
+                    f"expected {', '.join(self.defaults)}"
+                )
+            self._check(settings)
+        number, found = {id(p): i for i, p in enumerate(self.parameters)}, []
+        new_group = {id(old): new for old, new in zip(self.groups, groups, strict=True)}
+        for run in self.runs:
+            order = [number[id(p)] for p in run.parameters]
+            slots = self.slots(new_group[id(run.group)])
+            complaints = [f"the state of parameter {i} does not fit {who}" for i in order]
+            found.append((run, slots, run.read([given[i] for i in order], slots, complaints), order))
+        for run, slots, arrays, order in found:
+            run.slots, run.state, run.steps = slots, arrays, [int(given[i]["step"]) for i in order]
+        for old, new in zip(self.groups, groups, strict=True):
+            old.update(new)
+        self.scale = scale
+        return self
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{k}={v!r}" for k, v in self.defaults.items())
+        return f"{type(self).__name__}({settings})"
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Copy a configuration; one that is in charge of parameters would have two masters for them."""
+        if self.groups:
+            raise TypeError(f"a {type(self).__name__} with parameters is not copied: copy its state_dict()")
+        twin = copy.copy(self)
+        twin.defaults, twin.groups, twin.runs = dict(self.defaults), [], []
+        return twin
+
+
+def _trainable(parameters: Iterable[Any], who: str) -> list[ag.Tensor]:
+    """Return the parameters, each once; or say what is wrong with them."""
+    if isinstance(parameters, ag.Tensor):
+        parameters = [parameters]
+    found = list({id(p): p for p in parameters}.values())
+    for i, p in enumerate(found):
+        if not isinstance(p, ag.Tensor) or not (p.requires_grad and p.is_leaf):
+            raise TypeError(f"parameter {i} of {who} is not a tracked leaf: {p!r}")
+        if p.dtype.kind == "c":
+            raise TypeError(
+                f"parameter {i} of {who} is complex, of shape {p.shape}: train its real and its imaginary part"
+            )
+    if not found:
+        raise ValueError(f"{who} was given no parameters (a generator gives them once only)")
+    return found
+
+
+def check_rate(lr: float) -> None:
+    """Refuse a learning rate that is not a positive number."""
+    if not 0 < lr < math.inf:
+        raise ValueError(f"a learning rate is a positive number, not {lr}")
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuse a share of the past that would never fade."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} lies from 0 up to, but not including, 1; not {value}")
+
+
+def check_eps(eps: float) -> None:
+    """Refuse an eps that is not a number from 0 upwards."""
+    if not 0 <= eps < math.inf:
+        raise ValueError(f"eps is a small number from 0 upwards, not {eps}")

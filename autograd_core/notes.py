@@ -60,6 +60,12 @@ def annotate(
             if name is not None:
                 note.name = name
     if state.recorder is not None and op is not None:
+        if op.variadic:
+            args = (list(args),)
+        if op.aux and "aux" in kwargs:
+            kwargs = {k: v for k, v in kwargs.items() if k != "aux"}
+        if op.fn is np.astype:  # it takes its dtype by position only
+            args, kwargs = (*args, kwargs["dtype"]), {}
         state.recorder.record(op.fn, args, kwargs, t)
 
 

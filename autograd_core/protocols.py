@@ -213,7 +213,9 @@ def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
         return ufunc(*inputs, **kwargs)
     if kwargs.keys() - SILENT:
         raise TypeError(f"the rule for np.{ufunc.__name__} does not know the keyword {min(kwargs.keys() - SILENT)!r}")
-    compute = (lambda *a: ufunc(*a, **kwargs)) if kwargs else ufunc
+    compute: Any = functools.partial(ufunc, **kwargs) if kwargs else ufunc
+    if kwargs and state_now().recorder is not None:
+        op = op.told_as(compute)
     return record2(op, compute, *inputs) if len(inputs) == 2 else record1(op, compute, *inputs)
 
 

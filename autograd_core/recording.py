@@ -28,6 +28,7 @@ CONSTANT_LIMIT = 1000  # entries in the table of 0-d constants before it starts 
 
 _constants: dict[tuple[Any, Any], Any] = {}
 _OBJECT = np.dtype(object)
+NO_METADATA: dict[str, Any] = {}  # shared by all nodes without; nobody writes into it
 
 
 def record1(op: Op, compute: Callable[..., Any], a: Tensor) -> Any:
@@ -120,6 +121,43 @@ def record2(op: Op, compute: Callable[..., Any], a: Any, b: Any) -> Any:
     return t
 
 
+def record3(op: Op, a: Any, b: Any, c: Any) -> Any:
+    """Compute and record a primitive of three operands, of which at least one is a Tensor."""
+    x, p = (a._data, a._node) if type(a) is Tensor else (plain(a), None)
+    y, q = (b._data, b._node) if type(b) is Tensor else (plain(b), None)
+    z, r = (c._data, c._node) if type(c) is Tensor else (plain(c), None)
+    ans = op.compute(x, y, z)
+    state = state_now()
+    t = new(Tensor)
+    t._data = ans
+    mask = ((p is not None) + 2 * (q is not None) + 4 * (r is not None)) & ~op.blind
+    if not mask or (state is not PLAIN and not state.grad):
+        t._node = None
+    else:
+        plan = op.keeps[mask]
+        kept: Any = (None, None, None)
+        if plan is not None:
+            kept = (
+                (x if p is not None or type(x) is not ndarray else captured(x, state)) if plan[0] else None,
+                (y if q is not None or type(y) is not ndarray else captured(y, state)) if plan[1] else None,
+                (z if r is not None or type(z) is not ndarray else captured(z, state)) if plan[2] else None,
+            )
+        t._node = n = new(Wide)
+        n.op = op
+        n.seq = tick()
+        n.shape = ans.shape
+        n.dtype = float64 if type(ans) is float64 else ans.dtype
+        n.sources = (
+            (p, q, r) if not op.blind else tuple([s if mask >> i & 1 else None for i, s in enumerate((p, q, r))])
+        )
+        n.args = kept
+        n.ans = ans if plan is not None and plan[3] else None
+        n.kwargs = NO_METADATA
+    if state is not PLAIN and state.noted:
+        annotate(state, t, op, (a, b, c), {})
+    return t
+
+
 def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
     """Compute and record an operation of one array and metadata, all of it known to its rule: reductions, reshaping."""
     x = a._data
@@ -207,7 +245,8 @@ def _wrap_one(ans: Any, node: Any) -> Tensor:
 
 
 def _wrap_all(ans: Any, node: Any) -> Any:
-    ans = [np.asarray(y)[()] for y in ans] if not hasattr(ans, "_fields") else ans
+    if not hasattr(ans, "_fields"):
+        ans = [y if type(y) is ndarray and y.shape else np.asarray(y)[()] for y in ans]
     if node is not None:
         node.shape = tuple(np.shape(y) for y in ans)
         node.dtype = tuple(y.dtype for y in ans)
@@ -217,6 +256,10 @@ def _wrap_all(ans: Any, node: Any) -> Any:
 
 def record_primitive(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record a primitive of ours, called with all of its arrays by position and all of its metadata by name."""
+    if op.direct and not kwargs:
+        if len(args) == 3:
+            return record3(op, *args)
+        return record2(op, op.compute, *args) if len(args) == 2 else record1(op, op.compute, *args)
     if (
         len(args) == 1
         and type(args[0]) is Tensor
@@ -290,6 +333,8 @@ def operand(b: Any, x: Any) -> Any:
 
 def plain(a: Any) -> Any:
     """Return a plain NumPy value, refusing what would become an array of objects."""
+    if type(a) is ndarray and a.dtype is not _OBJECT:
+        return a
     if isinstance(a, np.generic | bool | int | float | complex):
         return a
     if isinstance(a, Tensor):

@@ -44,6 +44,7 @@ class Op:
         "blind",
         "carries",
         "compute",
+        "direct",
         "elementwise",
         "fn",
         "freed",
@@ -144,13 +145,17 @@ class Op:
         self.pulls: tuple[Any, ...] = tuple(p and _adapt(self, p) for p in pulls)
         self.blind = 0 if self.variadic or self.joint else sum(1 << i for i, p in enumerate(pulls) if p is None)
         self.plans: dict[tuple[int, int], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
-        self.keeps = () if self.wide else tuple(self._narrow_plan(mask) for mask in range(4))
+        # A primitive of ours that `record1`, `record2` or `record3` take: fixed arity, nothing but arrays.
+        spaces = {a + "_space" for a in self.args} | {"ans_space", "space", "spaces", "values", "i"}
+        three = len(self.args) == 3 and not (several or self.aux or self.metadata or spaces & set().union(*self.needs))
+        self.direct = self.trusted and (three or not self.wide)
+        self.keeps = tuple(self._fixed_plan(mask) for mask in range(8 if three else 0 if self.wide else 4))
         self.freed: Op | None = None  # made by the graph when a sweep has freed a node
 
-    def _narrow_plan(self, mask: int) -> tuple[bool, ...] | None:
+    def _fixed_plan(self, mask: int) -> tuple[bool, ...] | None:
         """Return which of (a, b, ans) are kept when the arguments in `mask` (bits) are tracked; None for nothing."""
         wanted = frozenset[str]().union(*(n for i, n in enumerate(self.needs) if mask >> i & 1))
-        plan = (*(name in wanted for name in (*self.args, "")[:2]), "ans" in wanted)
+        plan = (*(name in wanted for name in (*self.args, "")[: max(2, len(self.args))]), "ans" in wanted)
         return plan if any(plan) else None
 
     def plan(self, mask: int, n: int) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
@@ -182,6 +187,14 @@ class Op:
             except (TypeError, ValueError):  # a C function without a signature
                 self.params = self.args
         return self.params
+
+    def told_as(self, fn: Any) -> Op:
+        """Return a twin of which a recorder is told by another function: the one to call for the same bits."""
+        twin = Op.__new__(Op)
+        for slot in Op.__slots__:
+            setattr(twin, slot, getattr(self, slot))
+        twin.fn = fn
+        return twin
 
     def __repr__(self) -> str:
         return f"<rule for {self.name}>"
@@ -343,12 +356,13 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(fn)
     def public(*args: Any, **kwargs: Any) -> Any:
-        for a in (*args, *kwargs.values()) if kwargs else args:
+        if Door.kind in map(type, args):
+            op = RULES.get(public)
+            if op is not None and (op.wide or (op.direct and not kwargs)) and len(args) == len(op.args):
+                return Door.record(op, args, kwargs)
+        for a in (*args, *kwargs.values()):
             kind = type(a)
             if kind is Door.kind:
-                op = RULES.get(public)
-                if op is not None and op.wide and len(args) == len(op.args):
-                    return Door.record(op, args, kwargs)
                 return a.__array_function__(public, (kind,), args, kwargs)
             if kind is list or kind is tuple:
                 for b in a:

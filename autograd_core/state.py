@@ -13,13 +13,43 @@ from typing import Any, Protocol
 
 
 class Recorder(Protocol):
-    """What a recorder must offer; it is told of every operation, tracked or not, in the order of execution."""
+    """What a recorder must offer; it is told of every operation, tracked or not, in the order of execution.
+
+    It may also have ``note(what, target, value)``, to be told of what is no operation: "assign", a leaf gets new
+    values; "grad", a leaf gets a gradient; "data", somebody asks for a Tensor's values (`value` is what stands for
+    them); "call", a function is called that is to be called anew whenever the tape is replayed (see `fresh`).
+    """
 
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
         """Note that ``ans = fn(*args, **kwargs)`` has been computed; what is recorded comes as Tensors."""
 
     def find(self, value: Any) -> Any:
         """Return the Tensor that stands for an untracked value the tape had kept, or the value itself."""
+
+
+def tell(what: str, target: Any, value: Any = None) -> Any:
+    """Tell a recorder that wants to know of what is no operation; return what it answers, else None."""
+    note = getattr(STATE.get().recorder, "note", None)
+    return None if note is None else note(what, target, value)
+
+
+def fresh(fn: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return ``fn(*args, **kwargs)``, called anew whenever a compiled function is replayed.
+
+    For what is not a function of its arguments alone: random draws, a rate read from an object, a change to the world.
+    Without `ag.compile` around it this is the call itself; inside, arrays come back as untracked Tensors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> fresh(rng.integers, 10, size=3)
+    array([8, 6, 5])
+    """
+    if STATE.get().recorder is None:
+        return fn(*args, **kwargs)
+    found = tell("call", fn, (args, kwargs))
+    return fn(*args, **kwargs) if found is None else found[0]
 
 
 class State:

@@ -17,12 +17,12 @@ import numpy as np
 from . import ops, recording
 from .graph import pull_back
 from .nodes import Leaf, Wide, tick
-from .notes import GraphError, annotate
-from .protocols import call, call_constant, call_ufunc, narrow, strip
+from .notes import GraphError, annotate, source_line
+from .protocols import call, call_constant, call_ufunc, narrow
 from .recording import plain, plain_index, record, record1, record2, record_primitive, state_now, tensor, wrap
 from .rules import COMPOSITES, RULES, Door
 from .spaces import space_of
-from .state import PLAIN
+from .state import PLAIN, tell
 
 float64 = np.float64
 ndarray = np.ndarray
@@ -30,7 +30,7 @@ new = object.__new__
 
 
 def _binary(fn: np.ufunc, compute: Callable[..., Any]) -> tuple[Any, Any]:
-    op = RULES[fn]
+    op = RULES[fn].told_as(compute) if compute is operator.pow else RULES[fn]  # x**0.5 is a square root
 
     def forward(self: Tensor, other: Any) -> Any:
         if type(other) in KNOWN or _is_array_like(other):
@@ -82,6 +82,12 @@ def _inplace(compute: Callable[..., Any]) -> Any:
     return method
 
 
+REMEDY = (
+    "choose by np.where(condition, a, b), return the value from the recorded function and look at it outside, or pass "
+    "what decides as a Python int, bool or str"
+)
+
+
 class Tensor:
     """A NumPy array or scalar that remembers how it was made.
 
@@ -118,7 +124,7 @@ class Tensor:
                 "Tensor(t) of a tracked Tensor would lose its gradient: write t.copy() to stay connected, "
                 "t.detach() not to"
             )
-        value = np.array(strip(data) if isinstance(data, Tensor) else data, dtype=dtype)
+        value = np.array(data._data if isinstance(data, Tensor) else data, dtype=dtype)
         kind = value.dtype.kind
         if kind not in "biufc":
             raise TypeError(
@@ -132,6 +138,8 @@ class Tensor:
         self._data = value if value.shape else value[()]
         tracked = kind in "fc" if requires_grad is None else requires_grad
         self._node = Leaf(value.shape, _dtype_key(self._data), name) if tracked else None
+        if isinstance(data, Tensor) and (recorder := state_now().recorder) is not None:
+            recorder.record(np.array, (data,), {"dtype": dtype}, self)
 
     def __init_subclass__(cls) -> None:
         raise TypeError(
@@ -143,6 +151,9 @@ class Tensor:
     @property
     def data(self) -> Any:
         """The values, as NumPy has them. A leaf's may be written into; a recorded Tensor's are read-only."""
+        state = state_now()
+        if state is not PLAIN and state.recorder is not None and (stand_in := tell("data", self)) is not None:
+            return stand_in
         value = self._data
         if self._node is not None and self._node.op is not None and type(value) is ndarray:
             value = value.view()
@@ -154,7 +165,7 @@ class Tensor:
         if value is not self._data:
             self.assign(value)
         elif self._node is not None:
-            self._node.updated = tick()
+            self._node.touch()
 
     def assign(self, value: Any) -> Tensor:
         """Give a leaf new values of the same shape, in its own dtype; graphs recorded from it before become stale."""
@@ -163,17 +174,19 @@ class Tensor:
             raise GraphError(
                 f"only a leaf takes new values; this Tensor is the result of {node.op.name}: use t.detach()"
             )
-        value = plain(value)
+        given, value = value, plain(value)
         if np.shape(value) != self.shape:
             raise ValueError(f"cannot assign values of shape {np.shape(value)} to a Tensor of shape {self.shape}")
         if np.asarray(value).dtype.kind == "c" and self.dtype.kind != "c":
             raise TypeError(f"cannot assign complex values to a Tensor of dtype {self.dtype}")
+        if state_now().recorder is not None:
+            tell("assign", self, given)
         if type(self._data) is ndarray and self._data.flags.writeable:
             self._data[...] = value
         else:
             self._data = np.array(value, self.dtype)[()]
         if node is not None:
-            node.updated = tick()
+            node.touch()
         return self
 
     def place(self, values: Any, gradient: Any = None) -> Tensor:
@@ -196,7 +209,7 @@ class Tensor:
             raise GraphError("only a tracked leaf can be placed into a buffer")
         values[...] = self._data
         self._data = values
-        self._node.updated = tick()
+        self._node.touch()
         self._node.buffer = gradient
         return self
 
@@ -232,13 +245,16 @@ class Tensor:
     def grad(self, value: Any) -> None:
         if type(self._node) is not Leaf:
             raise GraphError("only a tracked leaf has a gradient to set")
+        recorded = state_now().recorder is not None
         if value is not None:
-            value = plain(value)
+            given, value = value, plain(value)
             if np.shape(value) != self.shape:
                 raise ValueError(f"a gradient of shape {np.shape(value)} for a Tensor of shape {self.shape}")
             if np.asarray(value).dtype.kind == "c" and self.dtype.kind != "c":
                 raise TypeError(f"a complex gradient for a Tensor of dtype {self.dtype}")
-            value = np.asarray(value, self.dtype)[()]
+            value = given if type(given) is Tensor and recorded else np.asarray(value, self.dtype)[()]
+        if recorded:
+            tell("grad", self._node, value)
         self._node.grad = value
 
     @property
@@ -288,21 +304,24 @@ class Tensor:
     def detach(self) -> Tensor:
         """Return an untracked Tensor with the same values (shared, read-only)."""
         value = self._data
-        if type(value) is ndarray:
+        if type(value) is ndarray and state_now().recorder is None:  # who knows arrays by their identity
             value = value.view()
             value.flags.writeable = False
         return tensor(value)
 
     def item(self, *args: Any) -> Any:
         """Return the value of a Tensor with one entry as a Python number."""
+        self._not_recorded(".item")
         return self._data.item(*args)
 
     def numpy(self) -> Any:
         """Return a copy of the values as an ndarray."""
+        self._not_recorded(".numpy")
         return np.array(self._data)
 
     def tolist(self) -> Any:
         """Return the values as Python numbers in nested lists."""
+        self._not_recorded(".tolist")
         return self._data.tolist()
 
     # --- changing in place ----------------------------------------------------------------------------------------
@@ -349,14 +368,17 @@ class Tensor:
             )
         if type(old) is not ndarray:
             old = np.array(old)
-        elif type(node) is Leaf:
-            pass  # under no_grad: an update, in its own array
+        elif type(node) is Leaf:  # under no_grad: an update, in its own array
+            if state.recorder is not None:
+                self.assign(ops.index.setitem(tensor(old), value, index=index))
+                return
         elif not (old.base is None and old.flags.writeable and _getrefcount(old) <= _ALONE):
             old = old.copy()
+        before = None if state.recorder is None else tensor(self._data, node)
         old[where] = given
         self._data = old if old.shape else old[()]
         if type(node) is Leaf:
-            node.updated = tick()
+            node.touch()
         elif node is not None or source is not None:
             space = None if source is not None else space_of(given)
             self._node = Wide(
@@ -370,7 +392,7 @@ class Tensor:
                 {"index": where},
             )
         if state is not PLAIN and state.noted:
-            annotate(state, self, SETITEM, (self, value), {"index": index})
+            annotate(state, self, SETITEM, (before, value), {"index": index})
 
     def _refuse_assignment(self, state: Any) -> None:
         """Raise where an assignment would do less, or more, than NumPy's."""
@@ -427,7 +449,7 @@ class Tensor:
 
     def __pow__(self, other: Any) -> Any:
         if type(other) in (int, float) and other == 2 and self.dtype.kind in "fc":
-            return record1(RULES[np.square], _square, self)
+            return record1(SQUARE, _square, self)
         return self._power(other)
 
     def __floordiv__(self, other: Any) -> Any:
@@ -516,6 +538,7 @@ class Tensor:
         return (self[i] for i in range(len(self._data)))
 
     def __contains__(self, value: Any) -> bool:
+        self._not_recorded("in")
         return bool(np.any(plain(value) == self._data))
 
     def __bool__(self) -> bool:
@@ -525,39 +548,42 @@ class Tensor:
     def _not_recorded(self, what: str) -> None:
         if (recorder := state_now().recorder) is not None:
             raise GraphError(
-                f"{what}() of a Tensor under {type(recorder).__name__}: its value would be baked into what is recorded"
+                f"{_spelt(what)} of a Tensor under {type(recorder).__name__} (at {source_line()}): its value would be "
+                f"baked into what is recorded; {REMEDY}"
             )
 
     def _refuse_detaching(self, what: str) -> None:
         self._not_recorded(what)
         if self._node is not None:
             raise TypeError(
-                f"{what} of a tracked Tensor would silently lose its gradient; use .item() for a Python "
+                f"{_spelt(what)} of a tracked Tensor would silently lose its gradient; use .item() for a Python "
                 "number, .data for the array, "
                 f".detach() for an untracked Tensor, np.stack([...]) to join Tensors"
             )
 
     def __float__(self) -> float:
-        self._refuse_detaching("float()")
+        self._refuse_detaching("float")
         return float(self._data)
 
     def __int__(self) -> int:
-        self._refuse_detaching("int()")
+        self._refuse_detaching("int")
         return int(self._data)
 
     def __complex__(self) -> complex:
-        self._refuse_detaching("complex()")
+        self._refuse_detaching("complex")
         return complex(self._data)
 
     def __index__(self) -> int:
-        self._refuse_detaching("index()")
+        self._refuse_detaching("index")
         return operator.index(self._data)
 
     def __round__(self, digits: int | None = None) -> Any:
-        return round(self._data, digits) if type(self._data) is not ndarray else np.round(self, digits or 0)
+        if type(self._data) is ndarray or state_now().recorder is not None:
+            return np.round(self, digits or 0)
+        return round(self._data, digits)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._refuse_detaching("np.asarray()")
+        self._refuse_detaching("np.asarray")
         return np.array(self._data, dtype, copy=copy)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
@@ -720,8 +746,15 @@ class Tensor:
         raise TypeError("t.resize(...) is refused for Tensors: write np.resize(t, shape)")
 
 
+def _spelt(what: str) -> str:
+    return what if what in ("in", "DLPack") else what + "()"
+
+
 def _square(x: Any) -> Any:
     return x**2
+
+
+SQUARE = RULES[np.square].told_as(_square)  # of a scalar it is C's pow, and one in a thousand has another last bit
 
 
 def _method(name: str) -> Any:
@@ -810,7 +843,12 @@ def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
         if not leaf.shape and type(g) is ndarray:
             g = g[()]
         if live:
-            g = tensor(g._data) if type(g) is Tensor else g
+            g = tensor(g._data) if type(g) is Tensor else tensor(g)
+            if (
+                leaf.grad is not None
+            ):  # of an earlier backward, or from before: then a recorder knows what stands for it
+                g = tensor((g + (leaf.grad if type(leaf.grad) is Tensor else tensor(leaf.grad)))._data)
+            tell("grad", leaf, g)
         elif leaf.buffer is not None:
             if leaf.grad is None:
                 leaf.buffer[...] = g

@@ -87,6 +87,9 @@ def _enter(leaf: Any, name: str) -> Tensor:
     source = leaf._node if type(leaf) is Tensor else None
     if type(leaf) is np.ndarray and leaf.shape:
         value: Any = captured(leaf, STATE.get())  # the caller may change it before the pull
+    elif type(leaf) is Tensor and STATE.get().recorder is not None:
+        known: Any = leaf if isinstance(leaf._data, np.ndarray | np.generic) else np.positive(leaf)
+        value = known._data  # a recorder knows it by its identity
     else:
         value = np.asarray(plain(leaf))[()]
     if value.dtype.kind not in "fc":

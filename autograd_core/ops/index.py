@@ -12,6 +12,7 @@ import numpy as np
 
 from ..rules import composite, present, primitive, rule, where
 from ..spaces import from_end
+from .products import array
 
 
 @primitive
@@ -212,14 +213,14 @@ def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: 
     if axis is None:
         a, axis = np.reshape(a, -1), 0
     n = a.shape[axis]
-    indices = np.asarray(indices)
+    indices = array(indices)
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}")
     if mode != "raise":
         indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
     axis %= a.ndim
     if indices.ndim == 0:
-        return a[(slice(None),) * axis + (int(indices),)]
+        return a[(slice(None),) * axis + (indices,)]
     return a[(slice(None),) * axis + (indices,)] if axis else a[indices]
 
 
@@ -227,7 +228,7 @@ def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: 
 def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         return np.reshape(arr, -1)[indices]
-    return arr[_along(np.asarray(indices), arr.shape, axis)]
+    return arr[_along(array(indices), arr.shape, axis)]
 
 
 def _along(indices: Any, shape: tuple[int, ...], axis: int) -> tuple[Any, ...]:

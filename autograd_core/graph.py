@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .nodes import PICK, Leaf, Live, Node, Wrap, float64
+from .nodes import PICK, Leaf, Live, Node, Wide, Wrap, float64
 from .notes import GraphError, refuse_changed
 from .rules import Door, Op, Present, same
 from .spaces import project
@@ -32,19 +32,20 @@ def order(roots: Sequence[Node], targets: Any = None) -> list[Node]:
 
     Targets are borders: the walk does not look behind them. The list grows while it is walked, so depth is no matter.
     """
-    path = list(dict.fromkeys(roots))
+    path = list(roots) if len(roots) == 1 else list(dict.fromkeys(roots))
     seen = set(path)
     if targets is None:
         for node in path:
-            if node.__class__ is Node:
+            kind = node.__class__
+            if kind is Node:
                 if (p := node.p) is not None and p not in seen:
                     seen.add(p)
                     path.append(p)
                 if (p := node.q) is not None and p not in seen:
                     seen.add(p)
                     path.append(p)
-            else:
-                for p in node.parents:
+            elif kind is Wide:
+                for p in node.sources:  # type: ignore[attr-defined]
                     if p is not None and p not in seen:
                         seen.add(p)
                         path.append(p)
@@ -74,6 +75,12 @@ def refuse_stale(path: Sequence[Node], bordered: bool) -> None:
 
     Between borders a leaf may stand beside the path; otherwise it is on it, and a look at the leaves mostly suffices.
     """
+    latest = Leaf.latest
+    for n in path:
+        if n.op is not None:
+            if n.seq > latest:  # no leaf at all has changed since the first of these operations
+                return
+            break
     first = next((n.seq for n in path if n.op is not None), 0)
     if not bordered and not [n for n in path if n.op is None and n.updated > first]:  # type: ignore[attr-defined]
         return
@@ -163,7 +170,10 @@ class _Sweep:
                             gp = op.pulls[0](g, view, i) if op.variadic else op.pulls[i](g, view)
                             if gp.shape != p.shape or gp.dtype is not p.dtype:
                                 gp = project(gp, p, lead)
-                            self.add(p, gp)
+                            if p in grads:
+                                self.add(p, gp)
+                            else:
+                                grads[p] = gp
                 else:
                     exact = op.elementwise and not lead  # then a cotangent has its node's own shape and dtype
                     if (p := node.p) is not None and (useful is None or p in useful):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -123,6 +123,7 @@ class Leaf(Node):
     """Where gradients accumulate. It outlives graphs recorded from it; `updated` is the moment of its last change."""
 
     __slots__ = ("buffer", "grad", "name", "updated")
+    latest: ClassVar[int] = 0  # the last change of any leaf: a walk over younger operations need not look at each
 
     def __init__(self, shape: Any, dtype: Any, name: str | None = None) -> None:
         self.op = self.p = self.q = self.a = self.b = self.ans = None
@@ -133,6 +134,10 @@ class Leaf(Node):
         self.buffer: Any = None  # where gradients are to be written, if somebody has said so
         self.name = name
         self.updated = 0
+
+    def touch(self) -> None:
+        """Note that the values have changed: what was recorded from them before is stale."""
+        Leaf.latest = self.updated = tick()
 
 
 class Live:

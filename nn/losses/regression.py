@@ -30,32 +30,37 @@ def mse(prediction: Any, target: Any, reduction: Reduction = "mean", *, sample_w
     np.float64(1.0)
     """
     if sample_weight is None:
+        if reduction == "mean":
+            return _mean_square(prediction, target)
         return _mse(prediction, target, reduction=reduction)
     return weighted(_mse(prediction, target, reduction="none"), sample_weight, reduction)
 
 
 @ag.primitive
-def _mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def _mean_square(prediction: Any, target: Any) -> Any:
+    """Return the mean: apart, since without a keyword it is recorded in a third of the time."""
     prediction, target = alike("mse", prediction, target)
     d = prediction - target
-    if reduction == "mean" and d.size and d.dtype.itemsize > 2:
+    if d.size and d.dtype.itemsize > 2:
         d = d.ravel("K")
         return d.dot(d) / d.size
+    return reduce(d * d, "mean")
+
+
+@ag.primitive
+def _mse(prediction: Any, target: Any, reduction: str) -> Any:
+    prediction, target = alike("mse", prediction, target)
+    d = prediction - target
     return reduce(d * d, reduction)
 
 
-def _mse_pull(g: Any, prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    d = prediction - target
-    return g * (2.0 / d.size if reduction == "mean" else 2.0) * d
+def _mean_pull(g: Any, a: Any, b: Any) -> Any:
+    d = a - b
+    return g * (2.0 / d.size) * d
 
 
-ag.rule(
-    _mse,
-    _mse_pull,
-    lambda g, prediction, target, reduction="mean": -_mse_pull(g, prediction, target, reduction),
-    args="prediction target",
-    name="mse",
-)
+ag.rule(_mean_square, _mean_pull, lambda g, a, b: _mean_pull(g, b, a), name="mse")
+ag.rule(_mse, lambda g, a, b: g * 2 * (a - b), lambda g, a, b: g * 2 * (b - a), name="mse", metadata="reduction")
 
 _l1 = elementwise_loss(
     "l1", lambda f, y: np.abs(f - y), lambda f, y: np.sign(f - y), lambda f, y: np.sign(y - f)

@@ -213,6 +213,12 @@ class _Sweep:
         if g is None:
             return
         op, mask = node.op, self.masks.pop(node, None)
+        if op.simple and mask is None and self.wrap is None and not self.lead:  # a rectifier, mostly
+            (p,) = node.parents
+            if p is not None and (self.useful is None or p in self.useful) and not self._wants(p):
+                gp = op.pulls[0](g, node)
+                self.add(p, project(gp.g if type(gp) is Present else gp, p))
+                return
         if op is PICK:
             self._collect(node, g)
             return

@@ -63,6 +63,7 @@ class Op:
         "push",
         "refill",
         "selects",
+        "simple",
         "singular",
         "special",
         "trusted",
@@ -138,6 +139,9 @@ class Op:
         self.wide = bool(self.metadata) or several or not 1 <= len(self.args) <= 2
         alone = self.selects or self.joint or self.outputs > 0 or self.into is not None or self.refill is not None
         self.special = alone or not self.trusted or None in pulls
+        self.simple = (
+            self.trusted and self.elementwise and len(pulls) == 1 and not (several or self.into or self.refill)
+        )
         self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
         # Does a Python number beside an array take the array's dtype? Not where NumPy computes in float64 regardless;
         # and a power by a Python number has bits of its own (x**0.5 is a square root).

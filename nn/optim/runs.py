@@ -11,7 +11,9 @@ import autograd_core as ag
 
 Array = np.ndarray[Any, Any]
 Settings = dict[str, Any]
-BLOCK = 1 << 15  # entries: a few arrays of that many fit into a core's cache
+Span = tuple[Any, list[tuple[Any, Any, list[Any]]]]
+BLOCK = 1 << 16  # entries: a few arrays of that many fit into the cache, and ten calls are nothing beside the work
+LARGE = BLOCK // 2
 
 
 class Equation(Protocol):
@@ -44,19 +46,21 @@ class Run:
         One as long as `values` for each of `slots`; in float32 for parameters in half precision, where eps would be 0.
     steps : list of int
         How many updates each parameter has had.
+    even : bool
+        Have all had equally many?
     """
 
     def __init__(self, parameters: list[ag.Tensor], group: Settings, slots: tuple[str, ...]) -> None:
         self.parameters = sorted(parameters, key=_is_large)
-        self.group, self.slots = group, slots
+        self.group = group
         self.ends = [0, *np.cumsum([p.size for p in self.parameters]).tolist()]
         self.dtype = self.parameters[0].dtype
         self.half = self.dtype.itemsize == 2
         self.small = sum(not _is_large(p) for p in self.parameters)
         self.values = np.empty(self.ends[-1], self.dtype)
         self.gradients = np.zeros(self.ends[self.small], self.dtype)
-        self.state = self.fresh(slots)
-        self.steps = [0] * len(self.parameters)
+        self.steps, self.even = [0] * len(self.parameters), True
+        self.take(slots, self.fresh(slots))
         self._places = [
             (p, self.part(self.values, i), self.part(self.gradients, i) if i < self.small else None)
             for i, p in enumerate(self.parameters)
@@ -73,51 +77,77 @@ class Run:
         return float(self.group["lr"] * optimizer.scale)
 
     def settings(self) -> Settings:
-        """Return what the equation needs beside the rate."""
-        return {name: value for name, value in self.group.items() if name not in ("params", "lr")}
+        """Return what the equation needs beside the rate, as it is at this step."""
+        return self.group
 
     # --- one step -------------------------------------------------------------------------------------------------
 
     def step(self, optimizer: Equation) -> bool:
         """Update all parameters that have a gradient; say whether there are any."""
-        n, settings, lr = len(self.parameters), self.settings(), self.rate(optimizer)
+        lr, settings = self.rate(optimizer), self.settings()
         if (slots := optimizer.slots(settings)) != self.slots:  # a momentum that was switched on
             known = dict(zip(self.slots, self.state, strict=True))
-            self.state = [known.get(name, new) for name, new in zip(slots, self.fresh(slots), strict=True)]
-            self.slots = slots
-        found = [i for i, (p, place, room) in enumerate(self._places) if _gather(p, place, room)]
-        if len(found) == n and len(set(self.steps)) == 1:
-            spans = [(0, self.small), *((i, i + 1) for i in range(self.small, n))]
+            self.take(slots, [known.get(name, new) for name, new in zip(slots, self.fresh(slots), strict=True)])
+        if self.gather() and self.even:
+            for span in self._spans:
+                self._update(optimizer, span, self.steps[0] + 1, lr, settings)
+            found: Any = range(len(self.parameters))
         else:  # one by one: those that sat out have counted fewer steps
-            spans = [(i, i + 1) for i in found]
-        for first, last in spans:
-            if self.ends[first] < self.ends[last]:
-                self._update(optimizer, first, last, lr, settings)
+            found = [i for i, p in enumerate(self.parameters) if p.grad is not None]
+            for i in found:
+                self._update(optimizer, self._blocks(i, i + 1), self.steps[i] + 1, lr, settings)
         for i in found:
             self.steps[i] += 1
-            p = self.parameters[i]
-            p.data = p.data  # says that it was updated
+            p, place, _ = self._places[i]
+            p.data = place  # says that it was updated
+        self.even = (self.even and len(found) == len(self.steps)) or len(set(self.steps)) == 1
         return bool(found)
 
-    def _update(self, optimizer: Equation, first: int, last: int, lr: float, settings: Settings) -> None:
+    def gather(self) -> bool:
+        """See that all parameters and small gradients are where they belong; say whether no gradient is missing."""
+        complete = True
+        for p, place, room in self._places:
+            if (g := p.grad) is None:
+                complete = False
+            elif p.data is not place:  # another optimizer has taken it over
+                _settle(p, place, room)
+            elif room is not None and g is not room:  # it was assigned
+                room[...] = g
+        return complete
+
+    def _update(self, optimizer: Equation, span: Span, t: int, lr: float, settings: Settings) -> None:
         """Apply the equation to parameters that lie side by side, block by block."""
-        start, stop, t = self.ends[first], self.ends[last], self.steps[first] + 1
-        g = self.gradients[start:stop] if last <= self.small else self.parameters[first].grad.reshape(-1)
-        for a in range(start, stop, BLOCK):
-            b = min(a + BLOCK, stop)
-            p, d, state = self.values[a:b], g[a - start : b - start], [s[a:b] for s in self.state]
+        owner, blocks = span
+        large = None if owner is None else owner.grad.reshape(-1)
+        a = 0
+        for p, g, state in blocks:
+            if large is not None:
+                g, a = large[a : a + p.size], a + p.size
             if self.half:
                 single = p.astype(np.float32)
-                optimizer.update(single, d.astype(np.float32), state, t, lr, settings)
+                optimizer.update(single, g.astype(np.float32), state, t, lr, settings)
                 p[...] = single
             else:
-                optimizer.update(p, d, state, t, lr, settings)
+                optimizer.update(p, g, state, t, lr, settings)
+
+    def _blocks(self, first: int, last: int) -> Span:
+        """Return views of all buffers from one parameter to another, cut into blocks."""
+        start, stop, small = self.ends[first], self.ends[last], last <= self.small
+        cuts = [slice(a, min(a + BLOCK, stop)) for a in range(start, stop, BLOCK)]
+        blocks = [(self.values[c], self.gradients[c] if small else None, [s[c] for s in self.state]) for c in cuts]
+        return None if small else self.parameters[first], blocks
 
     # --- state ----------------------------------------------------------------------------------------------------
 
     def fresh(self, slots: tuple[str, ...]) -> list[Array]:
         """Return the state before the first step."""
         return [np.zeros(self.ends[-1], np.float32 if self.half else self.dtype) for _ in slots]
+
+    def take(self, slots: tuple[str, ...], state: list[Array]) -> None:
+        """Go on with another state."""
+        self.slots, self.state = slots, state
+        pairs = [(0, self.small), *((i, i + 1) for i in range(self.small, len(self.parameters)))]
+        self._spans = [self._blocks(first, last) for first, last in pairs]
 
     def state_of(self, i: int) -> dict[str, Any]:
         """Return a copy of the state of one parameter."""
@@ -153,7 +183,7 @@ def settings_of(group: Settings) -> Settings:
 
 
 def _is_large(p: ag.Tensor) -> bool:
-    return p.size >= BLOCK
+    return p.size >= LARGE
 
 
 def _settle(p: ag.Tensor, place: Array, room: Array | None) -> None:
@@ -163,15 +193,3 @@ def _settle(p: ag.Tensor, place: Array, room: Array | None) -> None:
     if g is not None and room is not None:
         room[...] = g
         p.grad = room
-
-
-def _gather(p: ag.Tensor, place: Array, room: Array | None) -> bool:
-    """See that a parameter and its gradient are where they belong; say whether it has one."""
-    g = p.grad
-    if g is None:
-        return False
-    if p.data is not place:  # another optimizer has taken it over
-        _settle(p, place, room)
-    elif room is not None and g is not room:  # it was assigned
-        room[...] = g
-    return True

@@ -453,8 +453,7 @@ def test_an_equation_is_a_function_of_arrays(kind, settings):
     optimizer = kind(parameters, **settings)
     (run,) = optimizer.runs
     rest = {k: v for k, v in optimizer.defaults.items() if k != "lr"}
-    rest_of_run = run.settings()
-    assert rest_of_run == rest
+    assert {k: run.settings()[k] for k in rest} == rest
     p = run.values.copy()
     state = [np.zeros_like(p) for _ in kind.slots(rest)]
     traced, traced_state = ag.Tensor(p, requires_grad=False), [ag.Tensor(s, requires_grad=False) for s in state]

@@ -208,7 +208,7 @@ class _Description:
             return {"tensor": self.names[id(value)], "requires_grad": value.requires_grad, "name": value.name}
         if isinstance(value, np.random.Generator):
             return {"rng": json.loads(json.dumps(value.bit_generator.state, default=np.ndarray.tolist))}
-        attributes = {k: v for k, v in vars(value).items() if k != "_name"}
+        attributes = {k: v for k, v in vars(value).items() if k not in ("_name", "_twin")}
         described = {k: self.describe(v, f"{where}.{k}") for k, v in attributes.items()}
         return {"class": type(value).__name__, "settings": described}
 
@@ -256,7 +256,12 @@ class _Builder:
         module = cls.__new__(cls)
         self.made.append(module)
         for key, value in settings.items():
-            if not key.isidentifier() or key.startswith("__") or key == "_name" or callable(getattr(cls, key, None)):
+            if (
+                not key.isidentifier()
+                or key.startswith("__")
+                or key in ("_name", "_twin")
+                or callable(getattr(cls, key, None))
+            ):
                 raise FileError(f"{name} cannot have a setting called {key!r}")
             if isinstance(getattr(cls, key, None), property):
                 raise FileError(f"{name}.{key} is computed, and cannot be set")

@@ -9,6 +9,8 @@ import numpy as np
 
 import autograd_core as ag
 
+from .module import Module
+
 WITHOUT_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 WITH_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
 WITH_HESSIAN = {"dogleg", "trust-exact"}
@@ -21,8 +23,9 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: Any = "L-BFGS-B", **optio
     ----------
     f : callable
         Takes what `x0` looks like, of NumPy's operations; returns a real number.
-    x0 : array, or nested dict, list or tuple of arrays
-        Where to start; real. Computed in float64, handed back in the dtypes given.
+    x0 : array, or nested dict, list or tuple of arrays; or Module
+        Where to start; real. Computed in float64, handed back in the dtypes given. Of a Module the parameters are
+        varied; it stays as it is, and the result is another one, ready to use and to train.
     method : str or callable
         Gradients are given to the methods that take them, Hessian products to Newton-CG, trust-ncg, trust-krylov and
         trust-constr, Hessians to dogleg and trust-exact.
@@ -70,6 +73,8 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: Any = "L-BFGS-B", **optio
             options = {"hess": ag.hessian(lambda v: f(grow(v))), **options}
         found = optimize.minimize(value_and_slope, start, method=method, jac=True, **options)
     found.x = dress(found.x)
+    if isinstance(x0, Module):
+        found.x = ag.map_tree(ag.Tensor, found.x)
     return found
 
 

@@ -65,3 +65,17 @@ def test_it_takes_a_tensor():
 def test_bad_input(x0, error, message):
     with pytest.raises(error, match=message):
         nn.minimize(rosenbrock, x0)
+
+
+def test_a_module_is_trained():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    y = X @ np.array([[1.0], [-2.0], [0.5]]) + 3
+    model = nn.Linear(3, 1, rng=0)
+    before = model.state_dict()
+    found = nn.minimize(lambda m: nn.mse(m(X), y), model)
+    np.testing.assert_allclose(found.x.weight.data, [[1, -2, 0.5]], atol=1e-5)
+    np.testing.assert_allclose(found.x.bias.data, [3], atol=1e-5)
+    assert len(list(found.x.parameters())) == 2  # ready to be trained on
+    nn.mse(found.x(X), y).backward()
+    np.testing.assert_array_equal(model.weight.data, before["weight"])
+    assert model.weight.grad is None

@@ -284,3 +284,108 @@ def test_repr_nests_and_marks_what_is_shared():
         "  1: Linear      shared",
     ]
     assert repr(nn.Sequential()) == "Sequential    0 parameters"
+
+
+# --- freezing ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_frozen_stays_as_it_is_and_is_saved(tmp_path):
+    model = nn.Sequential(nn.Linear(2, 3, rng=0), nn.BatchNorm(3), nn.Linear(3, 1, rng=1))
+    names = [name for name, _ in model.named_parameters()]
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+    assert model.layers[0].freeze() is model.layers[0]
+    before = model.state_dict()
+    assert [name for name, _ in model.named_parameters()] == names[2:]
+    assert "weight (3, 2) fixed, bias (3,) fixed" in repr(model)
+    assert repr(model).splitlines()[1].endswith(" 0")
+    nn.mse(model(np.random.default_rng(0).normal(size=(5, 2))), np.ones((5, 1))).backward()
+    optimizer.step()
+    after = model.state_dict()
+    for name in ("0.weight", "0.bias"):
+        np.testing.assert_array_equal(after[name], before[name])
+    assert np.all(after["2.weight"] != before["2.weight"])
+    model.freeze()
+    assert list(model.parameters()) == []
+    pytest.importorskip("safetensors", reason="a model is saved")
+    nn.save(model, tmp_path / "m.safetensors")
+    for m in (model, nn.load(tmp_path / "m.safetensors")):
+        m.freeze(False)  # running averages were not trained before, and are not now
+        assert [name for name, _ in m.named_parameters()] == names
+
+
+def test_a_part_is_thawed_without_its_neighbour():
+    model = nn.MLP([2, 3, 1], rng=0).freeze()
+    model.layers[2].freeze(False)
+    assert [name for name, _ in model.named_parameters()] == ["2.weight", "2.bias"]
+
+
+# --- as a tree --------------------------------------------------------------------------------------------------------
+
+
+def penalised(model):
+    x = np.arange(6.0).reshape(3, 2)
+    return nn.mse(model(x), np.ones((3, 2))) + 0.1 * nn.l2_penalty(model.parameters())
+
+
+@pytest.mark.parametrize("make", [Branches, Tied], ids=lambda m: m.__name__)
+def test_the_gradient_of_a_module_is_a_module(make):
+    model = make()
+    gradient = ag.grad(penalised)(model)
+    assert type(gradient) is make
+    assert gradient is not model
+    penalised(model).backward()
+    for (name, p), (other, g) in zip(model.named_parameters(), gradient.named_parameters(), strict=True):
+        assert name == other
+        np.testing.assert_allclose(g.data, p.grad, rtol=1e-12)
+    assert gradient.num_parameters() == model.num_parameters()
+
+
+def test_a_module_of_values_gives_values():
+    """Without tracked Tensors a functional loop leaves no graph behind."""
+    model = Tied()
+    values = ag.stop_gradient(model)
+    for _ in range(3):
+        gradient = ag.grad(penalised)(values)
+        assert all(type(g) is np.ndarray for g in gradient.parameters())
+        values = ag.map_tree(lambda p, g: p - 0.01 * g, values, gradient)
+    optimizer = nn.SGD(model.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        penalised(model).backward()
+        optimizer.step()
+    other = Tied().load_state_dict(values.state_dict())
+    for name, value in model.state_dict().items():
+        np.testing.assert_allclose(other.state_dict()[name], value, rtol=1e-12)
+
+
+def test_products_with_the_hessian_of_a_module():
+    model = ag.stop_gradient(Branches())
+    direction = ag.map_tree(lambda p: np.ones(np.shape(p)), model)
+    product = ag.hvp(penalised)(model, direction)
+    h = 1e-5
+    ahead, behind = (ag.grad(penalised)(ag.map_tree(lambda p, s=s: p + s, model)) for s in (h, -h))
+    for a, b, found in zip(ahead.parameters(), behind.parameters(), product.parameters(), strict=True):
+        np.testing.assert_allclose(found, (np.asarray(a) - b) / (2 * h), rtol=1e-6, atol=1e-7)
+
+
+def test_a_twin_has_the_rest_in_common():
+    model = nn.Sequential(nn.Linear(2, 3, rng=0), nn.BatchNorm(3), nn.Dropout(0.5, rng=0), nn.Linear(3, 2, rng=1))
+    model.layers[0].freeze()
+    x, y = np.random.default_rng(0).normal(size=(4, 2)), np.zeros((4, 2))
+    gradient = ag.grad(lambda m: nn.mse(m(x), y))(model)
+    assert gradient.layers[0].weight is model.layers[0].weight  # frozen: a constant
+    assert gradient.layers[1].running_mean is model.layers[1].running_mean
+    assert model.layers[1].num_batches_tracked.data == 1
+    assert gradient.layers[2].rng is model.layers[2].rng
+
+
+def test_trees_of_other_models_do_not_fit():
+    with pytest.raises(ValueError, match="has the structure"):
+        ag.map_tree(lambda a, _: a, nn.MLP([2, 3, 1], rng=0), nn.MLP([2, 1], rng=0))
+
+
+def test_copies_of_twins():
+    values = ag.stop_gradient(Tied())
+    twin = copy.deepcopy(values)
+    assert [n for n, _ in twin.named_parameters()] == ["a.weight", "a.bias"]
+    assert twin.b.weight is twin.a.weight

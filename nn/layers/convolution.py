@@ -10,7 +10,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import conv1d, conv2d
-from ..functional.convolution import lengths
+from ..functional.convolution import check_moves, lengths
 from ..init import Rng, uniform_fan_in
 from ..module import Module
 
@@ -27,16 +27,24 @@ class _Convolution(Module):
         window: int | tuple[int, ...],
         *,
         stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] = 0,
+        padding: int | tuple[int, ...] | str = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
         bias: bool = True,
         rng: Rng,
         dtype: Any = np.float64,
     ) -> None:
         d = self.axes
-        self.stride, self.padding = lengths(stride, d, "stride", 1), lengths(padding, d, "padding", 0)
-        shape = operator.index(n_out), operator.index(n_in), *lengths(window, d, "window", 1)
+        self.stride, self.dilation, self.groups = check_moves(d, stride, padding, dilation, groups)
+        self.padding = padding if isinstance(padding, str) else lengths(padding, d, "padding", 0)
+        if n_in % groups or n_out % groups:
+            raise ValueError(f"{n_in} channels in and {n_out} out cannot both be split into {groups} groups")
+        shape = operator.index(n_out), operator.index(n_in) // groups, *lengths(window, d, "window", 1)
         self.weight = ag.Tensor(uniform_fan_in(rng, shape, dtype), name="weight")
         self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("stride", "padding", "dilation", "groups")}
 
 
 class Conv1d(_Convolution):
@@ -47,10 +55,12 @@ class Conv1d(_Convolution):
     n_in, n_out : int
         Numbers of channels.
     window : int
-    stride, padding : int
+    stride, dilation, groups : int
+        As for `nn.functional.conv1d`.
+    padding : int or "same"
     bias : bool
     rng : Generator or int
-        Where the weight, of shape (n_out, n_in, window), is drawn from; the bias starts at 0.
+        Where the weight, of shape (n_out, n_in / groups, window), is drawn from; the bias starts at 0.
     dtype : dtype
 
     Examples
@@ -63,7 +73,7 @@ class Conv1d(_Convolution):
 
     def forward(self, x: Any) -> Any:
         """Correlate signals with the weight."""
-        return conv1d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+        return conv1d(x, self.weight, self.bias, **self._settings())
 
 
 class Conv2d(_Convolution):
@@ -74,10 +84,13 @@ class Conv2d(_Convolution):
     n_in, n_out : int
         Numbers of channels.
     window : int or pair
-    stride, padding : int or pair
+    stride, dilation : int or pair
+        As for `nn.functional.conv2d`.
+    padding : int or pair or "same"
+    groups : int
     bias : bool
     rng : Generator or int
-        Where the weight, of shape (n_out, n_in, height, width) of the window, is drawn from; the bias starts at 0.
+        Where the weight, (n_out, n_in / groups, height, width of the window), is drawn from; the bias starts at 0.
     dtype : dtype
 
     Examples
@@ -90,4 +103,4 @@ class Conv2d(_Convolution):
 
     def forward(self, x: Any) -> Any:
         """Correlate images with the weight."""
-        return conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.padding)
+        return conv2d(x, self.weight, self.bias, **self._settings())

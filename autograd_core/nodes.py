@@ -169,6 +169,12 @@ class Live:
         return tuple([self.wrap(a, s) for a, s in zip(self.node.args, self.node.sources, strict=True)])
 
     @property
+    def kwargs(self) -> dict[str, Any]:
+        """The metadata; what of it is recorded, an index for example, as Tensors."""
+        found: dict[str, Any] = {k: v if type(v) in LIGHT else self.wrap(v, None) for k, v in self.node.kwargs.items()}
+        return found
+
+    @property
     def ans(self) -> Any:
         """The result, or the results."""
         if self.node.op.outputs:

@@ -250,7 +250,8 @@ def _wrap_all(ans: Any, node: Any) -> Any:
     if node is not None:
         node.shape = tuple(np.shape(y) for y in ans)
         node.dtype = tuple(y.dtype for y in ans)
-    results = [wrap(y, None if node is None or y.dtype.kind not in "fc" else Pick(node, k)) for k, y in enumerate(ans)]
+    make = wrap if state_now().recorder is None else tensor  # a recorder wants to see untracked results, too
+    results = [make(y, None if node is None or y.dtype.kind not in "fc" else Pick(node, k)) for k, y in enumerate(ans)]
     return type(ans)(*results) if hasattr(ans, "_fields") else tuple(results)
 
 
@@ -370,5 +371,5 @@ def plain_index(index: Any) -> Any:
     if type(index) is ndarray:
         if index.dtype.kind not in "iub":
             raise IndexError(f"an index must be integers or booleans, not {index.dtype}")
-        return index.copy() if index.nbytes <= SMALL else index
+        return captured(index, state_now())
     return index

@@ -36,6 +36,12 @@ class Space:
         return f"{np.dtype(self.dtype).name}{list(self.shape)}"
 
 
+class Leading(tuple[int, ...]):
+    """Axes that broadcasting has put in front: a recorder may know by it a sum that `project` has asked for."""
+
+    __slots__ = ()
+
+
 def space_of(x: Any) -> Space:
     """Return the space in which an array lives."""
     return Space(np.shape(x), x.dtype if hasattr(x, "dtype") else np.result_type(x))
@@ -62,7 +68,7 @@ def project(g: Any, space: Any, lead: int = 0) -> Any:
     elif shape[lead:] != space.shape:
         extra = g.ndim - lead - len(space.shape)
         if extra > 0:
-            g = np.add.reduce(g, axis=tuple(range(lead, lead + extra)))
+            g = np.add.reduce(g, axis=Leading(range(lead, lead + extra)))
         stretched = tuple(
             lead + i for i, n in enumerate(space.shape) if n == 1 and g.shape[lead + i : lead + i + 1] != (1,)
         )

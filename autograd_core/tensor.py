@@ -40,7 +40,7 @@ def _binary(fn: np.ufunc, compute: Callable[..., Any]) -> tuple[Any, Any]:
     def reflected(self: Tensor, other: Any) -> Any:
         if type(other) in KNOWN or _is_array_like(other):
             return record2(op, compute, other, self)
-        return NotImplemented
+        return ops.sparse.product(other, self, False) if _sparse_factor(fn, other) else NotImplemented
 
     return forward, reflected
 
@@ -57,8 +57,14 @@ def _has_own_ufuncs(x: Any) -> bool:
     return hasattr(type(x), "__array_ufunc__") and not isinstance(x, Tensor | ndarray | np.generic)
 
 
+def _sparse_factor(fn: np.ufunc, other: Any) -> bool:
+    return fn is np.matmul and ops.sparse.is_sparse(other)
+
+
 def _left_to(fn: np.ufunc, t: Tensor, other: Any) -> Any:
     """Give an unknown operand its turn, as ndarray does: by its ufunc protocol, else by its reflected operator."""
+    if _sparse_factor(fn, other):
+        return ops.sparse.product(other, t, True)
     return fn(t, other) if getattr(other, "__array_ufunc__", None) is not None else NotImplemented
 
 
@@ -239,7 +245,12 @@ class Tensor:
     @property
     def grad(self) -> Any:
         """The gradient accumulated by `backward`, None before; only leaves have one."""
-        return self._node.grad if type(self._node) is Leaf else None
+        if type(self._node) is not Leaf:
+            return None
+        found = self._node.grad
+        if type(found) is not Tensor and found is not None and state_now().recorder is not None:
+            return tell("read_grad", self._node) or found
+        return found
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -548,17 +559,17 @@ class Tensor:
     def _not_recorded(self, what: str) -> None:
         if (recorder := state_now().recorder) is not None:
             raise GraphError(
-                f"{_spelt(what)} of a Tensor under {type(recorder).__name__} (at {source_line()}): its value would be "
+                f"{_spelt(what)} of a Tensor under {_title(recorder)} (at {source_line()}): its value would be "
                 f"baked into what is recorded; {REMEDY}"
             )
 
-    def _refuse_detaching(self, what: str) -> None:
+    def _refuse_detaching(self, what: str, advice: str = "") -> None:
         self._not_recorded(what)
         if self._node is not None:
             raise TypeError(
                 f"{_spelt(what)} of a tracked Tensor would silently lose its gradient; use .item() for a Python "
                 "number, .data for the array, "
-                f".detach() for an untracked Tensor, np.stack([...]) to join Tensors"
+                f".detach() for an untracked Tensor, np.stack([...]) to join Tensors{advice}"
             )
 
     def __float__(self) -> float:
@@ -583,7 +594,14 @@ class Tensor:
         return round(self._data, digits)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self._refuse_detaching("np.asarray")
+        advice = ""
+        if "scipy" in sys.modules and (self._node is not None or state_now().recorder is not None):
+            advice = ops.late.asked()
+            if advice == "sparse":  # for which an object without axes means "ask the other operand"
+                found = np.empty((), object)
+                found[()] = self
+                return found
+        self._refuse_detaching("np.asarray", advice)
         return np.array(self._data, dtype, copy=copy)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
@@ -746,6 +764,10 @@ class Tensor:
         raise TypeError("t.resize(...) is refused for Tensors: write np.resize(t, shape)")
 
 
+def _title(recorder: Any) -> str:
+    return str(getattr(recorder, "title", type(recorder).__name__))
+
+
 def _spelt(what: str) -> str:
     return what if what in ("in", "DLPack") else what + "()"
 
@@ -847,7 +869,8 @@ def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
             if (
                 leaf.grad is not None
             ):  # of an earlier backward, or from before: then a recorder knows what stands for it
-                g = tensor((g + (leaf.grad if type(leaf.grad) is Tensor else tensor(leaf.grad)))._data)
+                before = leaf.grad if type(leaf.grad) is Tensor else tell("read_grad", leaf) or tensor(leaf.grad)
+                g = tensor((before + g)._data)
             tell("grad", leaf, g)
         elif leaf.buffer is not None:
             if leaf.grad is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, present, primitive, rule, where
+from ..rules import composite, constant, present, primitive, rule, where
 from ..spaces import from_end
 from .products import array
 
@@ -150,6 +150,7 @@ def _scatter_pull(g: Any, index: Any = None, shape: Any = None) -> Any:
     return np.stack([getitem(row, index=index) for row in g])
 
 
+@primitive
 def _touched(index: Any, shape: tuple[int, ...]) -> Any:
     mask = np.zeros(shape, bool)
     mask[index] = True
@@ -168,9 +169,8 @@ rule(scatter, _scatter_pull, args="x", params="g index shape", linear=True, carr
 
 
 def _setitem_pull_a(g: Any, index: Any = None) -> Any:
-    hole = np.ones(g.shape, bool)
-    hole[index] = False
-    return present(where(hole, g), hole)
+    left = np.logical_not(_touched(index, tuple(g.shape)))
+    return present(where(left, g), left)
 
 
 def _setitem_pull_b(g: Any, index: Any = None) -> Any:
@@ -181,8 +181,11 @@ def _setitem_pull_b(g: Any, index: Any = None) -> Any:
 
 def _assigned_last(index: Any, shape: tuple[int, ...]) -> Any:
     """Return which of the values of an assignment remain: with repeated indices, the last. None: all of them."""
-    if is_basic(index) or is_mask(index):
-        return None
+    return None if is_basic(index) or is_mask(index) else _remaining(index, shape)
+
+
+@primitive
+def _remaining(index: Any, shape: tuple[int, ...]) -> Any:
     slots = np.empty(shape, np.intp)
     numbers = np.arange(slots[index].size).reshape(slots[index].shape)
     slots[index] = numbers
@@ -200,6 +203,7 @@ def _setitem_refill(sweep: Any, node: Any, g: Any) -> None:
         sweep.hand_over(node, a, g, index)
 
 
+constant(_touched, _remaining)
 SETITEM = rule(
     setitem, _setitem_pull_a, _setitem_pull_b, params="a b index", selects=True, refill=_setitem_refill,
 )  # fmt: skip

@@ -1,0 +1,200 @@
+"""The plan: a recorded program as plain data, which any executor may run.
+
+A plan is a list of steps over numbered slots. A slot is a place for one value; what stands in it, and when, its `kind`
+says:
+
+    input       an argument of the call: an array, a NumPy scalar, a Python number, a random generator
+    tensor      the array of a Tensor that the program took from around it (a parameter): read anew at every call, at
+                the moment of the step that uses it, since assignments may have changed it
+    grad        the gradient that such a leaf had when the program was called
+    constant    an array or a number that is the same at every call; an array is held by reference
+    value       the result of a step
+
+and its `space` says the shape and the dtype (None for what is no array; `weak` for Python numbers, which take the
+dtype of what they meet). A step is one of
+
+    effect ""         out = fn(*args, **kwargs), a function of its arguments alone: it may be merged, moved, left out
+    effect "call"     the same, but fn is to be called at every replay, exactly there (random draws, rates)
+    effect "assign"   target (a Tensor) gets the value args[0]
+    effect "grad"     target (a leaf) gets the gradient args[0]; None in its place forgets the one it has
+
+`args` and `kwargs` hold `Ref`s to slots wherever the program had a traced value, also inside tuples, lists and slices;
+everything else in them is literal. `outs` numbers the slots of the results (one, or one for each of a tuple's).
+Steps stand in the order of execution; steps with an effect keep theirs among all others.
+
+Executors: `run.executor(plan)` chooses. A plan all of whose values are single floats is a scalar graph, and is given to
+`scalars.executor(plan)` if that returns one (a function from the list of the values of `plan.inputs` to the list of the
+values of `plan.outputs`); every other plan becomes straight-line NumPy source, made by `source.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class Ref:
+    """A slot, where it stands among the arguments of a step."""
+
+    __slots__ = ("slot",)
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+
+    def __repr__(self) -> str:
+        return f"%{self.slot}"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Ref and other.slot == self.slot
+
+    def __hash__(self) -> int:
+        return hash(("Ref", self.slot))
+
+
+class Slot:
+    """A place for one value."""
+
+    __slots__ = ("dtype", "epoch", "kind", "number", "shape", "source", "weak")
+
+    def __init__(
+        self, number: int, kind: str, shape: Any, dtype: Any, source: Any = None, weak: bool = False, epoch: int = 0
+    ) -> None:
+        self.number = number
+        self.kind = kind
+        self.shape = shape  # None for what is no array
+        self.dtype = dtype
+        self.source = source  # the Tensor, the leaf or the constant
+        self.weak = weak
+        self.epoch = epoch  # which state of the memory a slot of kind "tensor" stands for
+
+    @property
+    def size(self) -> int:
+        """Return the number of entries."""
+        n = 1
+        for k in self.shape or ():
+            n *= k
+        return n
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of its value."""
+        return self.size * self.dtype.itemsize if self.dtype is not None else 0
+
+    def __repr__(self) -> str:
+        space = "" if self.dtype is None else f" {self.dtype}{list(self.shape)}"
+        return f"%{self.number} {self.kind}{space}"
+
+
+class Step:
+    """One operation."""
+
+    __slots__ = ("args", "effect", "fn", "kwargs", "line", "outs", "target", "told", "tuple")
+
+    def __init__(
+        self,
+        fn: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        outs: tuple[int, ...],
+        *,
+        effect: str = "",
+        target: Any = None,
+        told: Any = None,
+        several: bool = False,
+        line: str = "",
+    ) -> None:
+        self.fn = fn  # to be called with plain values
+        self.args = args
+        self.kwargs = kwargs
+        self.outs = outs
+        self.effect = effect
+        self.target = target
+        self.told = told if told is not None else fn  # under which name the recorder was told: what a rule is known by
+        self.tuple = several  # does fn return a tuple, also of one result?
+        self.line = line
+
+    @property
+    def name(self) -> str:
+        """Return the name of the operation."""
+        if self.effect in ("assign", "grad"):
+            return self.effect
+        fn = getattr(self.told, "func", self.told)
+        return str(getattr(fn, "__name__", fn))
+
+    @property
+    def reads(self) -> list[int]:
+        """Return the slots that are read, with repetitions."""
+        return list(refs((self.args, self.kwargs)))
+
+    def __repr__(self) -> str:
+        return f"{self.outs} = {self.name}{self.args}{self.kwargs or ''}"
+
+
+class Plan:
+    """Slots, steps, what goes in and what comes out."""
+
+    def __init__(self) -> None:
+        self.slots: list[Slot] = []
+        self.steps: list[Step] = []
+        self.inputs: list[int] = []  # slots, in the order of the leaves of the arguments that are passed in
+        self.outputs: list[Any] = []  # Ref or a literal, for each leaf of the result
+        self.rebuild: Callable[[list[Any]], Any] = list  # from the leaves of the result to the result
+        self.guards: list[tuple[Any, Any]] = []  # (read, expected): what must be as it was for the plan to hold
+        self.notes: dict[str, Any] = {}  # what passes found out: buffers, groups, bytes
+
+    def slot(self, kind: str, shape: Any, dtype: Any, **more: Any) -> Slot:
+        """Add a slot."""
+        made = Slot(len(self.slots), kind, shape, dtype, **more)
+        self.slots.append(made)
+        return made
+
+    def uses(self) -> list[int]:
+        """Return how often each slot is read, results of the program included."""
+        count = [0] * len(self.slots)
+        for step in self.steps:
+            for k in step.reads:
+                count[k] += 1
+        for k in refs(self.outputs):
+            count[k] += 1
+        return count
+
+    def __str__(self) -> str:
+        from .show import text
+
+        return text(self)
+
+
+def refs(tree: Any) -> Iterator[int]:
+    """Yield the slots in a structure of arguments.
+
+    Examples
+    --------
+    >>> list(refs((Ref(3), [Ref(1), 2.0], {"index": (slice(None), Ref(3))})))
+    [3, 1, 3]
+    """
+    kind = type(tree)
+    if kind is Ref:
+        yield tree.slot
+    elif isinstance(tree, tuple | list):
+        for part in tree:
+            yield from refs(part)
+    elif kind is dict:
+        for part in tree.values():
+            yield from refs(part)
+    elif kind is slice:
+        yield from refs((tree.start, tree.stop, tree.step))
+
+
+def replaced(tree: Any, by: dict[int, Any]) -> Any:
+    """Return a structure of arguments with some slots exchanged for others, or for literals."""
+    kind = type(tree)
+    if kind is Ref:
+        return by.get(tree.slot, tree)
+    if isinstance(tree, tuple | list):
+        parts = [replaced(part, by) for part in tree]
+        return kind(*parts) if hasattr(tree, "_fields") else kind(parts)
+    if kind is dict:
+        return {k: replaced(v, by) for k, v in tree.items()}
+    if kind is slice:
+        return slice(*replaced((tree.start, tree.stop, tree.step), by))
+    return tree

@@ -1,0 +1,190 @@
+"""`compile`: record a function at its first call, replay it afterwards."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..notes import GraphError
+from ..state import PLAIN, STATE, switched
+from ..tensor import Tensor
+from ..tree import flatten
+from . import source
+from .plan import Plan
+from .surroundings import Surroundings
+from .trace import Trace
+
+ndarray = np.ndarray
+MOST = 16  # plans kept of one function
+
+
+def compile(f: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
+    """Return a function that records `f` at its first call and replays the recording afterwards.
+
+    Arrays, NumPy scalars and Python floats among the arguments may differ from call to call; what else there is
+    (structure, shapes, dtypes, ints, strings, other objects) selects the plan, of which each combination gets its own.
+    Results are plain arrays and numbers.
+
+    Parameters
+    ----------
+    f : callable
+        Takes and returns nested containers of arrays and numbers; may use Tensors around it, gradients, models and
+        optimizers. It must do the same operations at every call: a Python branch on a traced value is refused.
+    check : bool
+        Run `f` beside every replay and compare: slow, for finding out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_core as ag
+    >>> slope = compile(ag.grad(lambda x: np.sum(np.where(x > 0, x**2, -x))))
+    >>> slope(np.array([1.0, -2.0])), slope(np.array([-3.0, 4.0]))
+    (array([ 2., -1.]), array([-1.,  8.]))
+    """
+    if f is None:
+        return functools.partial(compile, check=check)
+    return Compiled(f, check)
+
+
+class Compiled:
+    """A compiled function.
+
+    Attributes
+    ----------
+    plan : Plan
+        The one that was used last; print it.
+    plans : list of Plan
+    """
+
+    def __init__(self, f: Callable[..., Any], check: bool = False) -> None:
+        functools.update_wrapper(self, f)
+        self.f = f
+        self.check = check
+        self.entries: OrderedDict[Any, Entry] = OrderedDict()
+        self.lock = threading.RLock()
+
+    @property
+    def plans(self) -> list[Plan]:
+        """All plans, the one used last at the end."""
+        return [entry.plan for entry in self.entries.values()]
+
+    @property
+    def plan(self) -> Plan:
+        """The plan used last."""
+        if not self.entries:
+            raise GraphError("nothing has been compiled yet: call the function once")
+        return self.plans[-1]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Replay the plan for these arguments, or record it."""
+        state = STATE.get()
+        if state is not PLAIN and (state.recorder is not None or state.depth or state.debug):
+            return self.f(*args, **kwargs)  # somebody else records: be part of it
+        leaves, rebuild = flatten((args, kwargs))
+        key, values = signature(leaves)
+        if key is None:
+            return self.f(*args, **kwargs)
+        key = (key, _shape_of(args, kwargs), state.grad)
+        entry = self.entries.get(key)
+        if entry is None or not entry.holds():
+            return self.record(key, leaves, rebuild)
+        if self.check:
+            return self.compared(entry, values, args, kwargs)
+        self.entries.move_to_end(key)
+        return entry.plan.rebuild(entry.replay(*values))
+
+    def record(self, key: Any, leaves: list[Any], rebuild: Any) -> Any:
+        """Run the function once, write its plan, return what it returned."""
+        with self.lock:
+            around = Surroundings(self.f, leaves)
+            trace = Trace(around.watch, around.settle)
+            entered = [trace.entered(v) if is_traced(v) else v for v in leaves]
+            args, kwargs = rebuild(entered)
+            try:
+                with switched(recorder=trace):
+                    out = self.f(*args, **kwargs)
+                    found = trace.finish(out)
+                around.watch()
+            except BaseException:
+                trace.put_back()
+                raise
+            trace.plan.guards += around.guards()
+            self.entries[key] = Entry(trace.plan)
+            while len(self.entries) > MOST:
+                self.entries.popitem(last=False)
+            return found
+
+    def compared(self, entry: Entry, values: list[Any], args: Any, kwargs: Any) -> Any:
+        """Replay, and compare with the function itself."""
+        from .checked import compare
+
+        return compare(self.f, entry, values, args, kwargs)
+
+    def __get__(self, obj: Any, kind: Any = None) -> Any:
+        """Be a method, if defined in a class."""
+        return self if obj is None else functools.partial(self, obj)
+
+
+class Entry:
+    """A plan and the function made of it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.guards = plan.guards
+        self.replay = executor(plan)
+
+    def holds(self) -> bool:
+        """Say whether everything the plan rests on is as it was."""
+        return not self.guards or all(read() is expected for read, expected in self.guards)
+
+
+def executor(plan: Plan) -> Callable[..., list[Any]]:
+    """Return the function that runs a plan."""
+    return source.compiled(*source.plain_source(plan))
+
+
+def is_traced(value: Any) -> bool:
+    """Say whether an argument may differ from call to call."""
+    return type(value) is ndarray or type(value) is float or isinstance(value, np.generic | np.random.Generator)
+
+
+def signature(leaves: list[Any]) -> tuple[Any, list[Any]]:
+    """Return what of the arguments selects the plan, and the values that are passed to it."""
+    key: list[Any] = []
+    values: list[Any] = []
+    for v in leaves:
+        kind = type(v)
+        if kind is ndarray:
+            if v.dtype.kind not in "biufc":
+                raise TypeError(f"a compiled function takes arrays of numbers, not of {v.dtype}")
+            key.append((v.shape, v.dtype, v.strides))
+            values.append(v)
+        elif kind is float:
+            key.append(float)
+            values.append(v)
+        elif isinstance(v, np.generic):
+            key.append(kind)
+            values.append(v)
+        elif kind is Tensor:
+            if v._node is not None and v._node.op is not None:
+                return None, values  # in the middle of somebody's graph: be part of it
+            key.append((id(v), v.shape, v.dtype))
+        elif isinstance(v, np.random.Generator):
+            key.append(np.random.Generator)
+            values.append(v)
+        else:
+            key.append((kind, v) if kind in (int, bool, str, complex, type(None)) else (kind, id(v)))
+    return tuple(key), values
+
+
+def _shape_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the structure of the arguments, hashable."""
+    from ..tree import structure
+
+    flat = all(not isinstance(a, dict | list | tuple) and not hasattr(a, "__dataclass_fields__") for a in args)
+    return len(args) if flat and not kwargs else structure((args, kwargs))

@@ -1,0 +1,47 @@
+"""A plan as text: operation, operands, result, and what the passes have made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .plan import Plan, Ref, Step
+
+
+def text(plan: Plan) -> str:
+    """Return a plan as a table of lines."""
+    head = ", ".join(_place(plan, k) for k in plan.inputs)
+    lines = [f"plan of {len(plan.steps)} steps"]
+    lines += [f"  {k}: {v}" for k, v in plan.notes.items() if isinstance(v, str | int)]
+    lines.append(f"  inputs {head or 'none'}")
+    for step in plan.steps:
+        lines.append("  " + _line(plan, step))
+    lines.append("  return " + ", ".join(_argument(r) for r in plan.outputs))
+    return "\n".join(lines)
+
+
+def _line(plan: Plan, step: Step) -> str:
+    args = [_argument(a) for a in step.args] + [f"{k}={_argument(v)}" for k, v in step.kwargs.items()]
+    if step.effect in ("assign", "grad"):
+        target = getattr(step.target, "name", None) or f"{step.target.dtype}{list(step.target.shape)}"
+        return f"{step.effect} {target} <- {', '.join(args)}"
+    results = ", ".join(_place(plan, k) for k in step.outs)
+    where = plan.notes.get("places", {}).get(step.outs[0], "") if step.outs else ""
+    return f"{results} = {step.name}({', '.join(args)}){'  !' if step.effect else ''}{'  ' + where if where else ''}"
+
+
+def _place(plan: Plan, k: int) -> str:
+    slot = plan.slots[k]
+    if slot.dtype is None:
+        return f"%{k}"
+    return f"%{k} {'number' if slot.weak else np.dtype(slot.dtype).name + str(list(slot.shape))}"
+
+
+def _argument(a: Any) -> str:
+    if isinstance(a, tuple | list):
+        inner = ", ".join(_argument(v) for v in a)
+        return f"({inner})" if isinstance(a, tuple) else f"[{inner}]"
+    if isinstance(a, Ref):
+        return repr(a)
+    return repr(a) if isinstance(a, int | float | str | slice | type(None)) else type(a).__name__

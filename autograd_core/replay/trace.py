@@ -1,0 +1,337 @@
+"""Tracing: run a function once on Tensors that stand for its arguments, and write down every operation as a plan.
+
+A traced value is known by the identity of its array, as a recorder is told to (`state.Recorder`); everything met is
+kept alive until the trace is over, so that identities stay true. What the recorder cannot see is looked for afterwards:
+arrays that changed under the program, random generators that were drawn from without a word, values of parameters
+changed through another name. All of these are refused, and what has been changed is put back.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..nodes import Leaf
+from ..notes import GraphError, checksum, source_line
+from ..recording import tensor
+from ..rules import RULES
+from ..state import fresh, switched
+from ..tensor import Tensor
+from ..tree import flatten
+from .plan import Plan, Ref, Step
+from .weak import OPERATORS, WeakFloat, WeakInt, weak
+
+ndarray = np.ndarray
+WEAK = (WeakFloat, WeakInt)
+WATCHED = 1 << 24  # bytes up to which an array taken from around the program is watched for changes
+UNWRAPPED = (np.generic, bool, int, float, complex, str, bytes, type(None), slice, type(Ellipsis), np.dtype, type)
+
+
+class Trace:
+    """A recorder that writes a plan."""
+
+    title = "ag.compile"
+
+    def __init__(self, watch: Callable[[], None] = lambda: None, settle: Callable[[], None] = lambda: None) -> None:
+        self.plan = Plan()
+        self.watch, self.settle = watch, settle  # to be called before and after what is told to draw
+        self.known: dict[int, int] = {}  # identity of a value -> slot
+        self.alive: list[Any] = []
+        self.memory: dict[int, Any] = {}  # identity of the array of a captured Tensor -> that array
+        self.sums: list[tuple[Any, int, str]] = []
+        self.undo: list[tuple[Tensor, Any]] = []
+        self.leaves: dict[int, tuple[Leaf, Any]] = {}  # leaves whose gradient was touched, and what it was before
+        self.aliases: dict[int, tuple[Tensor, Tensor, str]] = {}
+        self.epoch = 0
+
+    # --- what the engine tells ------------------------------------------------------------------------------------
+
+    def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
+        """Write down one operation."""
+        several = isinstance(ans, tuple | list)
+        results = ans if several else (ans,)
+        given, named = self.refs(args), {k: self.refs(v) for k, v in kwargs.items()}
+        if not several and type(ans._data) in WEAK:
+            fn = OPERATORS.get(fn, fn)
+        outs = tuple([self.new(t) for t in results])
+        self.plan.steps.append(Step(computing(fn), given, named, outs, told=fn, several=several))
+
+    def find(self, value: Any) -> Any:
+        """Return the Tensor that stands for a value the tape had kept, in tuples and slices also, or the value."""
+        if isinstance(value, tuple | list):
+            return type(value)([self.find(v) for v in value])
+        return tensor(value) if id(value) in self.known else value
+
+    def note(self, what: str, target: Any, value: Any) -> Any:
+        """Take notice of what is no operation."""
+        notice: Callable[[Any, Any], Any] = getattr(self, "_" + what)
+        return notice(target, value)
+
+    def _data(self, t: Tensor, _: Any) -> Any:
+        """Give a stand-in for the values of a Tensor, and see to it that a change of it does not go unnoticed."""
+        stand_in = tensor(t._data)
+        if type(t._node) is Leaf or t._node is None:
+            self.aliases[id(stand_in)] = t, stand_in, source_line()
+            self.alive += [stand_in, t._data]
+        return stand_in
+
+    def _assign(self, t: Tensor, value: Any) -> None:
+        self.slot_of(t)  # it is ours to read, also where nothing has read it yet
+        given = self.refs(value)
+        self.aliases.pop(id(value), None)
+        if id(t) not in {id(u) for u, _ in self.undo}:
+            self.undo.append((t, t._data.copy() if type(t._data) is ndarray else t._data))
+        self.plan.steps.append(Step(None, (given,), {}, (), effect="assign", target=t, line=source_line()))
+        self.changed(t._data)
+
+    def _grad(self, leaf: Leaf, value: Any) -> None:
+        self.leaves.setdefault(id(leaf), (leaf, leaf.grad))
+        if id(leaf) not in self.reset and leaf.grad is None:
+            self.plan.guards.append((functools.partial(_has_gradient, leaf), False))
+        self.reset.add(id(leaf))
+        given = None if value is None else self.refs(value)
+        self.plan.steps.append(Step(None, (given,), {}, (), effect="grad", target=leaf))
+        if value is not None and leaf.buffer is not None:
+            leaf.buffer[...] = value._data if type(value) is Tensor else value
+            self.changed(leaf.buffer)
+
+    @functools.cached_property
+    def reset(self) -> set[int]:
+        """Leaves whose gradient is the program's own by now, whatever it was before."""
+        return set()
+
+    def _read_grad(self, leaf: Leaf, _: Any) -> Any:
+        """Give what stands for the gradient that a leaf had before."""
+        g = leaf.grad
+        self.leaves.setdefault(id(leaf), (leaf, g))
+        if id(g) not in self.known:
+            slot = self.plan.slot("grad", np.shape(g), g.dtype, source=leaf)
+            self.know(g, slot.number)
+            self.plan.guards.append((functools.partial(_has_gradient, leaf), True))
+        return tensor(g)
+
+    def _call(self, fn: Any, given: Any) -> tuple[Any]:
+        """Call a function that is to be called anew at every replay."""
+        args, kwargs = given
+        self.watch()
+        with switched(recorder=None):
+            ans = fn(*strip(args), **strip(kwargs))
+        self.settle()
+        several = type(ans) is tuple and len(ans) > 0
+        told = tuple([_standing_for(v) for v in ans]) if several else _standing_for(ans)
+        outs = tuple([self.new(t) for t in (told if several else (told,)) if type(t) is Tensor])
+        if several and len(outs) != len(told):
+            raise GraphError(f"a function called by ag.fresh returns numbers and arrays, not {ans!r} ({source_line()})")
+        self.plan.steps.append(
+            Step(computing(fn), self.refs(args), self.refs(kwargs), outs, effect="call", told=fn, several=several)
+        )
+        self.changed(None)
+        return (told,)
+
+    # --- slots ----------------------------------------------------------------------------------------------------
+
+    def know(self, value: Any, slot: int) -> None:
+        """Let a value be known by its identity."""
+        self.known[id(value)] = slot
+        self.alive.append(value)
+
+    def new(self, t: Tensor) -> int:
+        """Return a slot for a result."""
+        value = t._data
+        if type(value) is np.bool_:  # there are two of them in all the world, and we know values by their identity
+            value = t._data = np.array(value)
+        elif id(value) in self.known and type(value) is not ndarray:
+            value = t._data = value.copy() if isinstance(value, np.generic) else value
+        slot = self.plan.slot("value", value.shape, value.dtype, weak=type(value) in WEAK)
+        self.know(value, slot.number)
+        return slot.number
+
+    def entered(self, value: Any) -> Any:
+        """Return a Tensor for an argument of the call, or what draws in place of a generator."""
+        kind = type(value)
+        if isinstance(value, np.random.Generator):
+            slot = self.plan.slot("input", None, None)
+            self.plan.inputs.append(slot.number)
+            self.know(value, slot.number)
+            return Draws(value)
+        if kind is float:
+            value = weak(value)
+        elif kind is ndarray:
+            value = value.view()  # an identity of its own: one array may be two arguments
+        elif isinstance(value, np.generic):
+            value = np.array(value)[()] if kind is not np.bool_ else np.array(value)
+        slot = self.plan.slot("input", value.shape, value.dtype, weak=kind is float)
+        self.plan.inputs.append(slot.number)
+        self.know(value, slot.number)
+        return tensor(value)
+
+    def slot_of(self, t: Tensor) -> int:
+        """Return the slot of a Tensor: of a traced value, or of one taken from around the program."""
+        value = t._data
+        found = self.known.get(id(value))
+        if found is None:
+            slot = self.plan.slot("tensor", value.shape, value.dtype, source=t, epoch=self.epoch)
+            self.know(value, slot.number)
+            self.memory[id(value)] = value
+            found = slot.number
+        return found
+
+    def refs(self, tree: Any) -> Any:
+        """Return arguments with `Ref`s in the places of traced values."""
+        if isinstance(tree, Tensor):
+            return Ref(self.slot_of(tree))
+        kind = type(tree)
+        if kind is ndarray:
+            return Ref(self.array(tree))
+        if kind is slice:
+            return slice(*self.refs((tree.start, tree.stop, tree.step)))
+        if isinstance(tree, tuple | list):
+            parts = [self.refs(v) for v in tree]
+            return kind(*parts) if hasattr(tree, "_fields") else kind(parts)
+        if kind is dict:
+            return {k: self.refs(v) for k, v in tree.items()}
+        if id(tree) in self.known:  # a scalar of the tape
+            return Ref(self.known[id(tree)])
+        return tree
+
+    def array(self, a: Any) -> int:
+        """Return the slot of a plain array: a traced value that has lost its Tensor, or one from around the program."""
+        found = self.known.get(id(a))
+        if found is None:
+            found = self.plan.slot("constant", a.shape, a.dtype, source=a).number
+            self.know(a, found)
+            if a.flags.writeable and a.nbytes <= WATCHED:
+                self.sums.append((a, checksum(a), source_line()))
+        return found
+
+    def changed(self, memory: Any) -> None:
+        """Forget what is known of arrays of captured Tensors that share memory with one that changes (None: of all)."""
+        self.epoch += 1
+        for key, a in list(self.memory.items()):
+            if memory is None or type(a) is not ndarray or np.may_share_memory(a, memory):
+                self.known.pop(key, None)
+                del self.memory[key]
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def finish(self, out: Any) -> Any:
+        """Take down what the program returns; return it with plain values."""
+        leaves, rebuild = flatten(out)
+        plain = []
+        for leaf in leaves:
+            traced = isinstance(leaf, Tensor) or (type(leaf) is ndarray)
+            self.plan.outputs.append(self.refs(leaf) if traced else leaf)
+            plain.append(leaf._data if isinstance(leaf, Tensor) else leaf)
+        self.plan.rebuild = rebuild
+        self.refuse_hidden_changes()
+        plain = [v.copy() if type(v) is ndarray else _number(v) for v in plain]
+        for leaf, _ in self.leaves.values():
+            _settle_gradient(leaf)
+        return rebuild(plain)
+
+    def refuse_hidden_changes(self) -> None:
+        """Raise where the program has done what the recorder was not told."""
+        for a, before, line in self.sums:
+            if checksum(a) != before:
+                raise GraphError(
+                    f"an array of shape {a.shape}, used at {line}, was changed in place inside the compiled function, "
+                    f"which a replay would not do again: pass it as an argument and return its new values, or hold it "
+                    f"in a Tensor and write t.assign(...)"
+                )
+        for t, stand_in, line in self.aliases.values():
+            if id(stand_in._data) != id(t._data) and self.known.get(id(stand_in._data)) is not None:
+                raise GraphError(
+                    f"the values of {t._label()}, taken as .data at {line}, were changed in place under another name, "
+                    f"which a replay would not do: write p.data -= ..., p.data = ... or p.assign(...)"
+                )
+
+    def put_back(self) -> None:
+        """Undo what the program has done to Tensors around it."""
+        for t, before in self.undo:
+            if type(before) is ndarray and type(t._data) is ndarray and t._data.flags.writeable:
+                t._data[...] = before
+            else:
+                t._data = before
+        for leaf, grad in self.leaves.values():
+            leaf.grad = grad
+
+
+class Draws:
+    """A generator passed as an argument: what it draws is told, and drawn afresh by the generator of the replay."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.generator = generator
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the generator's method, to be called at every replay."""
+        if name.startswith("_") or not callable(getattr(self.generator, name)):
+            raise AttributeError(name)
+        return functools.partial(fresh, draw, self.generator, name)
+
+
+def draw(generator: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    """Call a method of a generator; `shuffle`, which changes its argument, is refused."""
+    if name == "shuffle":
+        raise GraphError("rng.shuffle(x) changes x in place inside a compiled function: write x = rng.permuted(x)")
+    return getattr(generator, name)(*args, **kwargs)
+
+
+def computing(fn: Any) -> Any:
+    """Return the function to be called with plain values in place of one that a recorder was told of."""
+    op = RULES.get(fn)
+    if op is not None and not op.aux and not op.variadic and (op.trusted or not hasattr(fn, "__wrapped__")):
+        if fn in (np.reshape, np.copy, np.astype):
+            return fn
+        return op.compute
+    if op is not None and not op.trusted:
+        return op.compute if not op.aux and not op.variadic else fn.__wrapped__
+    return getattr(fn, "__wrapped__", fn)
+
+
+def strip(tree: Any) -> Any:
+    """Return arguments with plain values."""
+    if isinstance(tree, Tensor):
+        return _number(tree._data)
+    if isinstance(tree, tuple | list):
+        parts = [strip(v) for v in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if type(tree) is dict:
+        return {k: strip(v) for k, v in tree.items()}
+    return tree
+
+
+def _number(value: Any) -> Any:
+    """Return a Python number for a weak one."""
+    if type(value) in WEAK:
+        return value.__class__.__base__(value)
+    return value[()] if type(value) is ndarray and not value.shape else value
+
+
+def _standing_for(value: Any) -> Any:
+    """Return what a called function's result looks like to the program that is traced."""
+    if type(value) is float or type(value) is int:
+        return tensor(weak(value))
+    if isinstance(value, ndarray | np.generic):
+        return tensor(value if value.shape else np.asarray(value)[()])
+    if type(value) is bool:
+        return tensor(np.array(value))
+    return value
+
+
+def _has_gradient(leaf: Leaf) -> bool:
+    return leaf.grad is not None
+
+
+def _settle_gradient(leaf: Leaf) -> None:
+    """Turn the Tensor that stood for a gradient into an array of the leaf's own."""
+    g = leaf.grad
+    if not isinstance(g, Tensor):
+        return
+    if leaf.buffer is not None:
+        leaf.buffer[...] = g._data
+        leaf.grad = leaf.buffer
+    else:
+        leaf.grad = np.array(g._data)[()]

@@ -1,0 +1,83 @@
+"""Python numbers on a tape: floats and ints with a shape and a dtype, so that a Tensor may hold them.
+
+They stay what they are, *weak*: beside a float32 array a Python float is computed in float32, a NumPy float64 is not.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+NAMES = "add sub mul truediv floordiv mod pow".split()
+
+
+def _exact(_: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """Hand NumPy the number itself: of its subclasses it makes float64."""
+    plain = [x.__class__.__base__(x) if type(x) in (WeakFloat, WeakInt) else x for x in inputs]
+    if ufunc is np.power and method == "__call__" and not kwargs:
+        return operator.pow(*plain)  # as the array's own operator, which takes the root for x**0.5
+    return getattr(ufunc, method)(*plain, **kwargs)
+
+
+class WeakFloat(float):
+    """A Python float whose results with other Python numbers are of this kind again."""
+
+    shape = ()
+    ndim = 0
+    size = 1
+    dtype = np.dtype(np.float64)
+    __array_ufunc__ = _exact
+
+
+class WeakInt(int):
+    """A Python int of the same kind."""
+
+    shape = ()
+    ndim = 0
+    size = 1
+    dtype = np.dtype(np.int64)
+    __array_ufunc__ = _exact
+
+
+def weak(value: Any) -> Any:
+    """Return a Python number as one that a Tensor may hold.
+
+    Examples
+    --------
+    >>> type(weak(2) / 3).__name__, (np.ones(1, np.float32) * weak(0.5)).dtype
+    ('WeakFloat', dtype('float32'))
+    """
+    return WeakInt(value) if isinstance(value, int) else WeakFloat(value)
+
+
+def _method(kind: type, name: str) -> Any:
+    plain = getattr(kind, name)
+
+    def method(self: Any, *others: Any) -> Any:
+        if others and isinstance(others[0], np.generic):
+            return NotImplemented
+        found = plain(self, *others)
+        return found if found is NotImplemented or isinstance(found, complex) else weak(found)
+
+    return method
+
+
+for _kind in (WeakFloat, WeakInt):
+    for _name in NAMES:
+        for _spelling in (f"__{_name}__", f"__r{_name}__"):
+            setattr(_kind, _spelling, _method(_kind.__base__, _spelling))  # type: ignore[arg-type]
+    for _spelling in ("__neg__", "__pos__", "__abs__"):
+        setattr(_kind, _spelling, _method(_kind.__base__, _spelling))  # type: ignore[arg-type]
+
+OPERATORS = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+    np.remainder: operator.mod,
+    np.negative: operator.neg,
+    np.positive: operator.pos,
+    np.absolute: abs,
+}

@@ -14,8 +14,9 @@ import numpy as np
 
 from .state import State
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-NUMPY = os.path.dirname(os.path.abspath(np.__file__))
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+NETWORKS = os.path.join(os.path.dirname(HERE[:-1]), "nn", "")
+NUMPY = os.path.join(os.path.dirname(os.path.abspath(np.__file__)), "")
 
 
 class GraphError(RuntimeError):
@@ -23,15 +24,35 @@ class GraphError(RuntimeError):
 
 
 class Note:
-    """Metadata of a node for later walks."""
+    """Metadata of a node for later walks.
 
-    __slots__ = ("line", "name", "scope", "sums")
+    While debugging also what went in and came out, and what the node keeps, which backward() would free: values only,
+    never Tensors, since a Tensor changed in place would then hold its own node.
+    """
+
+    __slots__ = ("kept", "line", "loose", "name", "operands", "result", "scope", "sums")
 
     def __init__(self) -> None:
         self.scope: tuple[str, ...] = ()
         self.name: str | None = None
         self.line: str | None = None
         self.sums: tuple[tuple[Any, int], ...] = ()
+        self.operands: tuple[Any, ...] = ()
+        self.loose: tuple[int, ...] = ()  # the operands that were Tensors without a node
+        self.result: Any = None
+        self.kept: tuple[Any, ...] = ()
+
+    def remember(self, node: Any, op: Any, args: tuple[Any, ...], t: Any) -> None:
+        """Note where an operation was called, and with what."""
+        self.line = source_line()
+        self.sums = checksums(node)
+        if op is not None:
+            self.operands = tuple([None if a is t else getattr(a, "_data", a) for a in args])
+            self.loose = tuple([i for i, a in enumerate(args) if getattr(a, "_node", self) is None])
+            self.result = getattr(t, "_data", None)
+            wide = hasattr(node, "sources")
+            self.kept = (node.args, node.ans, node.kwargs) if wide else (node.a, node.b, node.ans)
+            self.kept = (node.op, *self.kept)
 
 
 NOTHING = Note()
@@ -55,8 +76,11 @@ def annotate(
                 note = node.note = Note()
                 note.scope = scope
                 if state.debug:
-                    note.line = source_line()
-                    note.sums = checksums(node)
+                    note.remember(node, op, args, result)
+                    if isinstance(t, tuple) and not hasattr(node.p, "note"):
+                        node.p.note = Note()
+                        node.p.note.scope = scope
+                        node.p.note.remember(node.p, op, args, None)
             if name is not None:
                 note.name = name
     if state.recorder is not None and op is not None:
@@ -70,11 +94,11 @@ def annotate(
 
 
 def source_line() -> str:
-    """Return ``file:line`` of the innermost frame that belongs neither to this package nor to NumPy."""
+    """Return ``file:line`` of the innermost frame that belongs neither to these packages nor to NumPy."""
     frame = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
-        if not path.startswith((HERE, NUMPY)):
+        if not path.startswith((HERE, NETWORKS, NUMPY)):
             return f"{path}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return "?"

@@ -38,7 +38,10 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     why = REFUSED.get(fn) or REFUSED.get(getattr(fn, "__module__", None))
     if why:
         raise TypeError(f"{title(fn)} is refused for Tensors: {why}")
-    raise TypeError(no_rule(fn))
+    found = ops.late.known(fn) if ops.late.load() or hasattr(fn, "__wrapped__") else None
+    if found is None:
+        raise TypeError(no_rule(fn))
+    return call(found, args, kwargs)
 
 
 def narrow(op: Op, args: tuple[Any, ...]) -> Any:
@@ -159,9 +162,9 @@ def title(fn: Any) -> str:
     """Return the name under which a person knows a function."""
     name = getattr(fn, "__name__", repr(fn))
     module = getattr(fn, "__module__", "") or ""
-    return (
-        f"np{module[5:]}.{name}" if module.startswith("numpy") else "np." + name if isinstance(fn, np.ufunc) else name
-    )
+    if isinstance(fn, np.ufunc):
+        return f"np.{name}" if getattr(np, name, None) is fn else f"scipy.special.{name}"
+    return f"np{module[5:]}.{name}" if module.startswith("numpy") else name
 
 
 def no_rule(fn: Any) -> str:
@@ -195,6 +198,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         else:
             ans = _call_plain(ufunc, inputs, kwargs)
     else:
+        if ufunc not in RULES:
+            ops.late.load()
         if method == "at":
             return _ufunc_at(ufunc, *inputs)
         if where is not True:
@@ -204,8 +209,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
 
 
 def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    op = RULES.get(ufunc)
-    if op is None:
+    op = RULES.get(ufunc) or (ops.late.load() and RULES.get(ufunc))
+    if not op:
         return call(ufunc, inputs, kwargs)
     if op.wide or op.outputs:
         return record(op, inputs, kwargs)

@@ -31,6 +31,26 @@ NOT_MEANT = {  # not functions of arrays, whatever they are given
     "numpy.linalg.test",
     "numpy.fft.test",
 }
+SCIPY = """
+## SciPy
+
+Where SciPy is installed, its functions take part; they are registered when one of them first meets a Tensor, and
+`import autograd_core` does not load SciPy.
+
+- **Ufuncs** of `scipy.special` take Tensors as they are: error, gamma, beta, Bessel, Airy, Kelvin, Struve and elliptic
+  functions, exponential integrals, hypergeometric functions, orthogonal polynomials, distribution functions and their
+  inverses, `expit logit log_expit xlogy xlog1py entr rel_entr kl_div huber boxcox` and others. A derivative that has no
+  closed form, by the order of a Bessel function, the shape of `gammainc` or the degree of a polynomial, is refused when it
+  is asked for. Mathieu and spheroidal functions, Carlson's integrals, Riemann's zeta function and the non-central
+  distributions are refused.
+- **Other functions** ask no Tensor, and say so in their error. `ag.primitive` makes them ask:
+  `softmax = ag.primitive(scipy.special.softmax)`. There are rules for `logsumexp softmax log_softmax polygamma
+  multigammaln` of `scipy.special`, `expm logm sqrtm solve_triangular cho_solve solve_sylvester` of `scipy.linalg`, and
+  `convolve correlate fftconvolve oaconvolve` of `scipy.signal`. What NumPy has too, such as `scipy.linalg.inv`, is
+  refused with its name.
+- **Sparse matrices** multiply Tensors of one or two axes from either side, `S @ t` and `t @ S`; S is a constant.
+- `scipy.special.softplus`, `sinc` and `jvp` are made of functions that take Tensors, and do too.
+"""
 
 
 def public_functions() -> dict[str, Any]:
@@ -77,6 +97,8 @@ def page() -> str:
         "",
         "The methods of every differentiable ufunc are differentiable too: `reduce`, `accumulate`, `outer`, `reduceat`, `at`.",
         "Functions of strings (`numpy.strings`, `numpy.char`) and of records (`numpy.lib.recfunctions`) are refused.",
+        "",
+        *SCIPY.strip().splitlines(),
     ]
     for space in NAMESPACES:
         rows = {k: v for k, v in table.items() if k.rpartition(".")[0] == space}

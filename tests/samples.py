@@ -30,6 +30,7 @@ class Sample:
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
     smooth: bool = True
+    kinds: str = "efdFD"  # the precisions in which the function is there, and has derivatives
     through: Callable[..., tuple[Any, ...]] | None = (
         None  # what makes arguments from `args`: a positive definite matrix
     )
@@ -55,7 +56,7 @@ def name_of(fn: Any) -> str:
     """Return a name that belongs to one function only: np.sum and our own sum may both exist."""
     module = (getattr(fn, "__module__", None) or "numpy").replace("autograd_core.ops.", "ops.")
     if isinstance(fn, np.ufunc) and getattr(np, fn.__name__, None) is not fn:
-        module = "umath"  # behind a method of arrays: a.clip(t, 1)
+        module = "umath" if fn.__name__ == "clip" else "special"  # behind a method of arrays: a.clip(t, 1); or SciPy's
     return f"{module}.{fn.__name__}".replace("numpy.", "np.")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import COMPOSITES, RULES, present, primitive, rule
+from ..rules import COMPOSITES, CONSTANTS, RULES, present, primitive, rule
 from ..spaces import from_end, unreduce
 from .index import scatter, setitem
 from .nans import nan_max, nan_min
@@ -259,6 +259,8 @@ def ufunc_method(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...], kwargs: di
     if name == "at":
         return at(ufunc, *inputs)
     if ufunc not in RULES and ufunc not in COMPOSITES and not (name == "reduce" and ufunc in REDUCE):
+        if ufunc not in CONSTANTS:
+            raise TypeError(f"{ufunc.__name__}.{name} has no gradient rule: {ufunc.__name__} itself has none")
         return plain(getattr(ufunc, name), *inputs, **kwargs)
     kwargs = {k: v for k, v in kwargs.items() if k != "out" or v is not None}
     body: Any = {"reduce": _reduce, "accumulate": _accumulate, "reduceat": _reduceat}[name]

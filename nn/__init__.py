@@ -18,6 +18,7 @@ from .functional import (
 )
 from .io import FileError, load, save
 from .layers import (
+    GRU,
     LSTM,
     MLP,
     RBF,
@@ -71,6 +72,7 @@ __all__ = [
     "Embedding",
     "FileError",
     "Flatten",
+    "GRU",
     "History",
     "LSTM",
     "LayerNorm",

@@ -24,7 +24,7 @@ from .convolution import conv1d, conv2d
 from .normalization import batch_norm, layer_norm, standardize
 from .pooling import avg_pool2d, max_pool2d
 from .products import linear
-from .recurrence import lstm, rnn
+from .recurrence import gru, lstm, rnn
 from .rows import embedding
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "embedding",
     "find_activation",
     "gelu",
+    "gru",
     "identity",
     "layer_norm",
     "leaky_relu",

@@ -148,3 +148,75 @@ def _lstm_pull(g: Any, z: Any, h: Any, c: Any, weight: Any, ans: Any, aux: Any =
 ag.rule(
     _lstm, _lstm_pull, None, None, None, args="z h c weight", name="lstm", joint=True, compute=_lstm_and_gates, aux=True
 )
+
+
+def gru(z: Any, h: Any, weight: Any, bias: Any) -> Any:
+    """Return all states h_t of gated recurrent units.
+
+    ::
+
+        a = h_(t-1) @ weight.T + bias                  z_t and a have three parts: reset, update, candidate
+        r = sigmoid(z_r + a_r)
+        u = sigmoid(z_u + a_u)
+        h_t = (1 - u) * tanh(z_m + r * a_m) + u * h_(t-1)
+
+    Parameters
+    ----------
+    z : (steps, n, 3 * hidden) array
+        What enters at each step, already multiplied by its weight.
+    h : (n, hidden) array
+        The state before the first step.
+    weight : (3 * hidden, hidden) array
+    bias : (3 * hidden,) array
+    """
+    return _gru(z, h, weight, bias)
+
+
+def _gates(z: Any, before: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any, Any]:
+    """Return reset, update, candidate, and the candidate's part of the product with the state before."""
+    k = before.shape[-1]
+    a = dot(before.reshape(-1, k), weight.T).reshape(z.shape) + bias
+    gates = sigmoid(z[..., : 2 * k] + a[..., : 2 * k])
+    r, u, inner = gates[..., :k], gates[..., k:], a[..., 2 * k :]
+    return r, u, np.tanh(z[..., 2 * k :] + r * inner), inner
+
+
+def _gru_and_gates(z: Any, h: Any, weight: Any, bias: Any) -> tuple[Any, Any]:
+    """Return the states of all steps and their gates, which the way back needs, unless it is recorded."""
+    out = np.empty((*z.shape[:2], h.shape[-1]), np.result_type(z, h, weight, bias))
+    gates = np.empty((4, *out.shape), out.dtype)
+    for t, row in enumerate(z):
+        r, u, m, inner = _gates(row, h, weight, bias)
+        gates[:, t] = r, u, m, inner
+        h = np.add((1 - u) * m, u * h, out=out[t])
+    return out, gates
+
+
+@ag.primitive
+def _gru(z: Any, h: Any, weight: Any, bias: Any) -> Any:
+    return _gru_and_gates(z, h, weight, bias)[0]
+
+
+def _gru_pull(g: Any, z: Any, h: Any, weight: Any, bias: Any, ans: Any, aux: Any = None) -> list[Any]:
+    before = _before(ans, h)
+    if any(isinstance(v, ag.Tensor) for v in (z, h, weight, bias)):
+        r, u, m, inner = _gates(z, before, weight, bias)
+    else:
+        r, u, m, inner = aux
+    to_candidate, to_update = (1 - u) * (1 - m * m), (before - m) * u * (1 - u)
+    to_reset = inner * r * (1 - r)
+    dh, rows, inside = None, [], []
+    for t in reversed(range(len(z))):
+        dh = g[t] if dh is None else g[t] + dh
+        dm = dh * to_candidate[t]
+        first = [dm * to_reset[t], dh * to_update[t]]
+        rows.append(np.concatenate([*first, dm], axis=-1))
+        inside.append(np.concatenate([*first, dm * r[t]], axis=-1))
+        dh = dot(inside[-1], weight) + dh * u[t]
+    da = np.stack(inside[::-1])
+    return [np.stack(rows[::-1]), dh, _weight_gradient(da, before), da.sum(axis=(0, 1))]
+
+
+ag.rule(
+    _gru, _gru_pull, None, None, None, args="z h weight bias", name="gru", joint=True, compute=_gru_and_gates, aux=True
+)

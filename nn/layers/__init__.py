@@ -9,7 +9,7 @@ from .linear import Linear
 from .normalization import BatchNorm, LayerNorm
 from .pooling import AvgPool2d, Flatten, MaxPool2d
 from .rbf import RBF
-from .recurrent import LSTM, RNN
+from .recurrent import GRU, LSTM, RNN
 from .sequential import MLP, Sequential
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRU",
     "LSTM",
     "LayerNorm",
     "Linear",

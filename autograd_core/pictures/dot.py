@@ -1,0 +1,229 @@
+"""The picture as DOT text, with the size of every box stated: all engines and fonts give the same layout.
+
+Forward and backward are one text with other attributes, none of which moves a box.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .data import Vertex
+from .labels import NOTE, Label, Labels, box_size, split_name
+from .numbers import norm_of
+from .ranks import hanging, spine, weight
+from .themes import THEMES
+from .view import Key, Link, View, role_of
+
+THINNEST, THICKEST, DECADES = 0.7, 4.0, 6.0
+
+
+def escape(text: str) -> str:
+    """Return text for an HTML-like label."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def quote(text: str) -> str:
+    """Return text in quotation marks."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def is_round(role: str) -> bool:
+    """Say whether a role is drawn as an ellipse."""
+    return role in ("input", "output", "constant")
+
+
+def sizes(view: View, labels: Labels) -> dict[Key, tuple[float, float]]:
+    """Return width and height of every box in points."""
+    return {k: box_size(labels.of(k, False), labels.of(k, True), is_round(role_of(view, k))) for k in view.boxes}
+
+
+def edge_width(norm: float, largest: float) -> float:
+    """Return how thick a gradient is drawn: by the logarithm of its norm, over six decades below the largest.
+
+    Examples
+    --------
+    >>> edge_width(1.0, 1.0), edge_width(1e-3, 1.0), edge_width(0.0, 1.0)
+    (4.0, 2.35, 0.7)
+    """
+    if math.isnan(norm) or math.isinf(norm):
+        return THICKEST
+    if not norm or not largest or not math.isfinite(largest):
+        return THINNEST
+    share = max(0.0, 1 + (math.log10(norm) - math.log10(largest)) / DECADES)
+    return round(THINNEST + (THICKEST - THINNEST) * share, 2)
+
+
+def largest_flow(view: View) -> float:
+    """Return the largest finite norm that flows along an edge."""
+    norms = [norm_of(link.flow) for link in view.links if link.flow is not None]
+    return max((n for n in norms if math.isfinite(n)), default=0.0)
+
+
+def fades(view: View, key: Key, backward: bool) -> bool:
+    """Say whether a box is drawn with dashes: a constant, or what no gradient comes to."""
+    if key[0] == "m":
+        return False
+    v = view.graph.vertices[key[1]]
+    return v.role == "constant" or (backward and v.role in ("input", "output") and v.gradient is None)
+
+
+def look(v_role: str, dashed: bool, theme: dict[str, str]) -> dict[str, str]:
+    """Return the colours and the line of a box."""
+    if v_role == "module":
+        return {"fill": theme["box"], "line": theme["operation_line"], "text": theme["text"], "width": "1.3"}
+    if dashed and v_role != "operation":
+        return {
+            "fill": theme["constant"],
+            "line": theme["constant_line"],
+            "text": theme["constant_text"],
+            "width": "1.3",
+        }
+    if v_role in ("operation", "parameter"):
+        width = "2.2" if v_role == "parameter" else "1.3"
+        return {"fill": theme[v_role], "line": theme[v_role + "_line"], "text": theme["filled_text"], "width": width}
+    return {"fill": theme["input"], "line": theme["input_line"], "text": theme["input_text"], "width": "1.3"}
+
+
+def to_dot(view: View, backward: bool = False, theme: str = "lecture", *, bare: bool = False) -> str:
+    """Return the DOT text of a view; `bare` is what the layout needs, without labels."""
+    return _Writer(view, backward, theme, bare).text()
+
+
+class _Writer:
+    """One DOT text on its way."""
+
+    def __init__(self, view: View, backward: bool, theme: str, bare: bool) -> None:
+        self.view, self.backward, self.theme, self.bare = view, backward, THEMES[theme], bare
+        self.labels = Labels(view)
+        self.sizes = sizes(view, self.labels)
+        self.straight = spine(view)
+        self.hangs, self.above = hanging(view, self.straight)
+        self.largest = largest_flow(view)
+        self.inside: dict[int | None, list[Key]] = {}
+        for key in view.boxes:
+            self.inside.setdefault(view.frame_of[key], []).append(key)
+        self.below: dict[int | None, list[int]] = {}
+        for k in view.frames:
+            self.below.setdefault(view.graph.modules[k].parent, []).append(k)
+
+    def text(self) -> str:
+        """Return all of it."""
+        t = self.theme
+        graph = {
+            "rankdir": "LR",
+            "newrank": "true",
+            "bgcolor": quote(t["ground"]),
+            "pad": "0.25",
+            "nodesep": "0.36",
+            "ranksep": "0.42",
+            "splines": "true",
+            "fontname": quote("Helvetica,Arial,sans-serif"),
+            "fontsize": "11",
+            "fontcolor": quote(t["muted"]),
+        }
+        rows = ["digraph autograd {", f"  graph [{attributes(graph)}];"]
+        rows.append(f'  node [fixedsize=true, fontname="Helvetica,Arial,sans-serif", fontsize={13}, label=""];')
+        rows.append("  edge [arrowsize=0.7];")
+        rows += self._level(None, "  ")
+        rows += [f"  {{rank=same; {self.view.id(a)}; {self.view.id(b)}}}" for a, b in self.hangs.items()]
+        rows += [self._edge(k, link) for k, link in enumerate(self.view.links)]
+        return "\n".join([*rows, "}", ""])
+
+    def _level(self, frame: int | None, indent: str) -> list[str]:
+        """Return the boxes directly inside a module, and its modules."""
+        rows = []
+        things: list[tuple[int, Key | int]] = [(self._first(k), k) for k in self.inside.get(frame, ())]
+        things += [(self.view.graph.modules[m].first, m) for m in self.below.get(frame, ())]
+        for _, thing in sorted(things, key=lambda pair: (pair[0], isinstance(pair[1], tuple))):
+            rows += self._cluster(thing, indent) if isinstance(thing, int) else [indent + self._node(thing)]
+        return rows
+
+    def _first(self, key: Key) -> int:
+        return key[1] if key[0] == "n" else self.view.graph.modules[key[1]].first
+
+    def _cluster(self, m: int, indent: str) -> list[str]:
+        t = self.theme
+        drawn = {
+            "style": quote("rounded,filled"),
+            "fillcolor": quote(t["box"]),
+            "color": quote(t["box_line"]),
+            "margin": "11",
+            "labeljust": "l",
+            "label": quote(self.labels.frame(m)),
+        }
+        rows = [f"{indent}subgraph cluster_m{m} {{", f"{indent}  graph [{attributes(drawn)}];"]
+        return [*rows, *self._level(m, indent + "  "), indent + "}"]
+
+    def _node(self, key: Key) -> str:
+        role = role_of(self.view, key)
+        width, height = self.sizes[key]
+        shown: dict[str, Any] = {"width": f"{width / 72:.4f}", "height": f"{height / 72:.4f}"}
+        shown["shape"] = "ellipse" if is_round(role) else "box"
+        if not self.bare:
+            dashed = fades(self.view, key, self.backward)
+            c = look(role, dashed, self.theme)
+            style = [
+                "filled",
+                *(["rounded"] if role in ("operation", "module") else []),
+                *(["dashed"] if dashed else []),
+            ]
+            shown |= {
+                "style": quote(",".join(style)),
+                "fillcolor": quote(c["fill"]),
+                "color": quote(c["line"]),
+                "fontcolor": quote(c["text"]),
+                "penwidth": c["width"],
+                "class": role,
+                "label": html(self.labels.of(key, self.backward)),
+            }
+            if not_finite(self.view, key, self.backward):
+                shown |= {"peripheries": "2", "penwidth": "2.5", "color": quote(self.theme["ring"])}
+        return f"{self.view.id(key)} [{attributes(shown)}];"
+
+    def _edge(self, k: int, link: Link) -> str:
+        turned = link.source in self.above and self.hangs[link.source] == link.target
+        shown: dict[str, Any] = {"id": link.id, "weight": weight(self.view, link, k in self.straight, self.hangs)}
+        if turned:
+            shown["class"] = "turned"
+        if self.bare:
+            shown["dir"] = "none"
+        elif not self.backward:
+            shown |= {"color": quote(self.theme["edge"]), "penwidth": 1.3, "dir": "back" if turned else "forward"}
+        elif link.flow is None:
+            shown |= {"color": quote(self.theme["constant_line"]), "penwidth": 1.1, "style": "dashed", "dir": "none"}
+        else:
+            width = edge_width(norm_of(link.flow), self.largest)
+            direction = "forward" if turned else "back"
+            shown |= {"color": quote(self.theme["flow"]), "penwidth": width, "dir": direction}
+        ends = [self.view.id(link.source), self.view.id(link.target)]
+        return f"  {' -> '.join(ends[::-1] if turned else ends)} [{attributes(shown)}];"
+
+
+def not_finite(view: View, key: Key, backward: bool) -> bool:
+    """Say whether a value, or going backward a gradient, is NaN or infinite somewhere."""
+    of = view.members.get(key[1], [key[1]]) if key[0] == "n" else []
+    if key[0] == "m":
+        m = view.graph.modules[key[1]]
+        of = list(range(m.first, m.last))
+    return any(bad(view.graph.vertices[i], backward) for i in of)
+
+
+def bad(v: Vertex, backward: bool) -> bool:
+    """Say whether a vertex has an entry that is not finite."""
+    stats = v.gradient if backward else v.value
+    return stats is not None and stats.nonfinite > 0
+
+
+def attributes(of: dict[str, Any]) -> str:
+    """Return attributes as DOT writes them."""
+    return ", ".join(f"{k}={v}" for k, v in of.items())
+
+
+def html(label: Label) -> str:
+    """Return the text of a box as an HTML-like label."""
+    title = "".join(f"<SUB>{escape(p)}</SUB>" if low else escape(p) for p, low in split_name(label.title))
+    notes = "".join(f'<BR/><FONT POINT-SIZE="{NOTE:g}">{escape(n)}</FONT>' for n in label.notes if n)
+    return f"<<B>{title or ' '}</B>{notes}>"

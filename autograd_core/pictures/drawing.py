@@ -1,0 +1,178 @@
+"""`draw`: from a result, a function or a model to its picture."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..recording import plain
+from ..tensor import Tensor
+from .data import Graph
+from .given import Given, called, node_of, tell, variables
+from .modules import find_modules
+from .picture import Picture
+from .reading import read
+from .view import depths
+
+
+def draw(
+    what: Any,
+    *args: Any,
+    inputs: Mapping[str, Any] | None = None,
+    outputs: Mapping[str, Any] | None = None,
+    params: Any = None,
+    names: Mapping[str, Any] | None = None,
+    gradient: Any = None,
+    direction: str = "forward",
+    theme: str = "lecture",
+    max_nodes: int = 100,
+    fold: bool | None = None,
+    depth: int | None = None,
+    focus: Any = None,
+    radius: int = 2,
+    interactive: bool = True,
+    timeout: float = 10.0,
+) -> Picture:
+    """Draw the computational graph of a result, of a function at some arguments, or of a model at some input.
+
+    White are inputs and outputs, red parameters, blue operations. The backward picture is the same with the arrows
+    turned: its gradients are those of a sweep from the result, which adds nothing to any `grad`.
+
+    Parameters
+    ----------
+    what : Tensor or callable
+        A result, or a function (an `nn` module is one) to be called with `args`.
+    *args : array_like
+        Arguments of the function.
+    inputs, outputs : mapping from names to Tensors or arrays, optional
+        What is drawn white. Inputs may be arrays that the program used; outputs are results on the way.
+    params : module, or mapping from names to Tensors, optional
+        Where parameters have their names from; for a model, itself.
+    names : mapping from names to Tensors, optional
+        More names. Variables of the caller that hold Tensors of the graph have theirs anyway.
+    gradient : array_like, optional
+        Cotangent of the result, ones by default.
+    direction : {"forward", "backward"}
+        Which of the two is seen first.
+    theme : {"lecture", "dark"}
+    max_nodes : int
+        How many boxes at most; modules are closed and repeated blocks folded until the picture fits.
+    fold : bool, optional
+        Fold repeated blocks into one with "× 12"; by default where there are more than 40 boxes.
+    depth : int, optional
+        How many levels of modules are open.
+    focus : Tensor or str, optional
+        Draw only what is within `radius` edges of it.
+    radius : int
+    interactive : bool
+        In a notebook, step through the passes; else show an image.
+    timeout : float
+        Seconds that the layout may take.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_core as ag
+    >>> a, b = ag.Tensor(2.0, name="a"), ag.Tensor(-3.0, name="b")
+    >>> print(ag.draw(a * b + 1.0).text())
+    a = parameter        2   grad −3
+    b = parameter        −3  grad 2
+    n2 = multiply(a, b)  −6  grad 1
+    n3 = add(n2, 1)      −5  grad 1
+    output = n3          −5  grad 1
+    """
+    given = Given()
+    frame = sys._getframe(1)
+    if isinstance(what, Tensor):
+        if args:
+            raise TypeError("draw(result) takes no further arguments; to draw a function write draw(f, *args)")
+        results = [what]
+    elif callable(what):
+        results = called(what, args, given)
+        params = what if params is None and hasattr(what, "named_parameters") else params
+    else:
+        raise TypeError(f"draw takes a Tensor, or a function and its arguments, not {type(what).__name__}")
+    tell(given, inputs, outputs, params, names)
+    variables(given, frame.f_locals)
+    given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
+    graph, at = read([t._node for t in results], given, seeds(results, gradient))
+    if focus is not None:
+        graph = around(graph, focused(graph, at, focus), radius)
+    find_modules(graph, False)
+    if fold or (fold is None and len(graph.vertices) > 40):
+        find_modules(graph, True)
+    closed = None if depth is None else {k for k, d in enumerate(depths(graph)) if d >= depth}
+    return Picture(
+        graph,
+        theme=theme,
+        direction=direction,
+        max_nodes=max_nodes,
+        timeout=timeout,
+        interactive=interactive,
+        closed=closed,
+    )
+
+
+def seeds(results: list[Tensor], gradient: Any) -> dict[Any, Any]:
+    """Return the cotangents the sweep starts from: those given, or ones."""
+    found: dict[Any, Any] = {}
+    for t in results:
+        node = t._node
+        if node is None:
+            raise TypeError("this Tensor depends on no tracked Tensor, so there is no graph to draw")
+        if gradient is None:
+            g = np.ones(t.shape, t.dtype)[()]
+        else:
+            g = np.broadcast_to(np.asarray(plain(gradient), t.dtype), t.shape)[()]
+        found[node] = found[node] + g if node in found else g
+    return found
+
+
+def focused(graph: Graph, at: dict[Any, int], focus: Any) -> int:
+    """Return the position of the vertex that a Tensor or a name stands for."""
+    node = node_of(focus)
+    if node is not None and node in at:
+        return at[node]
+    if isinstance(focus, str):
+        for k, v in enumerate(graph.vertices):
+            if focus in (v.name, f"n{k}") or (v.name and v.name.endswith(f".{focus}")):
+                return k
+        names = sorted({v.name for v in graph.vertices if v.name})
+        raise ValueError(f"nothing in this graph is called {focus!r}; there are {', '.join(names[:12]) or 'no names'}")
+    raise ValueError("focus= takes a Tensor of this graph, or the name of one")
+
+
+def around(graph: Graph, centre: int, radius: int) -> Graph:
+    """Return the part of a graph within some edges of one vertex."""
+    near: dict[int, list[int]] = {}
+    for e in graph.edges:
+        near.setdefault(e.source, []).append(e.target)
+        near.setdefault(e.target, []).append(e.source)
+    inside, rim = {centre}, [centre]
+    for _ in range(radius):
+        rim = sorted({b for a in rim for b in near.get(a, ())} - inside)
+        inside.update(rim)
+    kept = sorted(inside)
+    place = {k: i for i, k in enumerate(kept)}
+    part = Graph(graph.title, notes=list(graph.notes))
+    for k in kept:
+        v = graph.vertices[k]
+        v.operands = tuple(place.get(o) if isinstance(o, int) else o for o in v.operands)
+        part.vertices.append(v)
+    part.edges = [e for e in graph.edges if e.source in place and e.target in place]
+    for e in part.edges:
+        e.source, e.target = place[e.source], place[e.target]
+    part.backward = [place[k] for k in graph.backward if k in place]
+    if len(kept) < len(graph.vertices):
+        name = graph.vertices[centre].name or graph.vertices[centre].label
+        part.notes.append(
+            f"{len(kept):,} of {len(graph.vertices):,} vertices are shown, those within {radius} steps of {name}."
+        )
+    return part

@@ -1,0 +1,207 @@
+"""Modules and repeats: runs of vertices in the order of execution.
+
+A run of a topological order can always be drawn as one box: no edge leaves it and comes back. So a scope that is
+entered twice is two boxes, and there is never a false loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .data import Graph, Module
+
+CANDIDATES = 24  # distances tried as periods in one pass
+PASSES = 30
+COPIES = 4  # so many equal blocks make a repeat
+
+
+@dataclass(slots=True)
+class Unit:
+    """A vertex, or a module, among its siblings."""
+
+    first: int
+    last: int
+    module: int | None = None
+
+
+def find_modules(graph: Graph, fold: bool = True) -> None:
+    """Find the runs of equal scopes in a graph, and if wanted the repeats among siblings; outer ones come first."""
+    graph.modules.clear()
+    prints = Prints(graph) if fold else None
+    top = _level(graph, 0, len(graph.vertices), 0, None, prints)
+    if prints is not None:
+        _repeats(graph, top, None, prints)
+    _in_order(graph)
+
+
+def _level(graph: Graph, first: int, last: int, depth: int, parent: int | None, prints: Prints | None) -> list[Unit]:
+    """Make the modules among the vertices from `first` up to `last`, whose scopes agree down to `depth`."""
+    units: list[Unit] = []
+    start = first
+    while start < last:
+        path = graph.vertices[start].path
+        if len(path) <= depth:
+            units.append(Unit(start, start + 1))
+            start += 1
+            continue
+        end = start
+        while end < last and graph.vertices[end].path[depth : depth + 1] == path[depth : depth + 1]:
+            end += 1
+        made: int | None = None
+        if end - start > 1:
+            made = len(graph.modules)
+            graph.modules.append(Module(path[depth], start, end, parent))
+        inside = _level(graph, start, end, depth + 1, parent if made is None else made, prints)
+        if prints is not None and made is not None:
+            _repeats(graph, inside, made, prints)
+        units += [Unit(start, end, made)] if made is not None else inside
+        start = end
+    return units
+
+
+def _in_order(graph: Graph) -> None:
+    """Put the modules in order, first to last, outer before inner."""
+    old = graph.modules
+    turn = sorted(range(len(old)), key=lambda m: (old[m].first, -old[m].last, old[m].times == 1, m))
+    place = {m: k for k, m in enumerate(turn)}
+    graph.modules = [old[m] for m in turn]
+    for m in graph.modules:
+        m.parent = None if m.parent is None else place[m.parent]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Repeats
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+class Prints:
+    """What a vertex looks like, alone and with its surroundings: operands and users by their distance."""
+
+    def __init__(self, graph: Graph) -> None:
+        vertices = graph.vertices
+        users: list[list[int]] = [[] for _ in vertices]
+        for e in graph.edges:
+            users[e.source].append(e.target - e.source)
+        seen: dict[Any, int] = {}
+        self.alone, self.inputs, self.exits, self.whole = [], [], [], np.zeros(len(vertices), np.int64)
+        leaf = [v.role in ("input", "parameter", "constant") for v in vertices]
+        for k, v in enumerate(vertices):
+            alone = (v.role, v.op, v.label, v.shape, v.dtype, len(v.operands))
+            inputs = tuple(
+                (("at", o) if leaf[o] and o < k - len(v.operands) else k - o) if isinstance(o, int) else o
+                for o in v.operands
+            )
+            exits = tuple(users[k])
+            self.alone.append(alone)
+            self.inputs.append(inputs)
+            self.exits.append(exits)
+            self.whole[k] = seen.setdefault((alone, inputs, exits), len(seen))
+
+    def first_copy(self, a: int, b: int, length: int, graph: Graph) -> bool:
+        """Say whether the block at `a` is that at `b`, but for where its operands from outside come from."""
+        for k in range(length):
+            if self.alone[a + k] != self.alone[b + k] or self.exits[a + k] != self.exits[b + k]:
+                return False
+            pairs = zip(graph.vertices[a + k].operands, graph.vertices[b + k].operands, strict=True)
+            for o, p in pairs:
+                if isinstance(o, int) != isinstance(p, int) or (not isinstance(o, int) and o != p):
+                    return False
+                outside = isinstance(o, int) and isinstance(p, int) and o < a and p < b
+                if isinstance(o, int) and isinstance(p, int) and not outside and a + k - o != b + k - p:
+                    return False
+        return True
+
+    def last_copy(self, a: int, b: int, length: int) -> bool:
+        """Say whether the block at `b` is that at `a`, but for who uses its results."""
+        return all(
+            self.alone[a + k] == self.alone[b + k] and self.inputs[a + k] == self.inputs[b + k] for k in range(length)
+        )
+
+
+def _repeats(graph: Graph, units: list[Unit], parent: int | None, prints: Prints) -> None:
+    """Fold equal blocks among siblings, in place; again and again, since folded blocks may repeat too."""
+    for _ in range(PASSES):
+        if len(units) < COPIES:
+            return
+        seen: dict[Any, int] = {}
+        ids = np.array([seen.setdefault(_look(graph, u, prints), len(seen)) for u in units])
+        best = _best_period(ids)
+        if best is None:
+            return
+        period, runs = best
+        made = _fold_runs(graph, units, period, runs, parent, prints)
+        if made is None:
+            return
+        units[:] = made
+
+
+def _look(graph: Graph, u: Unit, prints: Prints) -> Any:
+    if u.module is None:
+        return int(prints.whole[u.first])
+    return (graph.modules[u.module].times, *prints.whole[u.first : u.last].tolist())
+
+
+def _best_period(ids: Any) -> tuple[int, list[tuple[int, int]]] | None:
+    """Return the period that folds most, and the runs (start, length) of units equal to those one period later."""
+    turn = np.argsort(ids, kind="stable")
+    same = ids[turn][1:] == ids[turn][:-1]
+    distances = (turn[1:] - turn[:-1])[same]
+    if not distances.size:
+        return None
+    counts = np.bincount(distances)
+    ranked = np.argsort(-counts, kind="stable")[:CANDIDATES]
+    best: tuple[int, int, list[tuple[int, int]]] | None = None
+    for k in sorted(int(k) for k in ranked if counts[k]):
+        equal = np.concatenate([[False], ids[:-k] == ids[k:], [False]])
+        edges = np.flatnonzero(equal[1:] != equal[:-1])
+        runs = [(int(a), int(b - a)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= k]
+        saved = sum(r // k * k for _, r in runs)
+        if runs and (best is None or saved > best[0]):
+            best = (saved, k, runs)
+    return None if best is None else (best[1], best[2])
+
+
+def _fold_runs(
+    graph: Graph, units: list[Unit], period: int, runs: Sequence[tuple[int, int]], parent: int | None, prints: Prints
+) -> list[Unit] | None:
+    """Replace the runs of one period by folded units; None if none of them is long enough."""
+    made: list[Unit] = []
+    done = 0
+    for start, length in runs:
+        if start < done:
+            continue
+        copies = length // period + 1
+        size = units[start + period].first - units[start].first if start + period < len(units) else 0
+        a = start
+        if a - period >= done and prints.first_copy(units[a - period].first, units[a].first, size, graph):
+            a -= period
+            copies += 1
+        end = a + copies * period
+        last = units[a].first + (copies - 1) * size
+        fits = end + period <= len(units) and units[end + period - 1].last == last + 2 * size
+        if fits and prints.last_copy(last, last + size, size):
+            copies += 1
+            end += period
+        if copies < COPIES:
+            continue
+        made += units[done:a]
+        made.append(_folded(graph, units[a:end], copies, parent))
+        done = end
+    return None if not done else [*made, *units[done:]]
+
+
+def _folded(graph: Graph, units: Sequence[Unit], copies: int, parent: int | None) -> Unit:
+    """Make the module of a repeat, and put what it repeats inside it."""
+    m = len(graph.modules)
+    first, last = units[0].first, units[-1].last
+    names = [graph.modules[u.module].name for u in units if u.module is not None]
+    name = f"{names[0]} … {names[-1]}" if names else "repeated"
+    graph.modules.append(Module(name, first, last, parent, copies))
+    for u in units:
+        if u.module is not None:
+            graph.modules[u.module].parent = m
+    return Unit(first, last, m)

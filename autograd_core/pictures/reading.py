@@ -1,0 +1,277 @@
+"""From the tape to graph data: roles, names, values, gradients, formulas."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import order
+from ..nodes import PICK, Leaf, Node
+from ..notes import NOTHING
+from .data import Edge, Graph, Stats, Vertex
+from .formulas import in_names, power_pull, pull_formulas
+from .given import Given, alike
+from .numbers import summarise, tell
+from .sweep import gradient_of_leaf, watch
+from .symbols import HOLE, clean, formula_of, label_of
+from .values import UNKNOWN, Values, is_freed, kept_operand
+
+CONSTANT = "const"
+LETTER = re.compile("[^\\W\\d_][\u0300-\u036f]?_?\\d{0,2}'*")  # x, W1, ŷ
+LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def read(roots: Sequence[Node], given: Given, seeds: dict[Node, Any]) -> tuple[Graph, dict[Node, int]]:
+    """Return the data of the graph that ends in `roots`, and where in it the nodes are."""
+    reader = _Reader(roots, given, seeds)
+    return reader.graph, reader.at
+
+
+class _Reader:
+    """One reading of a tape."""
+
+    def __init__(self, roots: Sequence[Node], given: Given, seeds: dict[Node, Any]) -> None:
+        self.given, self.roots = given, list(dict.fromkeys(roots))
+        self.graph = Graph(given.title)
+        self.path = order(self.roots)
+        self.values = Values(self.path, given.held)
+        self.values.follow()
+        self.sweep, why = watch(seeds, self.path, self.values)
+        if why is not None:
+            self.graph.notes.append(why)
+        self.at: dict[Node, int] = {}
+        self.constants: dict[int, int] = {}
+        self.kept_alive: list[Any] = []  # ids are keys only while their objects live
+        self.ops = [n for n in self.path if n.op is not None and not self._passes(n)]
+        self._place_inputs()
+        for k, node in enumerate(self.ops):
+            self._operation(node, self.ops[k + 1] if k + 1 < len(self.ops) else None)
+        self._finish()
+
+    # --- what a node is -----------------------------------------------------------------------------------------------
+
+    def _passes(self, node: Node) -> bool:
+        """Say whether a node only marks where a transform was entered, so that its operand stands for it."""
+        return node.op is not None and node.op.name == "input" and node.op.fn is np.positive
+
+    def _through(self, node: Node) -> Node:
+        while self._passes(node) and node.p is not None:
+            node = node.p
+        return node
+
+    def _is_leaf(self, node: Node) -> bool:
+        return node.op is None or (self._passes(node) and node.p is None)
+
+    def _name(self, node: Node) -> str:
+        own = node.name if isinstance(node, Leaf) else getattr(node, "note", NOTHING).name
+        return self.given.names.get(node) or own or self.given.variables.get(node, "")
+
+    def _stats(self, node: Node) -> Stats | None:
+        value = self.values.of.get(node)
+        return None if value is None or isinstance(value, tuple | list) else summarise(value)
+
+    # --- vertices -----------------------------------------------------------------------------------------------------
+
+    def _add(self, vertex: Vertex) -> int:
+        self.graph.vertices.append(vertex)
+        return len(self.graph.vertices) - 1
+
+    def _place_inputs(self) -> None:
+        """Put declared inputs first, outside of every module."""
+        for node in self.path:
+            if self._is_leaf(node) and (node in self.given.inputs or self._passes(node)):
+                self._leaf(node, "input", ())
+        if not self.ops:
+            for node in self.roots:
+                self._source(node, ())
+
+    def _leaf(self, node: Node, role: str, path: tuple[str, ...]) -> int:
+        v = Vertex(role, name=self._name(node), shape=tuple(node.shape), dtype=np.dtype(node.dtype).name, path=path)
+        v.value = self._stats(node)
+        self.at[node] = self._add(v)
+        return self.at[node]
+
+    def _source(self, node: Node, path: tuple[str, ...]) -> int:
+        """Return the position of an operand that is a node."""
+        node = self._through(node)
+        found = self.at.get(node)
+        return self._leaf(node, "parameter", path) if found is None else found
+
+    def _constant(self, node: Node, i: int, path: tuple[str, ...]) -> int | str:
+        """Return the position of an untracked operand, or its text if it is a single number."""
+        value = kept_operand(node, i)
+        if value is UNKNOWN:
+            value = self._recognised(node, i)
+            if value is UNKNOWN:
+                return CONSTANT
+        name, declared = self.given.array_name(value)
+        if np.size(value) == 1 and not declared and not (name and np.ndim(value)):
+            return tell(np.ravel(value)[0])
+        if id(value) in self.constants:
+            return self.constants[id(value)]
+        role = "input" if name and (declared or np.ndim(value)) else "constant"
+        for k in self.constants.values() if name else ():
+            if self.graph.vertices[k].name == name:
+                return k
+        v = Vertex(role, name=name, shape=np.shape(value), dtype=np.result_type(value).name, path=path)
+        if name and (declared or not self.at.keys() & set(self.ops)):
+            v.path = ()  # what enters the first module comes from outside
+        v.value = summarise(value)
+        v.why_none = "not tracked"
+        self.kept_alive.append(value)
+        self.constants[id(value)] = self._add(v)
+        return self.constants[id(value)]
+
+    def _recognised(self, node: Node, i: int) -> Any:
+        """Return the plain value that, put in the place of an operand nobody kept, gives the very result recorded."""
+        op, ans = node.op, self.values.of.get(node)
+        if op.wide or len(op.args) != 2 or ans is None or not op.trusted:
+            return UNKNOWN
+        other = self.values.operand(node, 1 - i)
+        if other is UNKNOWN:
+            return UNKNOWN
+        guess = guessed(op.name, i, ans, other)
+        for a in [*(a for _, a, _ in self.given.arrays if telling(a)), *guess]:
+            try:
+                with np.errstate(all="ignore"):
+                    again = op.compute(*((a, other) if i == 0 else (other, a)))
+            except Exception:  # shapes that do not fit
+                continue
+            if alike(again, ans):
+                return a
+        return UNKNOWN
+
+    def _operation(self, node: Node, following: Node | None) -> None:
+        graph, note = self.graph, getattr(node, "note", NOTHING)
+        path = note.scope
+        operands: list[int | str | None] = [
+            self._constant(node, i, path) if p is None else self._source(p, path) for i, p in enumerate(node.parents)
+        ]
+        outputs = node.op.outputs
+        k = self.at[node] = self._add(
+            Vertex(
+                "operation",
+                clean(node.op.name),
+                self._name(node),
+                None if outputs else tuple(node.shape),
+                "" if outputs else np.dtype(node.dtype).name,
+                tuple(operands),
+                path,
+                value=self._stats(node),
+                source=None if note.line is None else os.path.basename(note.line),
+            )
+        )
+        v = graph.vertices[k]
+        metadata: dict[str, Any] = getattr(node, "kwargs", {})
+        v.label = label_of(v.op, operands, metadata)
+        if node.op is PICK:
+            v.label = f"result {node.a}"
+        self._written(v, node, metadata)
+        for i, source in enumerate(operands):
+            if isinstance(source, int):
+                graph.edges.append(Edge(source, k, i, self._flow(node, i)))
+        if node in self.given.outputs or node in self.roots:
+            self._output(node, k, following)
+
+    def _written(self, v: Vertex, node: Node, metadata: dict[str, Any]) -> None:
+        """Write down the formula of a vertex, and of its pullbacks, in the names of what it is made of."""
+        vertices = self.graph.vertices
+        names = [
+            vertices[o].name or HOLE if isinstance(o, int) else o if isinstance(o, str) else HOLE for o in v.operands
+        ]
+        v.formula = formula_of(v.op, names, metadata)
+        op = self.values.original(node.op) if is_freed(node.op) else node.op
+        letters = dict(zip(op.args, names, strict=False)) | {"v": v.name}
+        letters = {k: lowered(n) for k, n in letters.items() if len(k) == 1 and (LETTER.fullmatch(n) or number_like(n))}
+        pulls = pull_formulas(op, len(v.operands))
+        if v.op in ("power", "float_power") and isinstance(v.operands[1], str):
+            pulls = (power_pull(v.operands[1]), "")
+        v.pull = tuple(
+            in_names(f, letters) if isinstance(o, int) else "" for f, o in zip(pulls, v.operands, strict=True)
+        )
+
+    def _flow(self, node: Node, i: int) -> Stats | None:
+        flow: Stats | None = None if self.sweep is None else self.sweep.flows.get((node, i))
+        return flow
+
+    def _output(self, node: Node, k: int, following: Node | None) -> None:
+        """Put a named result behind its operation; what uses the result uses it from there."""
+        made = self.graph.vertices[k]
+        path = made.path if following is None else common(made.path, getattr(following, "note", NOTHING).scope)
+        name = self.given.outputs.get(node) or made.name or ("output" if node in self.roots else "")
+        if node in self.roots:
+            path = ()
+        made.name = ""  # it goes to the result
+        v = Vertex("output", "", name, made.shape, made.dtype, (k,), path, value=made.value)
+        self.at[node] = self._add(v)
+        self.graph.edges.append(Edge(k, self.at[node], 0, None if self.sweep is None else self.sweep.totals.get(node)))
+
+    # --- gradients ----------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        graph, sweep = self.graph, self.sweep
+        totals = {} if sweep is None else sweep.totals
+        for node, k in self.at.items():
+            v = graph.vertices[k]
+            v.gradient = totals.get(node)
+            if v.gradient is None:
+                v.why_none = "not known" if sweep is None else "nothing flows here"
+            if node.op is None:
+                total = gradient_of_leaf(node)
+                if total is not None and sweep is None:
+                    v.gradient, v.why_none = total, None
+                elif total is not None and total != v.gradient:
+                    v.accumulated = total
+        for e in graph.edges:  # an operation before its named result has the same gradient
+            if graph.vertices[e.target].role == "output":
+                graph.vertices[e.source].gradient = graph.vertices[e.target].gradient
+        if sweep is not None:
+            first = {n: self._behind(n) for n in sweep.visited if not self._passes(n)}
+            graph.backward = list(first.values())
+        if any(n in self.values.stale for n in self.at):
+            names = sorted({self._name(n) or "a parameter" for n in self.values.stale})
+            graph.notes.append(f"The values of {', '.join(names[:3])} have changed since they were used.")
+
+    def _behind(self, node: Node) -> int:
+        """Return the position of the operation itself, not of the named result behind it."""
+        k = self.at[node]
+        v = self.graph.vertices[k]
+        return v.operands[0] if v.role == "output" else k  # type: ignore[return-value]
+
+
+def telling(a: Any) -> bool:
+    """Say whether an array is recognised by what it does: not if it is long, or the same number everywhere."""
+    return 1 < np.size(a) <= 100_000 and bool(np.any(a != np.ravel(a)[0]))
+
+
+def guessed(op: str, i: int, ans: Any, other: Any) -> list[Any]:
+    """Return the number that an unknown operand of a sum or a difference may have been."""
+    if op not in ("add", "subtract") or not np.size(ans) or not np.size(other):
+        return []
+    y, x = complex(np.ravel(ans)[0]), complex(np.ravel(other)[0])
+    c = y - x if op == "add" else x - y if i else y + x
+    return [] if c.imag or not np.isfinite(c.real) else [float(f"{c.real:.12g}")]
+
+
+def lowered(name: str) -> str:
+    """Return W1 as it is written in a formula."""
+    return name[0] + name[1:].replace("_", "").translate(LOW) if LETTER.fullmatch(name) else name
+
+
+def number_like(name: str) -> bool:
+    """Say whether an operand is a number written into the formula."""
+    return name[:1].isdigit()
+
+
+def common(a: Sequence[str], b: Sequence[str]) -> tuple[str, ...]:
+    """Return the beginning that two paths share."""
+    shared: list[str] = []
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        shared.append(x)
+    return tuple(shared)

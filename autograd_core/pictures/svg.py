@@ -1,0 +1,300 @@
+"""From places to SVG: plain shapes and text with attributes only, so that no sanitiser can blacken it.
+
+No ids, no styles, no references: several pictures may stand on one page.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from xml.sax.saxutils import escape as xml_escape
+
+from .dot import edge_width, fades, is_round, largest_flow, look, not_finite
+from .labels import LINE, NOTE, TITLE, Label, Labels, split_name, text_width
+from .layout import Layout, Point
+from .numbers import norm_of, tell, tell_shape
+from .themes import FONT, THEMES
+from .view import Key, Link, View, role_of
+
+PAD = 18.0
+LEGEND = 34.0
+HEAD = 8.0  # length of an arrow's head
+SHADOW = 4.0
+
+
+def f(x: float) -> str:
+    """Return a coordinate."""
+    text = f"{x:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def escape(text: str) -> str:
+    """Return text for XML, without the characters that it cannot hold."""
+    return xml_escape("".join(c if c.isprintable() or c == "\n" else " " for c in text), {'"': "&quot;"})
+
+
+def to_svg(
+    view: View, layout: Layout, *, backward: bool, theme: str, alt: str, description: str, rich: bool = True
+) -> str:
+    """Return the picture of a view."""
+    return _Writer(view, layout, backward, THEMES[theme], rich).text(alt, description)
+
+
+class _Writer:
+    """One SVG on its way."""
+
+    def __init__(self, view: View, layout: Layout, backward: bool, theme: dict[str, str], legend: bool) -> None:
+        self.view, self.layout, self.backward, self.theme = view, layout, backward, theme
+        self.labels = Labels(view)
+        self.largest = largest_flow(view)
+        self.legend = legend
+
+    def text(self, alt: str, description: str) -> str:
+        """Return all of it."""
+        legend, legend_width = self._legend() if self.legend else ([], 0.0)
+        width = max(self.layout.width, legend_width) + 2 * PAD
+        height = self.layout.height + 2 * PAD + (LEGEND if legend else 0)
+        rows = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{f(width)}pt" height="{f(height)}pt" '
+            f'viewBox="0 0 {f(width)} {f(height)}" role="img" aria-label="{escape(alt)}" font-family="{FONT}">',
+            f"<title>{escape(alt)}</title><desc>{escape(description)}</desc>",
+            f'<rect class="ground" width="{f(width)}" height="{f(height)}" fill="{self.theme["ground"]}"/>',
+            *[self._frame(m) for m in self.view.frames],
+            *[self._edge(link) for link in self.view.links],
+            *[self._node(key) for key in self.view.boxes],
+            *legend,
+            "</svg>",
+        ]
+        return "\n".join(rows) + "\n"
+
+    # --- modules ------------------------------------------------------------------------------------------------------
+
+    def _frame(self, m: int) -> str:
+        box = self.layout.frames.get(f"m{m}")
+        if box is None:
+            return ""
+        left, top, right, bottom = (v + PAD for v in box)
+        t, module = self.theme, self.view.graph.modules[m]
+        shape = f'rx="10" fill="{t["box"]}" stroke="{t["box_line"]}" stroke-width="1"'
+        shadows = ""
+        if module.times > 1:
+            for d in (2 * SHADOW, SHADOW):
+                shadows += f'<rect class="shadow" {rect(left + d, top - d, right - left, bottom - top)} {shape}/>'
+        return (
+            f'<g class="module" data-module="m{m}">{shadows}'
+            f'<rect class="box" {rect(left, top, right - left, bottom - top)} {shape}/>'
+            + self._line(left + 9, top + 15, self.labels.frame(m), 11, t["muted"], kind="name", anchor="start")
+            + "</g>"
+        )
+
+    # --- edges --------------------------------------------------------------------------------------------------------
+
+    def _edge(self, link: Link) -> str:
+        curve = self.layout.curves.get(link.id)
+        if curve is None:
+            return ""
+        points = [(x + PAD, y + PAD) for x, y in curve]
+        nothing = self.backward and link.flow is None
+        head = ""
+        colour, width, dashes = self.theme["edge"], 1.3, ""
+        if self.backward:
+            if nothing:
+                colour, width, dashes = self.theme["constant_line"], 1.1, ' stroke-dasharray="5 4"'
+            else:
+                colour, width = self.theme["flow"], edge_width(norm_of(link.flow), self.largest)
+                points = points[::-1]
+        if not nothing:
+            size = HEAD + 0.9 * max(0.0, width - 1.3)
+            points, tip, base = shorten(points, size)
+            head = arrow_head(tip, base, colour, 0.36)
+        ids = " ".join(f"e{k}" for k in link.edges[:200])
+        return (
+            f'<g class="edge{" none" if nothing else ""}" data-edge="{ids}">'
+            f'<path class="line" d="{path(points)}" fill="none" stroke="{colour}" stroke-width="{f(width)}"{dashes}/>'
+            f"{head}</g>"
+        )
+
+    # --- boxes --------------------------------------------------------------------------------------------------------
+
+    def _node(self, key: Key) -> str:
+        place = self.layout.boxes.get(self.view.id(key))
+        if place is None:
+            return ""
+        x, y, w, h = place[0] + PAD, place[1] + PAD, place[2], place[3]
+        role = role_of(self.view, key)
+        dashed = fades(self.view, key, self.backward)
+        c = look(role, dashed, self.theme)
+        folded = key[0] == "n" and key[1] in self.view.members
+        broken = not_finite(self.view, key, self.backward)
+        paint = f'fill="{c["fill"]}" stroke="{c["line"]}" stroke-width="{c["width"]}"'
+        parts = [f"<title>{escape(self._hover(key))}</title>"]
+        if role == "module" or (folded and self._bare_copy(key)):
+            parts += [
+                f'<rect class="shadow" {rect(x - w / 2 + d, y - h / 2 - d, w, h)} rx="11" {paint}/>'
+                for d in (2 * SHADOW, SHADOW)
+            ]
+        parts.append(shape(role, x, y, w, h, paint + (' stroke-dasharray="5 4"' if dashed else "")))
+        if broken:
+            ring = f'fill="none" stroke="{self.theme["ring"]}" stroke-width="2.6"'
+            parts.append(shape(role, x, y, w + 9, h + 9, ring, "ring"))
+        parts += self._texts(self.labels.of(key, self.backward), x, y, c["text"])
+        kind = f"node {role}{' folded' if folded else ''}{' nonfinite' if broken else ''}"
+        what = f'data-module="m{key[1]}"' if key[0] == "m" else f'data-node="n{key[1]}"'
+        return f'<g class="{kind}" {what}>{"".join(parts)}</g>'
+
+    def _bare_copy(self, key: Key) -> bool:
+        """Say whether a representative stands in no frame that says how often it is repeated."""
+        m = self.view.frame_of[key]
+        while m is not None:
+            if self.view.graph.modules[m].times > 1:
+                return False
+            m = self.view.graph.modules[m].parent
+        return True
+
+    def _texts(self, label: Label, x: float, y: float, colour: str) -> list[str]:
+        rows = 1 + len(label.notes)
+        top = y - (TITLE + LINE * (rows - 1)) / 2
+        notes = [n for n in label.notes if n]
+        if len(notes) < len(label.notes):
+            top = y - (TITLE + LINE * len(notes)) / 2
+        found = [self._line(x, top + TITLE - 2, label.title, TITLE, colour, kind="name", bold=True)]
+        for k, note in enumerate(notes):
+            found.append(self._line(x, top + TITLE + LINE * (k + 1) - 4, note, NOTE, colour, kind="note"))
+        return found
+
+    def _line(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float,
+        colour: str,
+        *,
+        kind: str,
+        anchor: str = "middle",
+        bold: bool = False,
+    ) -> str:
+        weight = ' font-weight="bold"' if bold else ""
+        body = "".join(
+            f'<tspan font-size="{f(size * 0.75)}" dy="{f(size * 0.2)}">{escape(p)}</tspan>' if low else escape(p)
+            for p, low in split_name(text)
+        )
+        return (
+            f'<text class="{kind}" x="{f(x)}" y="{f(y)}" text-anchor="{anchor}" font-size="{f(size)}" fill="{colour}"'
+            f"{weight}>{body}</text>"
+        )
+
+    def _hover(self, key: Key) -> str:
+        """Return what a browser shows when the pointer rests on a box."""
+        if key[0] == "m":
+            label = self.labels.of(key, False)
+            return f"{label.title}: {', '.join(n for n in label.notes if n)}"
+        v = self.view.graph.vertices[key[1]]
+        rows = [" ".join(p for p in (v.name, f"= {v.formula}" if v.name and v.formula else v.formula) if p) or v.role]
+        rows.append(" ".join(p for p in (v.role, tell_shape(v.shape), v.dtype) if p))
+        for what, s in (("value", v.value), ("gradient", v.gradient)):
+            if s is not None:
+                rows.append(
+                    f"{what} {s.text}" if s.text else f"{what}: norm {tell(norm_of(s))}, {tell(s.min)} to {tell(s.max)}"
+                )
+        if v.source:
+            rows.append(v.source)
+        return "\n".join(rows)
+
+    # --- legend -------------------------------------------------------------------------------------------------------
+
+    def _legend(self) -> tuple[list[str], float]:
+        t = self.theme
+        y = self.layout.height + 2 * PAD + 10
+        x = PAD
+        heading = "backward: same places, arrows turned" if self.backward else "forward"
+        parts = [self._line(x, y + 4, heading, 11, t["muted"], kind="legend", anchor="start", bold=True)]
+        x += text_width(heading, 11, True) + 22
+        present = {role_of(self.view, key) for key in self.view.boxes}
+        dashed = any(fades(self.view, key, self.backward) for key in self.view.boxes)
+        entries = [("input", "input / output", present & {"input", "output"})]
+        entries += [
+            ("parameter", "parameter", present & {"parameter"}),
+            ("operation", "operation", present & {"operation"}),
+        ]
+        for role, name, there in entries:
+            if there:
+                c = look(role, False, t)
+                paint = f'fill="{c["fill"]}" stroke="{c["line"]}" stroke-width="1.2"'
+                parts.append(shape(role, x + 8, y, 16, 11, paint, "key", 4))
+                parts.append(self._line(x + 21, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
+                x += 21 + text_width(name, 11) + 18
+        if self.backward:
+            parts.append(
+                f'<path class="key" d="M{f(x + 2)},{f(y)}L{f(x + 20)},{f(y)}" stroke="{t["flow"]}" stroke-width="2.4"/>'
+            )
+            parts.append(arrow_head((x - 2, y), (x + 6, y), t["flow"], 0.5, "key"))
+            name = "gradient, thicker where its norm is larger"
+            parts.append(self._line(x + 25, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
+            x += 25 + text_width(name, 11) + 18
+        if dashed or (self.backward and any(link.flow is None for link in self.view.links)):
+            name = "no gradient" if self.backward else "constant"
+            parts.append(
+                f'<path class="key" d="M{f(x)},{f(y)}L{f(x + 20)},{f(y)}" stroke="{t["constant_line"]}" '
+                f'stroke-width="1.3" stroke-dasharray="5 4"/>'
+            )
+            parts.append(self._line(x + 25, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
+            x += 25 + text_width(name, 11) + 18
+        return ['<g class="legend">', *parts, "</g>"], x - PAD
+
+
+def rect(x: float, y: float, w: float, h: float) -> str:
+    """Return the place of a rectangle."""
+    return f'x="{f(x)}" y="{f(y)}" width="{f(w)}" height="{f(h)}"'
+
+
+def shape(role: str, x: float, y: float, w: float, h: float, paint: str, kind: str = "box", radius: float = 11) -> str:
+    """Return the outline of a box: each role has its own."""
+    if is_round(role):
+        return f'<ellipse class="{kind}" cx="{f(x)}" cy="{f(y)}" rx="{f(w / 2)}" ry="{f(h / 2)}" {paint}/>'
+    corner = "" if role == "parameter" else f'rx="{f(radius)}" '
+    return f'<rect class="{kind}" {rect(x - w / 2, y - h / 2, w, h)} {corner}{paint}/>'
+
+
+def path(points: Sequence[Point]) -> str:
+    """Return Bézier points as a path."""
+    start, rest = points[0], points[1:]
+    return f"M{f(start[0])},{f(start[1])}C" + " ".join(f"{f(x)},{f(y)}" for x, y in rest)
+
+
+def shorten(points: Sequence[Point], size: float) -> tuple[list[Point], Point, Point]:
+    """Cut the end off a curve to make room for a head; return the rest, the tip, and the middle of the head's base."""
+    p = list(points)
+    tip = p[-1]
+    while len(p) > 4 and math.dist(p[-4], tip) < size:
+        del p[-3:]
+    a, b, c, d = p[-4:]
+    low, high = 0.0, 1.0
+    for _ in range(24):
+        t = (low + high) / 2
+        q = split(a, b, c, d, t)
+        if math.dist(q[3], tip) < size:
+            high = t
+        else:
+            low = t
+    q = split(a, b, c, d, low)
+    return [*p[:-4], *q], tip, q[3]
+
+
+def split(a: Point, b: Point, c: Point, d: Point, t: float) -> tuple[Point, Point, Point, Point]:
+    """Return the part of a Bézier curve up to `t` (de Casteljau)."""
+    ab, bc, cd = mix(a, b, t), mix(b, c, t), mix(c, d, t)
+    abc, bcd = mix(ab, bc, t), mix(bc, cd, t)
+    return a, ab, abc, mix(abc, bcd, t)
+
+
+def mix(a: Point, b: Point, t: float) -> Point:
+    """Return the point between two."""
+    return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
+
+
+def arrow_head(tip: Point, base: Point, colour: str, slim: float, kind: str = "head") -> str:
+    """Return the head of an arrow."""
+    dx, dy = (tip[0] - base[0]) * slim, (tip[1] - base[1]) * slim
+    corners = (tip, (base[0] - dy, base[1] + dx), (base[0] + dy, base[1] - dx))
+    return f'<polygon class="{kind}" points="{" ".join(f"{f(x)},{f(y)}" for x, y in corners)}" fill="{colour}"/>'

@@ -1,0 +1,130 @@
+"""The backward sweep, watched: the engine's own walk by the same pullbacks, told of every cotangent on its way.
+
+It adds nothing to any `grad`. A graph that `backward` has freed is walked through copies of its nodes, if what they
+kept is known: scalars always are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import _Sweep, refuse_stale
+from ..nodes import PICK, Leaf, Node, Wide
+from ..notes import GraphError, refuse_changed
+from ..state import STATE
+from .data import Stats
+from .numbers import summarise
+from .values import UNKNOWN, Values, is_freed
+
+
+class Watched(_Sweep):
+    """One walk backwards that notes the cotangent of every node and what flows along every edge."""
+
+    def __init__(self, path: Sequence[Node], seeds: dict[Node, Any], note: Callable[[Any], Any] = summarise) -> None:
+        super().__init__(list(path), seeds, None, None, 0)
+        self.note = note
+        self.totals: dict[Node, Any] = {}
+        self.flows: dict[tuple[Node, int], Any] = {}
+        self.visited: list[Node] = []
+        self.cursor = -1
+
+    def run(self, free: bool = False) -> None:  # noqa: ARG002  (the engine's signature)
+        """Visit every node that something flows into."""
+        with np.errstate(all="ignore"):
+            for node in reversed(self.path):
+                g = self.grads.get(node)
+                if g is None:
+                    continue
+                self.at, self.cursor = node, -1
+                if not isinstance(g, list):  # the slots of an operation with several results
+                    self.totals[node] = self.note(g)
+                if node.op is not None:
+                    self.visited.append(node)
+                    if node.op is PICK:
+                        self.flows[node, 0] = self.note(g)
+                    self.visit(node)
+
+    def add(self, p: Node, gp: Any, mask: Any = None) -> None:
+        """Note a contribution, then add it."""
+        parents = self.at.parents  # type: ignore[union-attr]
+        self.cursor = next((i for i in range(self.cursor + 1, len(parents)) if parents[i] is p), self.cursor)
+        self.flows[self.at, self.cursor] = self.note(gp)  # type: ignore[index]
+        super().add(p, gp, mask)
+
+    def _wants(self, p: Node | None) -> bool:  # noqa: ARG002
+        """Keep every mask, which also keeps contributions from being written into buffers unseen."""
+        return True
+
+
+def watch(seeds: dict[Node, Any], path: Sequence[Node], values: Values) -> tuple[Watched | None, str | None]:
+    """Walk back from results; return the walk, and if there is none a sentence that says why."""
+    try:
+        refuse_stale(path, False)
+        if STATE.get().debug:
+            for node in path:
+                refuse_changed(node)
+        if any(is_freed(n.op) for n in path):
+            return _watch_copies(seeds, path, values)
+        sweep = Watched(path, seeds)
+        sweep.run()
+    except GraphError as error:
+        return None, f"Gradients are not shown: {error}."
+    except Exception as error:
+        where = f" in the pullback of {sweep.at.op.name}" if sweep.at is not None and sweep.at.op is not None else ""
+        return None, f"Gradients are not shown: {type(error).__name__}{where}: {error}."
+    return sweep, None
+
+
+FREED = (
+    "Gradients inside the graph are not shown: backward() has freed what they need. Draw before backward(), or write "
+    "backward(retain_graph=True)."
+)
+
+
+def _watch_copies(seeds: dict[Node, Any], path: Sequence[Node], values: Values) -> tuple[Watched | None, str | None]:
+    """Walk through copies of freed nodes that keep everything."""
+    twin: dict[Node | None, Node | None] = {None: None}
+    for node in path:
+        made = node if isinstance(node, Leaf) else _copy(node, twin, values)
+        if made is None:
+            return None, FREED
+        twin[node] = made
+    copies = [twin[n] for n in path]
+    sweep = Watched(copies, {twin[n]: g for n, g in seeds.items()})  # type: ignore[arg-type, misc]
+    sweep.run()
+    back = {made: node for node, made in twin.items()}
+    sweep.totals = {back[n]: s for n, s in sweep.totals.items()}  # type: ignore[misc]
+    sweep.flows = {(back[n], i): s for (n, i), s in sweep.flows.items()}  # type: ignore[misc]
+    sweep.visited = [back[n] for n in sweep.visited]  # type: ignore[misc]
+    return sweep, None
+
+
+def _copy(node: Any, twin: dict[Node | None, Node | None], values: Values) -> Node | None:
+    """Return a node as it was before it was freed, or None if what it kept is not known."""
+    op = values.original(node.op) if is_freed(node.op) else node.op
+    if op is PICK:
+        return Node(op, node.seq, node.shape, node.dtype, twin[node.p], None, node.a, None, None)
+    operands = [values.operand(node, i) for i in range(len(node.parents))]
+    if op is not node.op and any(v is UNKNOWN for v in operands):
+        return None
+    if not op.wide:
+        a, b = (*operands, None, None)[:2] if op is not node.op else (node.a, node.b)
+        ans = values.of.get(node)
+        return Node(op, node.seq, node.shape, node.dtype, twin[node.p], twin[node.q], a, b, ans)
+    sources = tuple(twin[p] for p in node.sources)
+    if op is node.op:
+        return Wide(op, node.seq, node.shape, node.dtype, sources, node.args, node.ans, node.kwargs)
+    again = values.computed(node, aux=True)
+    if again is UNKNOWN:
+        return None
+    kwargs = {**node.kwargs, "aux": again[1]} if op.aux else node.kwargs
+    return Wide(op, node.seq, node.shape, node.dtype, sources, tuple(operands), again[0], kwargs)
+
+
+def gradient_of_leaf(node: Node) -> Stats | None:
+    """Return what has been accumulated in a leaf."""
+    grad = getattr(node, "grad", None)
+    return None if grad is None else summarise(getattr(grad, "_data", grad))

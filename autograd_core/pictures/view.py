@@ -1,0 +1,212 @@
+"""A view: which boxes of a graph are drawn. Modules are open or closed; of a repeat the first copy stands for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .data import Edge, Graph, Module, Stats
+from .numbers import norm_of
+
+Key = tuple[str, int]  # ("n", a vertex) or ("m", a closed module)
+
+
+@dataclass(slots=True)
+class Link:
+    """What is drawn from one box to another; it may stand for several edges."""
+
+    source: Key
+    target: Key
+    edges: list[int]
+    flow: Stats | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the name of the first edge, which is like no other link's."""
+        return f"e{self.edges[0]}"
+
+
+@dataclass(slots=True)
+class View:
+    """The boxes of a graph that are drawn."""
+
+    graph: Graph
+    closed: frozenset[int]
+    boxes: list[Key] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)  # open modules, outer ones first
+    links: list[Link] = field(default_factory=list)
+    stands: dict[int, int] = field(default_factory=dict)  # for how many vertices a representative stands
+    members: dict[int, list[int]] = field(default_factory=dict)
+    frame_of: dict[Key, int | None] = field(default_factory=dict)
+
+    def id(self, key: Key) -> str:
+        """Return the name of a box: n7, m2."""
+        return f"{key[0]}{key[1]}"
+
+
+def role_of(view: View, key: Key) -> str:
+    """Return the role of a box."""
+    return "module" if key[0] == "m" else view.graph.vertices[key[1]].role
+
+
+def representatives(graph: Graph) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return for every vertex the one that is drawn for it."""
+    rep = np.arange(len(graph.vertices))
+    for m in reversed(graph.modules):  # inner ones first
+        if m.times > 1:
+            rep[m.first : m.last] = np.tile(rep[m.first : m.first + m.period], m.times)
+    return rep
+
+
+def owners(graph: Graph, closed: Iterable[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return for every vertex the outermost closed module it is in, or -1."""
+    owner = np.full(len(graph.vertices), -1)
+    for k in sorted(closed, reverse=True):
+        owner[graph.modules[k].first : graph.modules[k].last] = k
+    return owner
+
+
+def make_view(graph: Graph, closed: Iterable[int] = ()) -> View:
+    """Return the view with these modules closed."""
+    view = View(graph, frozenset(closed))
+    rep, owner = representatives(graph), owners(graph, view.closed)
+    owner = owner[rep]
+    home = innermost(graph)
+    seen: set[Key] = set()
+    keys: list[Key] = []
+    for k, (r, m) in enumerate(zip(rep.tolist(), owner.tolist(), strict=True)):
+        key: Key = ("n", r) if m < 0 else ("m", m)
+        keys.append(key)
+        if key not in seen:
+            seen.add(key)
+            view.boxes.append(key)
+        if m < 0 and r != k:
+            view.members.setdefault(r, [r]).append(k)
+    for r, members in view.members.items():
+        view.stands[r] = len(members)
+    _frame(view, home)
+    _link(view, keys, rep.tolist())
+    return view
+
+
+def innermost(graph: Graph) -> list[int]:
+    """Return for every vertex the innermost module it is in, or -1."""
+    home = np.full(len(graph.vertices), -1)
+    for k, m in enumerate(graph.modules):
+        home[m.first : m.last] = k
+    return home.tolist()
+
+
+def _frame(view: View, home: list[int]) -> None:
+    """Find the open modules around the boxes that are drawn."""
+    modules = view.graph.modules
+    needed: set[int] = set()
+    for kind, k in view.boxes:
+        m: int | None = (home[k] if home[k] >= 0 else None) if kind == "n" else modules[k].parent
+        view.frame_of[kind, k] = m
+        while m is not None and m not in needed:
+            needed.add(m)
+            m = modules[m].parent
+    view.frames = sorted(needed)
+
+
+def _link(view: View, keys: list[Key], rep: list[int]) -> None:
+    """Join the boxes; parallel edges are merged where a box stands for several vertices."""
+    order = {key: k for k, key in enumerate(view.boxes)}
+    found: dict[object, Link] = {}
+    for i, e in enumerate(view.graph.edges):
+        s, t = keys[e.source], keys[e.target]
+        if s == t or order[s] > order[t] or rep[e.source] > rep[e.target]:
+            continue  # inside a box, or from one copy of a repeat to the next
+        plain = s[0] == t[0] == "n"
+        link = found.get(key := (s, t, e.argument if plain else -1))
+        if link is None:
+            link = found[key] = Link(s, t, [], None)
+        link.edges.append(i)
+        link.flow = larger(link.flow, e)
+    view.links = list(found.values())
+
+
+def larger(flow: Stats | None, e: Edge) -> Stats | None:
+    """Return the larger of two flows."""
+    if e.flow is None or (flow is not None and norm_of(flow) >= norm_of(e.flow)):
+        return flow
+    return e.flow
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What to close
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def drawn(graph: Graph, closed: Iterable[int]) -> int:
+    """Return how many boxes a view would have."""
+    rep, owner = representatives(graph), owners(graph, closed)
+    owner = owner[rep]
+    return len(np.unique(rep[owner < 0])) + len(np.unique(owner[owner >= 0]))
+
+
+def depths(graph: Graph) -> list[int]:
+    """Return how deep each module lies."""
+    found: list[int] = []
+    for m in graph.modules:
+        found.append(0 if m.parent is None else found[m.parent] + 1)
+    return found
+
+
+def to_close(graph: Graph, budget: int) -> set[int]:
+    """Return the modules to close, deepest first, until the picture fits; sum up siblings that are still too many."""
+    closed = {k for k, m in enumerate(graph.modules) if not m.opens}
+    deep = depths(graph)
+    for level in range(max(deep, default=-1), -1, -1):
+        if drawn(graph, closed) <= budget:
+            return closed
+        if level == 0 and sum(d == 0 for d in deep) == 1 and graph.modules[deep.index(0)].times == 1:
+            break  # one box around everything would hide it all
+        closed |= {k for k, d in enumerate(deep) if d == level and graph.modules[k].last - graph.modules[k].first > 1}
+    if drawn(graph, closed) > budget:
+        return _sum_up(graph, closed, budget)
+    return closed
+
+
+def _sum_up(graph: Graph, closed: set[int], budget: int) -> set[int]:
+    """Put a run in the middle of the longest row of siblings into one box that does not open."""
+    owner = owners(graph, closed)
+    single = np.flatnonzero(owner < 0)
+    head = budget // 4
+    shown = single.tolist()
+    parent = None
+    outer = [m for m in graph.modules if m.parent is None and m.last - m.first > len(graph.vertices) // 2]
+    if outer and graph.modules.index(outer[0]) not in closed:
+        parent = graph.modules.index(outer[0])
+        shown = [k for k in shown if outer[0].first <= k < outer[0].last]
+    inputs = next((i for i, k in enumerate(shown) if graph.vertices[k].role != "input"), 0)
+    shown = shown[inputs:]
+    first, last = shown[min(head, len(shown) - 1)], shown[max(0, len(shown) - (budget - head))]
+    first, last = _clear_of_modules(graph, first, last, parent)
+    if last - first < 2:
+        return closed
+    inside = {k for k, m in enumerate(graph.modules) if first <= m.first and m.last <= last and k != parent}
+    count = sum(v.role == "operation" for v in graph.vertices[first:last])
+    for k in inside:
+        graph.modules[k].opens = False
+    graph.modules.append(Module(f"… {count:,} operations", first, last, parent, 1, False))
+    from .modules import _in_order
+
+    marked = [graph.modules[k] for k in closed]
+    summed = graph.modules[-1]
+    _in_order(graph)
+    return {k for k, m in enumerate(graph.modules) if m is summed or any(m is n for n in marked)}
+
+
+def _clear_of_modules(graph: Graph, first: int, last: int, parent: int | None) -> tuple[int, int]:
+    """Widen or narrow a run so that it cuts no module in two."""
+    for k, m in enumerate(graph.modules):
+        if k != parent and m.parent == parent:
+            if m.first < first < m.last:
+                first = m.last
+            if m.first < last < m.last:
+                last = m.first
+    return first, last

@@ -66,15 +66,15 @@ def fades(view: View, key: Key, backward: bool) -> bool:
     """Say whether a box is drawn with dashes: a constant, or what no gradient comes to."""
     if key[0] == "m":
         return False
-    v = view.graph.vertices[key[1]]
-    return v.role == "constant" or (backward and v.role in ("input", "output") and v.gradient is None)
+    v = view.graph.vertices[view.vertex(key)]
+    return key[0] == "c" or v.role == "constant" or (backward and v.role in ("input", "output") and v.gradient is None)
 
 
 def look(v_role: str, dashed: bool, theme: dict[str, str]) -> dict[str, str]:
     """Return the colours and the line of a box."""
     if v_role == "module":
         return {"fill": theme["box"], "line": theme["operation_line"], "text": theme["text"], "width": "1.3"}
-    if dashed and v_role != "operation":
+    if dashed and v_role not in ("operation", "parameter"):
         return {
             "fill": theme["constant"],
             "line": theme["constant_line"],
@@ -142,6 +142,8 @@ class _Writer:
         return rows
 
     def _first(self, key: Key) -> int:
+        if key[0] == "c":
+            return self.view.graph.edges[key[1]].target
         return key[1] if key[0] == "n" else self.view.graph.modules[key[1]].first
 
     def _cluster(self, m: int, indent: str) -> list[str]:
@@ -204,7 +206,7 @@ class _Writer:
 
 def not_finite(view: View, key: Key, backward: bool) -> bool:
     """Say whether a value, or going backward a gradient, is NaN or infinite somewhere."""
-    of = view.members.get(key[1], [key[1]]) if key[0] == "n" else []
+    of = view.members.get(view.vertex(key), [view.vertex(key)]) if key[0] != "m" else []
     if key[0] == "m":
         m = view.graph.modules[key[1]]
         of = list(range(m.first, m.last))

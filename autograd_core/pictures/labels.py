@@ -72,12 +72,15 @@ class Labels:
         """Return the text of a box."""
         if key[0] == "m":
             return self._module(self.graph.modules[key[1]])
-        v = self.graph.vertices[key[1]]
+        k = self.view.vertex(key)
+        v = self.graph.vertices[k]
         framed = self.view.frame_of[key] is not None
-        many = self.view.members.get(key[1])
+        if key[0] == "c":
+            return self._copy(v, key, backward, framed)
+        many = self.view.members.get(k)
         if many is not None:
             return self._folded(v, many, backward, framed)
-        return self._backward(v, key[1], framed) if backward else self._forward(v, framed)
+        return self._backward(v, k, framed) if backward else self._forward(v, framed)
 
     def _forward(self, v: Vertex, framed: bool) -> Label:
         result = result_text(v)
@@ -111,6 +114,13 @@ class Labels:
         if self.scalar:
             return Label(title, (f"{total or 'gradient'}", f"{PARTIAL} {note}"))
         return Label(title, (f"{total},  {note}" if total else note,))
+
+    def _copy(self, v: Vertex, key: Key, backward: bool, framed: bool) -> Label:
+        """Return the text of another copy of a shared leaf: going backward, what comes from this user."""
+        name = shown_name(v, framed) or v.role
+        flow = self.graph.edges[key[1]].flow
+        note = "no gradient" if flow is None else gradient_text(flow)
+        return Label(name, (shorten(note if backward else "again", WIDEST), *([""] if self.scalar else [])))
 
     def _folded(self, v: Vertex, many: list[int], backward: bool, framed: bool) -> Label:
         """Return what all copies have in common, and in which range their gradients lie."""

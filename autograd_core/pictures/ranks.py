@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from .view import Key, Link, View, role_of
-
-LEAVES = ("parameter", "constant", "input")
+from .view import LEAVES, Key, Link, View, role_of
 
 
 def spine(view: View) -> set[int]:

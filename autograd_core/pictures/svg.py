@@ -138,8 +138,8 @@ class _Writer:
             ring = f'fill="none" stroke="{self.theme["ring"]}" stroke-width="2.6"'
             parts.append(shape(role, x, y, w + 9, h + 9, ring, "ring"))
         parts += self._texts(self.labels.of(key, self.backward), x, y, c["text"])
-        kind = f"node {role}{' folded' if folded else ''}{' nonfinite' if broken else ''}"
-        what = f'data-module="m{key[1]}"' if key[0] == "m" else f'data-node="n{key[1]}"'
+        kind = f"node {role}{' folded' if folded else ''}{' nonfinite' if broken else ''}{' copy' * (key[0] == 'c')}"
+        what = f'data-module="m{key[1]}"' if key[0] == "m" else f'data-node="n{self.view.vertex(key)}"'
         return f'<g class="{kind}" {what}>{"".join(parts)}</g>'
 
     def _bare_copy(self, key: Key) -> bool:
@@ -189,7 +189,7 @@ class _Writer:
         if key[0] == "m":
             label = self.labels.of(key, False)
             return f"{label.title}: {', '.join(n for n in label.notes if n)}"
-        v = self.view.graph.vertices[key[1]]
+        v = self.view.graph.vertices[self.view.vertex(key)]
         rows = [" ".join(p for p in (v.name, f"= {v.formula}" if v.name and v.formula else v.formula) if p) or v.role]
         rows.append(" ".join(p for p in (v.role, tell_shape(v.shape), v.dtype) if p))
         for what, s in (("value", v.value), ("gradient", v.gradient)):

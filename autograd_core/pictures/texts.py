@@ -14,7 +14,8 @@ def to_text(view: View) -> str:
     graph, labels = view.graph, Labels(view)
     rows: list[tuple[str, str, str]] = []
     opened: list[int] = []
-    for key in view.boxes[:MOST]:
+    boxes = [key for key in view.boxes if key[0] != "c"]
+    for key in boxes[:MOST]:
         chain = frames_around(view, key)
         for depth, m in enumerate(chain):
             if m not in opened:
@@ -24,8 +25,8 @@ def to_text(view: View) -> str:
         rows.append(line(graph, key, "  " * len(chain), labels))
     widths = [max((len(r[i]) for r in rows), default=0) for i in range(2)]
     text = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows]
-    if len(view.boxes) > MOST:
-        text.append(f"… {len(view.boxes) - MOST:,} more")
+    if len(boxes) > MOST:
+        text.append(f"… {len(boxes) - MOST:,} more")
     return "\n".join(text)
 
 

@@ -10,7 +10,11 @@ import numpy as np
 from .data import Edge, Graph, Module, Stats
 from .numbers import norm_of
 
-Key = tuple[str, int]  # ("n", a vertex) or ("m", a closed module)
+Key = tuple[
+    str, int
+]  # ("n", a vertex), ("m", a closed module) or ("c", an edge: another copy of the leaf it comes from)
+SHARED = 3  # users in several modules beyond which a leaf is drawn again beside each of them
+LEAVES = ("parameter", "constant", "input")
 
 
 @dataclass(slots=True)
@@ -42,13 +46,17 @@ class View:
     frame_of: dict[Key, int | None] = field(default_factory=dict)
 
     def id(self, key: Key) -> str:
-        """Return the name of a box: n7, m2."""
+        """Return the name of a box: n7, m2, c5."""
         return f"{key[0]}{key[1]}"
+
+    def vertex(self, key: Key) -> int:
+        """Return the vertex that a box other than a closed module shows."""
+        return self.graph.edges[key[1]].source if key[0] == "c" else key[1]
 
 
 def role_of(view: View, key: Key) -> str:
     """Return the role of a box."""
-    return "module" if key[0] == "m" else view.graph.vertices[key[1]].role
+    return "module" if key[0] == "m" else view.graph.vertices[view.vertex(key)].role
 
 
 def representatives(graph: Graph) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -88,6 +96,7 @@ def make_view(graph: Graph, closed: Iterable[int] = ()) -> View:
         view.stands[r] = len(members)
     _frame(view, home)
     _link(view, keys, rep.tolist())
+    _spread(view)
     return view
 
 
@@ -127,6 +136,20 @@ def _link(view: View, keys: list[Key], rep: list[int]) -> None:
         link.edges.append(i)
         link.flow = larger(link.flow, e)
     view.links = list(found.values())
+
+
+def _spread(view: View) -> None:
+    """Draw a leaf that is shared by several modules once more beside each further user: fewer long edges."""
+    users: dict[Key, list[Link]] = {}
+    for link in view.links:
+        if link.source[0] == "n" and view.graph.vertices[link.source[1]].role in LEAVES:
+            users.setdefault(link.source, []).append(link)
+    for links in users.values():
+        if len(links) > SHARED and len({view.frame_of[link.target] for link in links}) > 1:
+            for link in links[1:]:
+                link.source = ("c", link.edges[0])
+                view.boxes.insert(view.boxes.index(link.target), link.source)
+                view.frame_of[link.source] = view.frame_of[link.target]
 
 
 def larger(flow: Stats | None, e: Edge) -> Stats | None:

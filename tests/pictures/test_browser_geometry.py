@@ -1,0 +1,135 @@
+"""Geometry as a browser draws it: texts in their boxes, boxes apart, edges between their nodes, both passes in register."""
+
+import numpy as np
+import pytest
+
+import autograd_core as ag
+import nn
+from autograd_core.pictures.page import document
+
+# Everything in the SVG's own units: what is shown of each node and edge, and points along each edge.
+COLLECT = """svg => {
+  const inverse = svg.getScreenCTM().inverse();
+  const place = (x, y) => { const p = new DOMPoint(x, y).matrixTransform(inverse); return [p.x, p.y]; };
+  const rect = e => { const r = e.getBoundingClientRect(); return [...place(r.left, r.top), ...place(r.right, r.bottom)]; };
+  const shown = part => [...part.children].find(face => getComputedStyle(face).display !== "none");
+  const nodes = [...svg.querySelectorAll("g.node")].map(part => ({
+    id: part.dataset.node || part.dataset.module,
+    box: rect(shown(part).querySelector(".box")),
+    texts: [...shown(part).querySelectorAll("text")].map(t => [t.textContent, ...rect(t)]),
+  }));
+  const edges = [...svg.querySelectorAll("g.edge")].map(part => {
+    const face = shown(part), path = face.querySelector("path"), head = face.querySelector("polygon");
+    const length = path.getTotalLength(), matrix = path.getScreenCTM();
+    const points = [...Array(41).keys()].map(i => {
+      const p = path.getPointAtLength(length * i / 40).matrixTransform(matrix);
+      return place(p.x, p.y);
+    });
+    const r = head && rect(head);
+    return { ids: part.dataset.edge.split(" "), points, head: r && [(r[0] + r[2]) / 2, (r[1] + r[3]) / 2] };
+  });
+  return { nodes, edges };
+}"""
+
+
+def mlp_loss():
+    rng = np.random.default_rng(1)
+    W1, W2 = ag.Tensor(rng.normal(size=(3, 4)), name="W1"), ag.Tensor(rng.normal(size=(4, 1)), name="W2")
+    h = np.tanh(np.array([0.5, -1.2, 0.8]) @ W1)
+    return np.sum(np.log1p(np.exp(h @ W2))) + 0.1 * (np.linalg.norm(W1) + np.linalg.norm(W2))
+
+
+def residual():
+    block = nn.Residual(nn.Linear(4, 4, rng=0), np.tanh, nn.Linear(4, 4, rng=1))
+    return nn.mse(block(np.ones((2, 4))), np.zeros((2, 4)))
+
+
+def scalars():
+    a, b = ag.Tensor(-4.0, name="a"), ag.Tensor(2.0, name="b")
+    c = a + b
+    d = a * b + b**3
+    c = c + c + 1
+    return (d + d * 2 + c) / 2.0 + a * a
+
+
+def shared():
+    W = ag.Tensor(np.eye(3), name="W")
+    x = np.ones(3)
+    for _ in range(4):
+        x = np.tanh(W @ x)
+    return np.sum(x)
+
+
+def gap(point, box):
+    """Return how far a point is from a box."""
+    (x, y), (left, top, right, bottom) = point, box
+    return float(np.hypot(max(left - x, 0, x - right), max(top - y, 0, y - bottom)))
+
+
+def faults(scene, edges, backward):
+    """Return what is wrong with a scene, in words."""
+    found = []
+    boxes = {node["id"]: node["box"] for node in scene["nodes"]}
+    for node in scene["nodes"]:
+        for words, left, top, right, bottom in node["texts"]:
+            box = node["box"]
+            if left < box[0] - 0.5 or right > box[2] + 0.5 or top < box[1] - 3 or bottom > box[3] + 3:
+                found.append(f"{words!r} leaves its box {node['id']}")
+    ids = sorted(boxes)
+    for i, a in enumerate(ids):
+        for b in ids[i + 1 :]:
+            A, B = boxes[a], boxes[b]
+            if min(A[2], B[2]) - max(A[0], B[0]) > 0.5 and min(A[3], B[3]) - max(A[1], B[1]) > 0.5:
+                found.append(f"{a} and {b} overlap")
+    for edge in scene["edges"]:
+        ends = [edges[e] for e in edge["ids"]]
+        if any(e["from"] not in boxes or e["to"] not in boxes for e in ends):
+            continue
+        source, target = boxes[ends[0]["from"]], boxes[ends[0]["to"]]
+        near = [min(gap(edge["points"][0], box), gap(edge["points"][-1], box)) for box in (source, target)]
+        if max(near) > 14:
+            found.append(f"{edge['ids']} ends {max(near):.0f} from its nodes")
+        if edge["head"]:
+            to, away = (source, target) if backward else (target, source)
+            if gap(edge["head"], to) > 12 or gap(edge["head"], to) >= gap(edge["head"], away):
+                found.append(f"{edge['ids']} points the wrong way")
+        for i, box in boxes.items():
+            shrunk = [box[0] + 2, box[1] + 2, box[2] - 2, box[3] - 2]
+            if i not in {ends[0]["from"], ends[0]["to"]} and any(gap(p, shrunk) == 0 for p in edge["points"]):
+                found.append(f"{edge['ids']} runs through {i}")
+    return found
+
+
+@pytest.mark.parametrize("loss", [mlp_loss, residual, scalars, shared])
+def test_both_passes_are_drawn_well_and_in_register(visit, loss):
+    data = ag.draw(loss()).to_dict()
+    if not data["views"]:
+        pytest.skip("needs a layout engine: Graphviz's dot, or pygraphviz")
+    page = visit.open(document(data))
+    if len(data["views"]) > 1:
+        page.locator("button.open").click()
+    scenes = []
+    for way in ("forward", "backward"):
+        page.locator(f"button.{way}").click()
+        scene = page.locator(".stage > svg").evaluate(COLLECT)
+        assert faults(scene, data["edges"], way == "backward") == []
+        assert len(scene["nodes"]) > 5
+        scenes.append({node["id"]: node["box"] for node in scene["nodes"]})
+    there, back = scenes
+    assert there.keys() == back.keys()
+    for i, box in there.items():
+        np.testing.assert_allclose(box, back[i], atol=0.01)
+
+
+def test_the_judge_sees_faults(visit):
+    data = ag.draw(mlp_loss()).to_dict()
+    if not data["views"]:
+        pytest.skip("needs a layout engine: Graphviz's dot, or pygraphviz")
+    page = visit.open(document(data))
+    scene = page.locator(".stage > svg").evaluate(COLLECT)
+    small, turned = ({"nodes": [dict(n) for n in scene["nodes"]], "edges": scene["edges"]} for _ in range(2))
+    for node in small["nodes"]:
+        x0, y0, x1, y1 = node["box"]
+        node["box"] = [x0 + (x1 - x0) / 3, y0, x1 - (x1 - x0) / 3, y1]
+    assert any("leaves its box" in f for f in faults(small, data["edges"], False))
+    assert any("wrong way" in f for f in faults(turned, data["edges"], True))

@@ -9,15 +9,6 @@ import numpy as np
 import autograd_core as ag
 
 
-def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any]:
-    """Return (x - mean) / sqrt(variance + eps), and the mean and 1 / sqrt(variance + eps)."""
-    mean = np.mean(x, axis=axis, keepdims=True)
-    d = x - mean
-    scale = 1 / np.sqrt(np.mean(d * d, axis=axis, keepdims=True) + eps)
-    return d * scale, (mean, scale)
-
-
-@ag.primitive
 def standardize(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     """Return (x - mean) / sqrt(variance + eps) along an axis or several.
 
@@ -26,22 +17,36 @@ def standardize(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     >>> standardize(np.array([1.0, 3.0]), eps=0)
     array([-1.,  1.])
     """
-    return _standardize(x, axis, eps)[0]
+    return standardize_and_tell(x, axis=axis, eps=eps)[0]
 
 
-def _standardize_pull(g: Any, x: Any, axis: Any = -1, eps: float = 1e-5, aux: Any = None) -> Any:
-    if isinstance(x, ag.Tensor):  # for a gradient of this gradient mean and scale are functions of x
-        _, aux = _standardize(x, axis, eps)
-    mean, scale = aux
-    y = (x - mean) * scale
-    return scale * (g - g.mean(axis=axis, keepdims=True) - y * (g * y).mean(axis=axis, keepdims=True))
+@ag.primitive
+def standardize_and_tell(x: Any, axis: Any = -1, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+    """Return (x - mean) / sqrt(variance + eps), the mean and the variance; the two keep the axes, of length 1."""
+    mean = np.mean(x, axis=axis, keepdims=True)
+    d = x - mean
+    variance = np.mean(d * d, axis=axis, keepdims=True)
+    d *= 1 / np.sqrt(variance + variance.dtype.type(eps))
+    return d, mean, variance
 
 
-def _compute(x: Any, axis: Any = -1, eps: float = 1e-5) -> tuple[Any, Any]:
-    return _standardize(x, axis, eps)
+def _standardize_pull(g: Any, x_space: Any, ans: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
+    (g, to_mean, to_variance), (y, mean, variance) = g, ans
+    spread = np.sqrt(variance + variance.dtype.type(eps))
+    share = mean.size / x_space.size
+    found = None
+    if g is not None:
+        found = (g - g.mean(axis=axis, keepdims=True) - y * (g * y).mean(axis=axis, keepdims=True)) / spread
+    if to_variance is not None:
+        part = to_variance * (2 * share) * (y * spread)
+        found = part if found is None else found + part
+    if to_mean is not None:
+        part = np.broadcast_to(to_mean * share, x_space.shape)
+        found = part if found is None else found + part
+    return found
 
 
-ag.rule(standardize, _standardize_pull, compute=_compute, aux=True)
+ag.rule(standardize_and_tell, _standardize_pull, args="x", name="standardize", outputs=3, partial=True)
 
 
 def layer_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Any:
@@ -68,10 +73,17 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-
     array([[-1.],
            [ 1.]])
     """
-    y = standardize(x, axis=(0, *range(2, x.ndim)), eps=eps)
+    return batch_norm_and_tell(x, weight, bias, eps=eps)[0]
+
+
+def batch_norm_and_tell(
+    x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
+) -> tuple[Any, tuple[Any, Any]]:
+    """Return what `batch_norm` does, and the mean and the variance of every feature that were found on the way."""
+    y, mean, variance = standardize_and_tell(x, axis=(0, *range(2, x.ndim)), eps=eps)
     if weight is not None:
         y = y * per_feature(weight, x.ndim)
-    return y if bias is None else y + per_feature(bias, x.ndim)
+    return y if bias is None else y + per_feature(bias, x.ndim), (mean.reshape(-1), variance.reshape(-1))
 
 
 def per_feature(a: Any, ndim: int) -> Any:

@@ -11,13 +11,15 @@ import autograd_core as ag
 FEW = 8  # rows of one number up to which they are added in rounds
 
 
-def embedding(indices: Any, weight: Any) -> Any:
+def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """Return the row of `weight` for each index.
 
     Parameters
     ----------
     indices : array of integers, 0 to n - 1
     weight : (n, features) array
+    padding_idx : int, optional
+        The number of a row that fills sequences up and gets no gradient.
 
     Examples
     --------
@@ -34,11 +36,16 @@ def embedding(indices: Any, weight: Any) -> Any:
         raise ValueError(
             f"an embedding of {n} rows takes indices 0 to {n - 1}; these go from {indices.min()} to {indices.max()}"
         )
-    return take_rows(weight, indices)
+    if padding_idx is None:
+        return take_rows(weight, indices)
+    row = padding_idx + n if padding_idx < 0 else padding_idx
+    if not 0 <= row < n:
+        raise ValueError(f"an embedding of {n} rows has none with the number padding_idx={padding_idx}")
+    return take_rows(weight, indices, padding=row)
 
 
 @ag.primitive
-def take_rows(weight: Any, indices: Any) -> Any:
+def take_rows(weight: Any, indices: Any, padding: int = -1) -> Any:  # noqa: ARG001  the pullback's
     """Return ``weight[indices]``."""
     return weight.take(indices, axis=0)
 
@@ -66,9 +73,15 @@ def add_rows(y: Any, indices: Any, n: int) -> Any:
     return out
 
 
+def _take_pull(g: Any, weight_space: Any, indices: Any, padding: int = -1) -> Any:
+    if padding >= 0:
+        g = g * (indices != padding)[..., None]
+    return add_rows(g, indices, n=weight_space.shape[0])
+
+
 ag.rule(
     take_rows,
-    lambda g, weight_space, indices: add_rows(g, indices, n=weight_space.shape[0]),
+    _take_pull,
     None,
     args="weight indices",
     name="embedding",

@@ -21,6 +21,8 @@ class Embedding(Module):
     ----------
     n, features : int
         Numbers of rows and of columns of the weight.
+    padding_idx : int, optional
+        The number of a row that fills sequences up: it starts at 0 and stays there, as it gets no gradient.
     rng : Generator or int
         Where the weight is drawn from, N(0, 1) as in PyTorch.
     dtype : dtype
@@ -31,12 +33,19 @@ class Embedding(Module):
     (2, 2, 3)
     """
 
-    def __init__(self, n: int, features: int, *, rng: Rng, dtype: Any = np.float64) -> None:
+    def __init__(
+        self, n: int, features: int, *, padding_idx: int | None = None, rng: Rng, dtype: Any = np.float64
+    ) -> None:
         shape = operator.index(n), operator.index(features)
         if min(shape) < 1:
             raise ValueError(f"an Embedding has the shape (n, features), of positive lengths, not {shape}")
-        self.weight = ag.Tensor(generator(rng).normal(size=shape).astype(real(dtype)), name="weight")
+        weight = generator(rng).normal(size=shape).astype(real(dtype))
+        if padding_idx is not None:
+            if not -shape[0] <= operator.index(padding_idx) < shape[0]:
+                raise ValueError(f"an Embedding of {n} rows has none with the number padding_idx={padding_idx}")
+            weight[padding_idx] = 0
+        self.weight, self.padding_idx = ag.Tensor(weight, name="weight"), padding_idx
 
     def forward(self, indices: Any) -> Any:
         """Take the rows."""
-        return embedding(indices, self.weight)
+        return embedding(indices, self.weight, self.padding_idx)

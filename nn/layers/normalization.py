@@ -8,8 +8,8 @@ import numpy as np
 
 import autograd_core as ag
 
-from ..functional import batch_norm, layer_norm
-from ..functional.normalization import per_feature
+from ..functional import layer_norm
+from ..functional.normalization import batch_norm_and_tell, per_feature
 from ..init import real
 from ..module import Module
 
@@ -61,24 +61,25 @@ class BatchNorm(Module):
         if x.ndim < 2 or x.shape[1] != n:
             raise ValueError(f"BatchNorm of {n} features needs x of shape (n, {n}, ...), not {x.shape}")
         if self.training:
-            self._follow(x.data if isinstance(x, ag.Tensor) else x)
-            return batch_norm(x, self.weight, self.bias, eps=self.eps)
+            count = x.size // max(n, 1)
+            if count < 2:
+                raise ValueError(
+                    f"BatchNorm needs two values of each feature at least to train; x has the shape {x.shape}"
+                )
+            y, (mean, variance) = batch_norm_and_tell(x, self.weight, self.bias, eps=self.eps)
+            self._follow(mean, variance * (count / (count - 1)))
+            return y
         scale = 1 / np.sqrt(self.running_var.data + self.running_var.dtype.type(self.eps))
         shift = -self.running_mean.data * scale
         if self.weight is not None and self.bias is not None:
             scale, shift = self.weight * scale, self.weight * shift + self.bias
         return x * per_feature(scale, x.ndim) + per_feature(shift, x.ndim)
 
-    def _follow(self, x: Any) -> None:
+    def _follow(self, mean: Any, variance: Any) -> None:
         """Move the running averages towards the mean and the (unbiased) variance of a batch."""
-        count = x.size // x.shape[1] if x.shape[1] else 0
-        if count < 2:
-            raise ValueError(f"BatchNorm needs two values of each feature at least to train; x has the shape {x.shape}")
-        axes = 0, *range(2, x.ndim)
-        m = self.momentum
-        mean, var = x.mean(axis=axes), x.var(axis=axes, ddof=1)
-        self.running_mean.assign(((1 - m) * self.running_mean.data + m * mean).astype(self.running_mean.dtype))
-        self.running_var.assign(((1 - m) * self.running_var.data + m * var).astype(self.running_var.dtype))
+        for running, new in ((self.running_mean, mean), (self.running_var, variance)):
+            new = new.data if isinstance(new, ag.Tensor) else new
+            running.assign(((1 - self.momentum) * running.data + self.momentum * new).astype(running.dtype))
         self.num_batches_tracked.assign(self.num_batches_tracked.data + 1)
 
 

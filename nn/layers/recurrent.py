@@ -40,7 +40,7 @@ class _Recurrent(Module):
         n_in, hidden, num_layers, rng = *map(operator.index, (n_in, hidden, num_layers)), generator(rng)
         if min(n_in, hidden, num_layers) < 1:
             raise ValueError(
-                f"{type(self).__name__} needs positive lengths, not {n_in} features, {hidden} states, {num_layers} layers"
+                f"{type(self).__name__} needs positive lengths, not {n_in} in, {hidden} states, {num_layers} layers"
             )
         self.n_in, self.hidden, self.num_layers = n_in, hidden, num_layers
         self.batch_first, self.bidirectional = batch_first, bidirectional

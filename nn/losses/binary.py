@@ -9,7 +9,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import sigmoid, softplus
-from .reductions import Reduction, clamped_log, elementwise_loss, probable
+from .reductions import Reduction, clamped_log, elementwise_loss, probable, weighted
 
 
 def signs(name: str, labels: Any) -> Any:
@@ -108,12 +108,30 @@ def bce(probabilities: Any, targets: Any, reduction: Reduction = "mean", *, samp
     return _bce(probabilities, targets, reduction, sample_weight)
 
 
-def bce_with_logits(logits: Any, targets: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
+def bce_with_logits(
+    logits: Any, targets: Any, reduction: Reduction = "mean", *, pos_weight: Any = None, sample_weight: Any = None
+) -> Any:
     """Return the binary cross-entropy of sigmoid(logits), stable at any size of logits.
+
+    `pos_weight`, a number or one for each class, along the last axis, is a factor before the part of the positive
+    targets: above 1 where these are rare.
 
     Examples
     --------
     >>> bce_with_logits(np.array([0.0, 1e4, 1e4]), np.array([1.0, 1.0, 0.0]), "none")
     array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
     """
-    return _bce_with_logits(logits, targets, reduction, sample_weight)
+    if pos_weight is None:
+        return _bce_with_logits(logits, targets, reduction, sample_weight)
+    factor = np.asarray(pos_weight)
+    if factor.dtype.kind not in "biuf" or not np.all((factor >= 0) & (factor < np.inf)):
+        raise ValueError("pos_weight is finite numbers from 0 upwards")
+    if factor.shape not in ((), (1,), np.shape(logits)[-1:]):
+        shape = np.shape(logits)
+        raise ValueError(f"logits of shape {shape} need a pos_weight of shape {shape[-1:]} or (), not {factor.shape}")
+    # w * loss, where w * y + (1 - y) = 1 + (w - 1) * y weighs the part of the positive ones
+    plain = _bce_with_logits(logits, targets, "none", None)
+    y = targets.data if isinstance(targets, ag.Tensor) and not targets.requires_grad else targets
+    y = y if isinstance(y, ag.Tensor) else np.asarray(y).astype(plain.dtype)
+    extra = (factor - 1).astype(plain.dtype)
+    return weighted(plain + extra * y * softplus(-logits), sample_weight, reduction)

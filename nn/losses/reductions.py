@@ -37,6 +37,8 @@ def weighted(losses: Any, sample_weight: Any, reduction: str) -> Any:
     """
     if reduction not in ("mean", "sum", "none"):
         reduce(losses, reduction)
+    if sample_weight is None:
+        return losses if reduction == "none" else np.mean(losses) if reduction == "mean" else np.sum(losses)
     w = np.asarray(sample_weight.data if isinstance(sample_weight, ag.Tensor) else sample_weight)
     if w.shape != losses.shape[: w.ndim]:
         raise ValueError(

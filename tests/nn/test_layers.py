@@ -337,3 +337,57 @@ def test_parameters_are_floats(make):
     for dtype in (complex, int):
         with pytest.raises(TypeError, match="weights are floats"):
             make(dtype)
+
+
+# --- statistics, once -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, None])
+def test_derivatives_of_standardised_values_and_of_their_statistics(k, check_derivatives):
+    x = np.random.default_rng(0).normal(size=(4, 3, 2))
+    tell = nn.functional.normalization.standardize_and_tell
+
+    def f(x):
+        found = tell(x, axis=(0, 2))
+        return found[k] if k is not None else sum(np.sum(np.sin(v)) for v in found)
+
+    check_derivatives(f, x, rtol=1e-5)
+
+
+def test_batch_norm_finds_its_statistics_once(monkeypatch):
+    layer, calls = nn.BatchNorm(3), []
+    mean = np.mean
+    monkeypatch.setattr(np, "mean", lambda *a, **k: (calls.append(1), mean(*a, **k))[1])
+    layer(np.random.default_rng(0).normal(size=(6, 3)))
+    assert len(calls) == 2  # of the values, and of the squares
+
+
+# --- padding ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("padding_idx", [0, 3, -1])
+def test_embedding_with_padding_as_pytorch(padding_idx):
+    torch = pytest.importorskip("torch", reason="PyTorch is the judge")
+    theirs = torch.nn.Embedding(5, 2, padding_idx=padding_idx)
+    ours = nn.Embedding(5, 2, padding_idx=padding_idx, rng=0)
+    assert np.all(ours.weight.data[padding_idx] == 0)
+    assert np.all(ours.weight.data.any(axis=1) == (np.arange(5) != padding_idx % 5))
+    ours.load_state_dict(theirs.state_dict())
+    indices = np.array([[0, 3, 4, 4], [1, 3, 0, 2]])
+    y, expected = ours(indices), theirs(torch.tensor(indices))
+    np.testing.assert_allclose(y.data, expected.detach().numpy())
+    g = np.random.default_rng(1).normal(size=y.shape)
+    y.backward(g)
+    expected.backward(torch.tensor(g, dtype=torch.float32))
+    np.testing.assert_allclose(ours.weight.grad, theirs.weight.grad.numpy(), rtol=1e-6)
+
+
+def test_a_row_of_padding_stays_as_it_is():
+    indices, v = np.array([0, 1, 1, 2]), np.random.default_rng(0).normal(size=(3, 2))
+    scale = np.array([1.0, 0.0, 1.0])[:, None]  # the same as a table without the row
+    f = nn.functional.embedding
+    with_padding = ag.grad(lambda w: np.sum(f(indices, w, 1) ** 2))(v)
+    np.testing.assert_allclose(with_padding, ag.grad(lambda w: np.sum(f(indices, w) ** 2))(v) * scale)
+    for make in (lambda: nn.Embedding(3, 2, padding_idx=3, rng=0), lambda: f(indices, v, -4)):
+        with pytest.raises(ValueError, match="of 3 rows has none with the number padding_idx="):
+            make()

@@ -216,8 +216,10 @@ def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]
         return record(op, inputs, kwargs)
     if not any(type(a) is recording.Tensor for a in inputs):  # only out= is a Tensor
         return ufunc(*inputs, **kwargs)
+    if ufunc.signature and kwargs and kwargs.keys() <= {"axes", "axis"}:
+        return ops.methods.with_axes(ufunc, inputs, **kwargs)
     if kwargs.keys() - SILENT:
-        raise TypeError(f"the rule for np.{ufunc.__name__} does not know the keyword {min(kwargs.keys() - SILENT)!r}")
+        raise TypeError(f"the rule for {title(ufunc)} does not know the keyword {min(kwargs.keys() - SILENT)!r}")
     compute: Any = functools.partial(ufunc, **kwargs) if kwargs else ufunc
     if kwargs and state_now().recorder is not None:
         op = op.told_as(compute)
@@ -235,18 +237,22 @@ def _call_where(ufunc: np.ufunc, inputs: tuple[Any, ...], where: Any, out: Any, 
         return np.where(plain(where), _call_plain(ufunc, inputs, kwargs), out)
 
 
-def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, value: Any) -> None:
+def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, *operand: Any) -> None:
     """Apply ``np.add.at(t, index, value)``: repeated indices accumulate."""
-    if ufunc not in (np.add, np.subtract) or not isinstance(t, recording.Tensor):
+    if not isinstance(t, recording.Tensor):
         raise TypeError(
-            f"np.{ufunc.__name__}.at is refused for Tensors, but for np.add.at(t, ...) "
-            f"and np.subtract.at(t, ...) with a Tensor t"
+            f"{title(ufunc)}.at of a plain array and a Tensor would lose its gradient: start from a Tensor, y = "
+            f"Tensor(array, requires_grad=False)"
         )
     t._refuse_assignment(state_now())
+    where = plain_index(index)
+    if ufunc not in (np.add, np.subtract):
+        return ops.methods.at(ufunc, t, where, *operand)
+    (value,) = operand
     if not np.can_cast(plain(value).dtype if hasattr(value, "dtype") else np.result_type(value), t.dtype, "same_kind"):
         raise TypeError(
             f"np.{ufunc.__name__}.at cannot add {np.result_type(plain(value))} to a Tensor of dtype {t.dtype}"
         )
-    where = plain_index(index)
     value = np.broadcast_to(value if ufunc is np.add else np.negative(value), np.shape(t._data[where]))
     t._become(ops.index.added_at(t, value, index=where))
+    return None

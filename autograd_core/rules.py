@@ -337,6 +337,9 @@ def composite(fn: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def register(body: Callable[..., Any]) -> Callable[..., Any]:
         COMPOSITES[fn] = body
+        if body.__name__[0] in "_<":  # by which Python's own errors call it: np.linalg.norm() got an unexpected keyword
+            module = (getattr(fn, "__module__", None) or "numpy").replace("numpy", "np")
+            body.__qualname__ = f"{module}.{getattr(fn, '__name__', fn)}"
         return body
 
     return register

@@ -335,6 +335,11 @@ class Tensor:
         self._not_recorded(".tolist")
         return self._data.tolist()
 
+    def tobytes(self, order: Any = "C") -> bytes:
+        """Return the bytes of the values."""
+        self._not_recorded(".tobytes")
+        return bytes(self._data.tobytes(order))
+
     # --- changing in place ----------------------------------------------------------------------------------------
 
     def _become(self, other: Any) -> None:
@@ -432,7 +437,7 @@ class Tensor:
         node, value = self._node, self._data
         if node is not None and node.op is GETITEM:
             return ops.index.is_basic(node.kwargs["index"]) and type(value) is ndarray
-        if type(value) is not ndarray or value.base is None or not (node is None or node.op.carries):
+        if type(value) is not ndarray or value.base is None:
             return False
         return _getrefcount(value.base) > 2  # the view's, and getrefcount's own
 
@@ -444,6 +449,15 @@ class Tensor:
         """Sort in place."""
         self._refuse_assignment(state_now())
         self._become(np.sort(self, axis, **kwargs))
+
+    def partition(self, kth: Any, axis: int = -1, **kwargs: Any) -> None:
+        """Sort in place as far as to have the entries at `kth` where they belong."""
+        self._refuse_assignment(state_now())
+        self._become(np.partition(self, kth, axis, **kwargs))
+
+    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
+        """Set entries counted along the raveled array."""
+        COMPOSITES[np.put](self, indices, values, mode)
 
     def _label(self) -> str:
         return f"{self.name!r}" if self.name else f"a Tensor of shape {self.shape}"

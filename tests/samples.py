@@ -305,6 +305,16 @@ def sets(rng):
     yield S(np.zeros(3), normal(rng, (2,)), index=np.array([1, 1]))  # the last one stays
 
 
+SAMPLES |= {
+    np.diagonal: calls(
+        ((3, 3),),
+        ((2, 3), 1),
+        ((3, 2), -2),
+        ((2, 3, 2), 0, 0, 2),
+        ((2, 3, 2), {"offset": -1, "axis1": 1, "axis2": 0}),
+        ((2, 3), 5),
+    ),
+}
 SAMPLES |= {index.getitem: gets, index.scatter: scatters, index.setitem: sets, index.added_at: adds}
 
 # fmt: off
@@ -334,10 +344,6 @@ COMPOSITE_SAMPLES: dict[Any, Callable[[Any], Any]] = {
         S([False], normal(rng, (3,)), 0),
     ]),
     np.extract: lambda rng: iter([S(MASK, normal(rng, (2, 3))), S(MASK[0], normal(rng, (3,)))]),
-    np.diagonal: calls(
-        ((3, 3),), ((2, 3), 1), ((3, 2), -2), ((2, 3, 2), 0, 0, 2), ((2, 3, 2), {"offset": -1, "axis1": 1, "axis2": 0}),
-        ((2, 3), 5),
-    ),
     np.trace: calls(((3, 3),), ((2, 3), 1), ((2, 3, 2), -1, 1, 0), ((2, 2), {"dtype": np.float64})),
     np.diag: calls(((3,),), ((2,), 1), ((2,), -2), ((3, 3),), ((2, 3), {"k": 1}), ((2, 3), -1), ((0,),)),
     np.diagflat: calls(((2, 2),), ((2,), -1), ((), 1)),

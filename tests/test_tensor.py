@@ -793,7 +793,6 @@ DETACHING = {
     "out": lambda t: np.exp(t, out=ARRAY.copy() if t.shape else np.zeros(())),
     "iadd": lambda t: operator.iadd(ARRAY.copy(), t),
     "copyto": lambda t: np.copyto(ARRAY.copy(), t),
-    "put": lambda t: np.put(ARRAY.copy(), [0], t),
 }
 NAMELESS = {
     "list index", "array index", "range", "frombuffer", "format d", "copyto", "put", "out", "iadd",
@@ -906,6 +905,7 @@ SAME = {  # attribute: what is asked of which array, "M(axis=0)" for M.sum(axis=
     "itemsize": ["A", "F"],
     "strides": ["A"],
     "device": ["A"],
+    "tobytes": ["A()", "S()"],
     "all": ["B()", "B(0)", "B(axis=1, keepdims=True)", "M()", "M(where=[[True], [False]])"],
     "any": ["B()", "B(0)", "B(axis=1, keepdims=True)"],
     "argmax": ["M()", "M(0)", "M(axis=1, keepdims=True)"],
@@ -961,7 +961,7 @@ DIFFERENT = {  # attribute: why it is not NumPy's result, and what it is instead
     "flags": "of the array; a result's .data is read-only",
     "flat": "an iterator over recorded entries, without indexing: np.ravel(t)[i]",
     "fill": "in place: a leaf refuses",
-    "sort": "in place: a leaf refuses",
+    **dict.fromkeys(("sort", "partition", "put"), "in place: a leaf refuses"),
     "resize": "refused: a value does not change its shape",
 }
 ABSENT = {
@@ -972,12 +972,9 @@ ABSENT = {
     "dump": "files: pickle t.detach() or save t.data",
     "dumps": "files: pickle t.detach() or save t.data",
     "getfield": "bytes: use t.data",
-    "partition": "in place, and the order is not specified: np.partition(t, k)",
-    "put": "in place on flat positions: t[i] = v",
     "setfield": "bytes: use t.data",
     "setflags": "memory: use t.data",
     "to_device": "there is one device",
-    "tobytes": "bytes: use t.data",
     "tofile": "files: use t.data",
     "view": "would reinterpret or alias memory: t.astype(dtype), t.copy()",
 }

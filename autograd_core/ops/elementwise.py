@@ -24,6 +24,12 @@ def _safe(x: Any, hole: Any) -> Any:
 # Where g stands for an upstream cotangent and complex arguments are allowed, a rule is the plain derivative of a
 # holomorphic function; abs, real, imag and angle follow the convention df/dx - i df/dy.
 
+
+def _real(x: Any) -> Any:
+    """Return the real part: of real numbers a view as well, not the very array, so that assigning is noticed."""
+    return x.real if x.dtype.kind == "c" or not x.shape else x[...]
+
+
 # fmt: off
 rule(np.positive,   same)
 rule(np.negative,   lambda g: -g)
@@ -57,7 +63,7 @@ rule(np.rad2deg,    lambda g: g * (180 / np.pi))
 rule(np.radians,    lambda g: g * (np.pi / 180))
 rule(np.deg2rad,    lambda g: g * (np.pi / 180))
 rule(np.conjugate,  lambda g: np.conjugate(g))
-rule(np.real,       lambda g: g,       elementwise=True)
+rule(np.real,       lambda g: g,       elementwise=True, compute=_real)
 rule(np.imag,       lambda g, x_space: g * -1j if np.dtype(x_space.dtype).kind == "c" else g * 0, elementwise=True)
 
 rule(np.add,        same,                            same)

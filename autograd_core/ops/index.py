@@ -256,13 +256,17 @@ def _extract(condition: Any, arr: Any) -> Any:
     return np.reshape(arr, -1)[np.flatnonzero(condition)]
 
 
-@composite(np.diagonal)
-def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    a = np.moveaxis(a, (axis1, axis2), (-2, -1))
-    rows, columns = a.shape[-2:]
-    n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
-    i = np.arange(n)
-    return a[(..., i - min(offset, 0), i + max(offset, 0))]
+def _diagonal_pull(g: Any, x_space: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Put the diagonal, the last axis of the cotangent, back into zeros; behind the axes of a batch, if any."""
+    ndim = len(x_space.shape)
+    axes = from_end((axis1, axis2), ndim)
+    i = np.arange(g.shape[-1])
+    index = (..., i - min(offset, 0), i + max(offset, 0))
+    matrices = scatter(g, index=index, shape=(*g.shape[:-1], *(x_space.shape[a] for a in axes)))
+    return np.moveaxis(matrices, (-2, -1), axes)
+
+
+rule(np.diagonal, _diagonal_pull, args="x", linear=True, batched=True, carries=True)
 
 
 @composite(np.trace)

@@ -86,7 +86,7 @@ def _reduce(
         given = {"dtype": dtype} if dtype is not None and fn in (np.sum, np.prod) else {}
         given |= {"initial": initial} if initial is not np._NoValue else {}
         given |= {"where": where} if where is not True else {}
-        return fn(a, axis=axis, keepdims=keepdims, **given)
+        return COMPOSITES.get(fn, fn)(a, axis=axis, keepdims=keepdims, **given)  # of a Tensor among masks, too
     axes = from_end(axis, a.ndim)
     if fn is not None and where is True and (initial is np._NoValue or initial is None):
         return fn(a, axis=tuple(axes), keepdims=keepdims)
@@ -263,5 +263,7 @@ def ufunc_method(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...], kwargs: di
             raise TypeError(f"{ufunc.__name__}.{name} has no gradient rule: {ufunc.__name__} itself has none")
         return plain(getattr(ufunc, name), *inputs, **kwargs)
     kwargs = {k: v for k, v in kwargs.items() if k != "out" or v is not None}
+    if kwargs.get("dtype") is not None:  # NumPy has no logical_and and no float_power of float32, and refuses
+        plain(ufunc.reduce, np.ones(1), dtype=kwargs["dtype"])
     body: Any = {"reduce": _reduce, "accumulate": _accumulate, "reduceat": _reduceat}[name]
     return body(ufunc, *inputs, **kwargs)

@@ -56,6 +56,7 @@ rule(p_norm, _p_norm_pull, batched=True)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if x.dtype.kind not in "fc":
         x = x.astype(float)
+    ord = ord if ord is None or isinstance(ord, str | int | float) else float(ord)  # refused by a tracked Tensor
     if axis is None and (ord is None or (x.ndim == 1 and ord == 2) or (x.ndim == 2 and ord in ("f", "fro"))):
         return euclidean(x, axis=None, keepdims=keepdims)
     axes = _axes(axis, x.ndim)

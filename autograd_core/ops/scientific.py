@@ -165,7 +165,7 @@ def _cho_solve(c_and_lower: Any, b: Any, overwrite_b: bool = False, check_finite
     return cho_solve(c_and_lower[0], b, lower=bool(c_and_lower[1]))
 
 
-BODIES = {
+BODIES: dict[str, Any] = {
     "expm": _expm,
     "logm": _logm,
     "sqrtm": _sqrtm,

@@ -81,4 +81,9 @@ def _oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     return convolution(array(in1), array(in2), name="oaconvolve", mode=mode, axes=axes, method=None)
 
 
-BODIES = {"convolve": _convolve, "correlate": _correlate, "fftconvolve": _fftconvolve, "oaconvolve": _oaconvolve}
+BODIES: dict[str, Any] = {
+    "convolve": _convolve,
+    "correlate": _correlate,
+    "fftconvolve": _fftconvolve,
+    "oaconvolve": _oaconvolve,
+}

@@ -8,7 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 Number = float | str  # JSON knows neither NaN nor infinity: they are the strings "nan", "inf", "-inf"
+MINUS = "\N{MINUS SIGN}"
+
+
+def tell(x: Any) -> str:
+    """Return a number in four digits.
+
+    Examples
+    --------
+    >>> tell(-1234.5678), tell(2.0), tell(1e-9), tell(float("nan"))
+    ('−1235', '2', '1e−09', 'nan')
+    """
+    kind = type(x)
+    if kind is not float:
+        if isinstance(x, complex | np.complexfloating):
+            sign = "+" if not x.imag < 0 else MINUS
+            return f"{tell(x.real)} {sign} {tell(abs(x.imag))}i"
+        if isinstance(x, bool | np.bool_ | str | int | np.integer):
+            return str(x).replace("-", MINUS)
+        x = float(x)
+    return format(x + 0.0, ".4g").replace("-", MINUS)  # + 0.0: no −0
 
 
 @dataclass(slots=True)
@@ -17,12 +39,17 @@ class Stats:
 
     n: int
     norm: Number
-    text: str | None = None  # the array itself, if it is small
-    mean: Number = 0.0
-    min: Number = 0.0
-    max: Number = 0.0
+    mean: Number | None = None
+    min: Number | None = None
+    max: Number | None = None
     nonfinite: int = 0
     histogram: tuple[int, ...] | None = None
+    written: str | None = None  # a small array itself
+
+    @property
+    def text(self) -> str | None:
+        """The array itself, if it is small."""
+        return tell(self.mean) if self.written is None and self.n == 1 and self.mean is not None else self.written
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -50,8 +77,8 @@ class Vertex:
     operands: tuple[int | str | None, ...] = ()  # a position, the text of a number, or None for what nobody has kept
     path: tuple[str, ...] = ()  # the scopes it was computed in
     label: str = ""  # its operation as a symbol, numbers among the operands included
-    formula: str = ""
-    pull: tuple[str, ...] = ()
+    rule: Any = None  # the row of the table, for formulas
+    metadata: dict[str, Any] = field(default_factory=dict)  # what of it is small
     value: Stats | None = None
     gradient: Stats | None = None
     accumulated: Stats | None = None

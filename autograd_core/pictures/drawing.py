@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -102,7 +104,8 @@ def draw(
     tell(given, inputs, outputs, params, names)
     variables(given, frame.f_locals)
     given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
-    graph, at = read([t._node for t in results], given, seeds(results, gradient))
+    with collector_off():  # it would look through a large graph again and again
+        graph, at = read([t._node for t in results], given, seeds(results, gradient))
     if focus is not None:
         graph = around(graph, focused(graph, at, focus), radius)
     find_modules(graph, False)
@@ -118,6 +121,18 @@ def draw(
         interactive=interactive,
         closed=closed,
     )
+
+
+@contextlib.contextmanager
+def collector_off() -> Iterator[None]:
+    """Run a block without the garbage collector."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def seeds(results: list[Tensor], gradient: Any) -> dict[Any, Any]:

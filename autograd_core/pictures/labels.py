@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .data import Graph, Module, Stats, Vertex
-from .numbers import norm_of, tell, tell_shape
+from .data import Graph, Module, Stats, Vertex, tell
+from .numbers import norm_of, tell_shape
 from .symbols import HOLE, shorten
 from .view import Key, View
+from .writing import pulls
 
 TITLE, NOTE = 13.0, 10.5  # points
 LINE = 14.0
@@ -46,15 +47,15 @@ def shown_name(v: Vertex, framed: bool) -> str:
 
 def result_text(v: Vertex) -> str:
     """Return a value, or the shape of an array."""
-    if v.value is not None and v.value.text is not None and (v.value.n == 1 or v.role == "constant"):
-        return v.value.text.strip("[]") if v.value.n == 1 else v.value.text
+    if v.value is not None and (v.value.n == 1 or v.role == "constant") and (text := v.value.text) is not None:
+        return text.strip("[]") if v.value.n == 1 else text
     return tell_shape(v.shape)
 
 
 def gradient_text(s: Stats) -> str:
     """Return a gradient: the number, or the norm of an array."""
-    if s.n == 1 and s.text is not None:
-        return s.text.strip("[]")
+    if s.n == 1 and (text := s.text) is not None:
+        return text.strip("[]")
     return f"‖{HOLE}‖ = {tell(norm_of(s))}"
 
 
@@ -100,7 +101,7 @@ class Labels:
         count = self.terms[k]
         total = f"Σ of {count}" if count > 1 else ""
         if v.role == "operation":
-            formula = " ,  ".join(dict.fromkeys(p for p in v.pull if p)) if v.gradient is not None else ""
+            formula = " ,  ".join(dict.fromkeys(p for p in pulls(self.graph, v) if p)) if v.gradient is not None else ""
             first = formula or (v.why_none or "no gradient")
             notes = [shorten(f"{total}:  {first}" if total and formula else first, WIDEST)]
             if self.scalar and v.gradient is not None:

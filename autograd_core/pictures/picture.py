@@ -18,6 +18,7 @@ from .svg import to_svg
 from .texts import to_text
 from .themes import THEMES
 from .view import View, drawn, make_view, to_close
+from .writing import formula, pulls
 
 FORMATS = ("svg", "png", "pdf", "html", "dot", "json", "txt")
 ENGINE_LIMIT = 2000  # boxes beyond which no layout is asked for: 5,000 take dot four seconds, 20,000 four minutes
@@ -245,8 +246,8 @@ class Picture:
             "shape": None if v.shape is None else list(v.shape),
             "dtype": v.dtype,
             "module": None if module < 0 else f"m{module}",
-            "formula": f"{v.name} = {v.formula}" if v.name and v.formula else v.formula,
-            "pull": list(v.pull),
+            "formula": formula(self.graph, v),
+            "pull": list(pulls(self.graph, v)),
             "operands": [f"n{o}" if isinstance(o, int) and o in shown else None for o in v.operands],
             "numbers": [o if isinstance(o, str) else None for o in v.operands],
             "source": v.source,

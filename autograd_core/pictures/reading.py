@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,17 +11,14 @@ import numpy as np
 from ..graph import order
 from ..nodes import PICK, Leaf, Node
 from ..notes import NOTHING
-from .data import Edge, Graph, Stats, Vertex
-from .formulas import in_names, power_pull, pull_formulas
+from .data import Edge, Graph, Stats, Vertex, tell
 from .given import Given, alike
-from .numbers import summarise, tell
+from .numbers import summarise, tell_dtype
 from .sweep import gradient_of_leaf, watch
-from .symbols import HOLE, clean, formula_of, label_of
+from .symbols import clean, label_of, light
 from .values import UNKNOWN, Values, is_freed, kept_operand
 
 CONSTANT = "const"
-LETTER = re.compile("[^\\W\\d_][\u0300-\u036f]?_?\\d{0,2}'*")  # x, W1, ŷ
-LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def read(roots: Sequence[Node], given: Given, seeds: dict[Node, Any]) -> tuple[Graph, dict[Node, int]]:
@@ -90,7 +86,7 @@ class _Reader:
                 self._source(node, ())
 
     def _leaf(self, node: Node, role: str, path: tuple[str, ...]) -> int:
-        v = Vertex(role, name=self._name(node), shape=tuple(node.shape), dtype=np.dtype(node.dtype).name, path=path)
+        v = Vertex(role, name=self._name(node), shape=tuple(node.shape), dtype=tell_dtype(node.dtype), path=path)
         v.value = self._stats(node)
         self.at[node] = self._add(v)
         return self.at[node]
@@ -117,7 +113,7 @@ class _Reader:
         for k in self.constants.values() if name else ():
             if self.graph.vertices[k].name == name:
                 return k
-        v = Vertex(role, name=name, shape=np.shape(value), dtype=np.result_type(value).name, path=path)
+        v = Vertex(role, name=name, shape=np.shape(value), dtype=tell_dtype(np.result_type(value)), path=path)
         if name and (declared or not self.at.keys() & set(self.ops)):
             v.path = ()  # what enters the first module comes from outside
         v.value = summarise(value)
@@ -158,7 +154,7 @@ class _Reader:
                 clean(node.op.name),
                 self._name(node),
                 None if outputs else tuple(node.shape),
-                "" if outputs else np.dtype(node.dtype).name,
+                "" if outputs else tell_dtype(node.dtype),
                 tuple(operands),
                 path,
                 value=self._stats(node),
@@ -170,29 +166,14 @@ class _Reader:
         v.label = label_of(v.op, operands, metadata)
         if node.op is PICK:
             v.label = f"result {node.a}"
-        self._written(v, node, metadata)
+        v.rule = self.values.original(node.op) if is_freed(node.op) else node.op
+        if metadata:
+            v.metadata = light(metadata)
         for i, source in enumerate(operands):
             if isinstance(source, int):
                 graph.edges.append(Edge(source, k, i, self._flow(node, i)))
         if node in self.given.outputs or node in self.roots:
             self._output(node, k, following)
-
-    def _written(self, v: Vertex, node: Node, metadata: dict[str, Any]) -> None:
-        """Write down the formula of a vertex, and of its pullbacks, in the names of what it is made of."""
-        vertices = self.graph.vertices
-        names = [
-            vertices[o].name or HOLE if isinstance(o, int) else o if isinstance(o, str) else HOLE for o in v.operands
-        ]
-        v.formula = formula_of(v.op, names, metadata)
-        op = self.values.original(node.op) if is_freed(node.op) else node.op
-        letters = dict(zip(op.args, names, strict=False)) | {"v": v.name}
-        letters = {k: lowered(n) for k, n in letters.items() if len(k) == 1 and (LETTER.fullmatch(n) or number_like(n))}
-        pulls = pull_formulas(op, len(v.operands))
-        if v.op in ("power", "float_power") and isinstance(v.operands[1], str):
-            pulls = (power_pull(v.operands[1]), "")
-        v.pull = tuple(
-            in_names(f, letters) if isinstance(o, int) else "" for f, o in zip(pulls, v.operands, strict=True)
-        )
 
     def _flow(self, node: Node, i: int) -> Stats | None:
         flow: Stats | None = None if self.sweep is None else self.sweep.flows.get((node, i))
@@ -255,16 +236,6 @@ def guessed(op: str, i: int, ans: Any, other: Any) -> list[Any]:
     y, x = complex(np.ravel(ans)[0]), complex(np.ravel(other)[0])
     c = y - x if op == "add" else x - y if i else y + x
     return [] if c.imag or not np.isfinite(c.real) else [float(f"{c.real:.12g}")]
-
-
-def lowered(name: str) -> str:
-    """Return W1 as it is written in a formula."""
-    return name[0] + name[1:].replace("_", "").translate(LOW) if LETTER.fullmatch(name) else name
-
-
-def number_like(name: str) -> bool:
-    """Say whether an operand is a number written into the formula."""
-    return name[:1].isdigit()
 
 
 def common(a: Sequence[str], b: Sequence[str]) -> tuple[str, ...]:

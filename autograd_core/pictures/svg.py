@@ -9,12 +9,14 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape as xml_escape
 
+from .data import tell
 from .dot import edge_width, fades, is_round, largest_flow, look, not_finite
 from .labels import LINE, NOTE, TITLE, Label, Labels, split_name, text_width
 from .layout import Layout, Point
-from .numbers import norm_of, tell, tell_shape
+from .numbers import norm_of, tell_shape
 from .themes import FONT, THEMES
 from .view import Key, Link, View, role_of
+from .writing import formula
 
 PAD = 18.0
 LEGEND = 34.0
@@ -190,13 +192,12 @@ class _Writer:
             label = self.labels.of(key, False)
             return f"{label.title}: {', '.join(n for n in label.notes if n)}"
         v = self.view.graph.vertices[self.view.vertex(key)]
-        rows = [" ".join(p for p in (v.name, f"= {v.formula}" if v.name and v.formula else v.formula) if p) or v.role]
+        rows = [formula(self.view.graph, v) or v.name or v.role]
         rows.append(" ".join(p for p in (v.role, tell_shape(v.shape), v.dtype) if p))
         for what, s in (("value", v.value), ("gradient", v.gradient)):
             if s is not None:
-                rows.append(
-                    f"{what} {s.text}" if s.text else f"{what}: norm {tell(norm_of(s))}, {tell(s.min)} to {tell(s.max)}"
-                )
+                between = "" if s.min is None else f", {tell(s.min)} to {tell(s.max)}"
+                rows.append(f"{what} {s.text}" if s.text else f"{what}: norm {tell(norm_of(s))}{between}")
         if v.source:
             rows.append(v.source)
         return "\n".join(rows)

@@ -6,7 +6,7 @@ kept is known: scalars always are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,15 @@ from ..nodes import PICK, Leaf, Node, Wide
 from ..notes import GraphError, refuse_changed
 from ..state import STATE
 from .data import Stats
-from .numbers import summarise
+from .numbers import flow_of, summarise
 from .values import UNKNOWN, Values, is_freed
 
 
 class Watched(_Sweep):
     """One walk backwards that notes the cotangent of every node and what flows along every edge."""
 
-    def __init__(self, path: Sequence[Node], seeds: dict[Node, Any], note: Callable[[Any], Any] = summarise) -> None:
+    def __init__(self, path: Sequence[Node], seeds: dict[Node, Any]) -> None:
         super().__init__(list(path), seeds, None, None, 0)
-        self.note = note
         self.totals: dict[Node, Any] = {}
         self.flows: dict[tuple[Node, int], Any] = {}
         self.visited: list[Node] = []
@@ -40,18 +39,18 @@ class Watched(_Sweep):
                     continue
                 self.at, self.cursor = node, -1
                 if not isinstance(g, list):  # the slots of an operation with several results
-                    self.totals[node] = self.note(g)
+                    self.totals[node] = summarise(g)
                 if node.op is not None:
                     self.visited.append(node)
                     if node.op is PICK:
-                        self.flows[node, 0] = self.note(g)
+                        self.flows[node, 0] = flow_of(g)
                     self.visit(node)
 
     def add(self, p: Node, gp: Any, mask: Any = None) -> None:
         """Note a contribution, then add it."""
         parents = self.at.parents  # type: ignore[union-attr]
         self.cursor = next((i for i in range(self.cursor + 1, len(parents)) if parents[i] is p), self.cursor)
-        self.flows[self.at, self.cursor] = self.note(gp)  # type: ignore[index]
+        self.flows[self.at, self.cursor] = flow_of(gp)  # type: ignore[index]
         super().add(p, gp, mask)
 
     def _wants(self, p: Node | None) -> bool:  # noqa: ARG002

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -73,6 +74,12 @@ def raised(number: str) -> str:
     return number.translate(POWERS) if re.fullmatch(r"[−-]?\d{1,3}", number) else f"^{number}"
 
 
+def light(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata that a picture may keep: no arrays."""
+    kept = {k: v for k, v in metadata.items() if isinstance(v, LIGHT)}
+    return kept | {"index": index_text(metadata["index"])} if "index" in metadata else kept
+
+
 def label_of(op: str, operands: Sequence[Any], metadata: dict[str, Any]) -> str:
     """Return an operation as the title of its box, with the numbers that are its operands.
 
@@ -81,6 +88,17 @@ def label_of(op: str, operands: Sequence[Any], metadata: dict[str, Any]) -> str:
     >>> label_of("multiply", (0, 1), {}), label_of("multiply", (0, "2"), {}), label_of("power", (0, "3"), {})
     ('×', '× 2', '( )³')
     """
+    if metadata:
+        return _label(op, operands, metadata)
+    return _known_label(op, tuple([o if isinstance(o, str) else None for o in operands]))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _known_label(op: str, operands: tuple[str | None, ...]) -> str:
+    return _label(op, operands, {})
+
+
+def _label(op: str, operands: Sequence[Any], metadata: dict[str, Any]) -> str:
     name = clean(op)
     symbol = SYMBOLS.get(name, name)
     texts = [o for o in operands if isinstance(o, str)]

@@ -1,0 +1,43 @@
+"""Formulas in the names of what a vertex is made of, written when it is shown: most of a large graph never is."""
+
+from __future__ import annotations
+
+import re
+
+from .data import Graph, Vertex
+from .formulas import in_names, power_pull, pull_formulas
+from .symbols import HOLE, formula_of
+
+LETTER = re.compile("[^\\W\\d_][\u0300-\u036f]?_?\\d{0,2}'*")  # x, W1, ŷ
+LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def operand_names(graph: Graph, v: Vertex) -> list[str]:
+    """Return how the operands of a vertex are called."""
+    return [graph.vertices[o].name or HOLE if isinstance(o, int) else o or HOLE for o in v.operands]
+
+
+def formula(graph: Graph, v: Vertex) -> str:
+    """Return how a vertex is computed."""
+    if v.role != "operation":
+        return ""
+    made = formula_of(v.op, operand_names(graph, v), v.metadata)
+    return f"{v.name} = {made}" if v.name else made
+
+
+def pulls(graph: Graph, v: Vertex) -> tuple[str, ...]:
+    """Return what each operand of a vertex receives on the way back, "" for an operand that is no vertex."""
+    if v.rule is None:
+        return ()
+    names = operand_names(graph, v)
+    letters = dict(zip(v.rule.args, names, strict=False)) | {"v": v.name}
+    letters = {k: lowered(n) for k, n in letters.items() if len(k) == 1 and (LETTER.fullmatch(n) or n[:1].isdigit())}
+    found = pull_formulas(v.rule, len(v.operands))
+    if v.op in ("power", "float_power") and isinstance(v.operands[1], str):
+        found = (power_pull(v.operands[1]), "")
+    return tuple(in_names(f, letters) if isinstance(o, int) else "" for f, o in zip(found, v.operands, strict=True))
+
+
+def lowered(name: str) -> str:
+    """Return W1 as it is written in a formula."""
+    return name[0] + name[1:].replace("_", "").translate(LOW) if LETTER.fullmatch(name) else name

@@ -108,10 +108,13 @@ def pull_back(
     """
     path = order(list(seeds), targets)
     refuse_stale(path, targets is not None)
-    if STATE.get().debug:
+    state = STATE.get()
+    if state.debug:
         for node in path:
             refuse_changed(node)
     sweep = _Sweep(path, seeds, targets, wrap, lead)
+    if state.recorder is not None and not lead:
+        sweep.assume_finite = getattr(state.recorder, "assume_finite", None)
     try:
         sweep.run(free)
     except GraphError:
@@ -126,7 +129,21 @@ def pull_back(
 class _Sweep:
     """One walk backwards: the cotangents on their way, and which of their buffers the sweep may write into."""
 
-    __slots__ = ("at", "found", "grads", "lead", "masks", "owned", "path", "targets", "useful", "wanted", "wrap")
+    __slots__ = (
+        "absent",
+        "assume_finite",
+        "at",
+        "found",
+        "grads",
+        "lead",
+        "masks",
+        "owned",
+        "path",
+        "targets",
+        "useful",
+        "wanted",
+        "wrap",
+    )
 
     def __init__(self, path: list[Node], seeds: dict[Node, Any], targets: Any, wrap: Wrap | None, lead: int) -> None:
         self.path = path
@@ -139,6 +156,8 @@ class _Sweep:
         self.owned: set[Node] = set()
         self.masks: dict[Node, Any] = {}
         self.wanted: dict[Node, bool] = {}
+        self.absent: list[Node] = []  # scalars into which a selection lets nothing flow
+        self.assume_finite: Any = None  # asks a recorder whether it sees to it that masks of scalars do not matter
         self.at: Node | None = None
 
     def run(self, free: bool) -> None:
@@ -207,6 +226,23 @@ class _Sweep:
                 elif node.dtype is not float64:
                     node.a = node.b = node.ans = None
 
+        if self.absent:
+            self._fill_absent()
+
+    def _fill_absent(self) -> None:
+        """Give zeros to those who were reached by absent scalars only: connected, but nothing flows."""
+        ends = [n for n in self.path if (n.op is None if self.targets is None else n in self.targets)]
+        if all(n in self.found for n in ends):
+            return
+        reached = set(self.absent)
+        for node in reversed(self.path):
+            if node in reached and not (self.targets and node in self.targets):
+                blind = node.op.blind if node.op is not None else 0
+                reached.update(p for i, p in enumerate(node.parents) if p is not None and not blind >> i & 1)
+        for n in ends:
+            if n not in self.found and n in reached:
+                self.found[n] = np.zeros(n.shape, n.dtype)[()]
+
     def visit(self, node: Node) -> None:
         """Send the cotangent of one node to its operands; any kind of node, any kind of sweep."""
         g = self.grads.pop(node, None)
@@ -250,6 +286,13 @@ class _Sweep:
                 gp, taken = joint[i], None
             else:
                 gp, taken = self._masked(op, i, g, view, p, mask)
+                if type(taken) is np.bool_:  # of a scalar: all of it flows, or nothing does, and no mask is needed
+                    if not taken:
+                        self.absent.append(p)
+                        continue
+                    taken = None
+                elif taken is not None and not p.shape and self.assume_finite is not None and self.assume_finite():
+                    taken = None
             if gp is None and joint is None and not op.trusted and op.pulls[0 if op.variadic else i] is not None:
                 raise TypeError("the pullback returned None; where no gradient flows, register None in its place")
             if gp is not None:

@@ -111,7 +111,7 @@ class Figure {
 
   draw(view) {
     const drawing = new Drawing(this.data, view);
-    for (const [id, part] of drawing.parts) {
+    for (const { id, part } of drawing.groups) {
       part.setAttribute("tabindex", "-1");
       part.setAttribute("role", "button");
       part.setAttribute("aria-label", described(this.data, id));
@@ -254,11 +254,13 @@ class Figure {
     }
     if (back)
       for (const [e, edge] of Object.entries(data.edges)) if (edge.flow && this.pulledAt(e) <= k) awake.add(drawing.boxOf(edge.from));
-    for (const box of drawing.parts.values()) {
-      if (!box.classList.contains("node")) continue;
-      box.classList.remove("current");
-      box.classList.toggle("pending", !whole && !reached.has(box) && !awake.has(box));
-      box.classList.toggle("flipped", back && box.classList.contains("both") && (whole || reached.has(box)));
+    for (const { id, part, copy } of drawing.groups) {
+      if (!part.classList.contains("node")) continue;
+      const box = drawing.parts.get(id), own = back && copy && data.edges[copy];
+      const here = own ? this.pulledAt(copy) <= k : reached.has(box);
+      part.classList.remove("current");
+      part.classList.toggle("pending", !whole && !here && (Boolean(own) || !awake.has(box)));
+      part.classList.toggle("flipped", back && part.classList.contains("both") && (whole || here));
     }
   }
 
@@ -317,7 +319,7 @@ class Figure {
       return this.times.forward(id) || Math.min(Infinity, ...used);
     };
     if (!this.drawing.order) {
-      const placed = [...this.drawing.parts].map(([id, part]) => [place(id), part]);
+      const placed = this.drawing.groups.map(({ id, part }) => [place(id), part]);
       this.drawing.order = placed.sort((a, b) => a[0] - b[0]).map(([, part]) => part);
     }
     return this.drawing.order;
@@ -390,8 +392,10 @@ class Figure {
   watchTheme() {
     this.choice = { lecture: "light", dark: "dark", print: "light" }[this.data.theme] || "auto";
     this.media = window.matchMedia ? matchMedia("(prefers-color-scheme: dark)") : null;
-    if (this.media) this.media.addEventListener("change", () => this.paint());
-    new MutationObserver(() => this.paint()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-vscode-theme-kind"] });
+    const self = new WeakRef(this); // the window outlives a figure whose cell has been run again
+    const repaint = () => self.deref() && self.deref().paint();
+    if (this.media) this.media.addEventListener("change", repaint);
+    new MutationObserver(repaint).observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-vscode-theme-kind"] });
     this.paint();
   }
 

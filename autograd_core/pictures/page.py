@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -102,4 +103,6 @@ def style() -> str:
     source = files(__package__).joinpath("page.css").read_text("utf-8")
     light, dark = ("".join(f"--{name}:{colour};" for name, colour in theme.items()) for theme in (LECTURE, DARK))
     palette = f':host{{{light}}}:host([data-theme="dark"]){{{dark}}}'
+    for name, theme, kind in itertools.product(("flow", "edge", "constant_line"), (LECTURE, DARK), ("fill", "stroke")):
+        palette += f'.legend [{kind}="{theme[name]}"]{{{kind}:var(--{name})}}'
     return palette + re.sub(r"\s*([{};:,])\s+", r"\1", re.sub(r"/\*.*?\*/|\s+", " ", source)).strip()

@@ -39,6 +39,9 @@ function timetable(data) {
   for (const [id, edge] of Object.entries(data.edges)) {
     for (const [map, end] of [[into, edge.to], [outOf, edge.from]]) map.set(end, [...(map.get(end) || []), id]);
   }
+  const copies = new Map(); // "copy 3 of 12" of a repeated block
+  for (const { members } of Object.values(data.nodes))
+    (members || []).forEach((id, i) => copies.set(id, `copy ${i + 1} of ${members.length}`));
   // A node that is no step (a leaf, a named result) has its value when its last operand has, its gradient with the last contribution.
   const forward = (id) => {
     if (!computed.has(id)) {
@@ -56,7 +59,7 @@ function timetable(data) {
     }
     return pulled.get(id);
   };
-  return { ends, total: ends + data.backward.length, forward, backward, into, outOf };
+  return { ends, total: ends + data.backward.length, forward, backward, into, outOf, copies };
 }
 
 // One collapse state, drawn: the merged SVG and where in it nodes, modules and edges are.
@@ -66,14 +69,15 @@ class Drawing {
     this.collapsed = new Set(view.collapsed);
     this.svg = parse(view.forward);
     this.svg.setAttribute("focusable", "false");
-    this.parts = new Map();
+    this.parts = new Map(); // of each node and module its group, the first if a shared leaf is drawn several times
+    this.groups = []; // all of them
     this.boxes = new Map();
     this.edges = [];
-    const there = view.backward ? parse(view.backward) : null;
-    const twins = new Map();
     const groups = "g[data-node], g[data-module], g[data-edge], g.legend";
-    if (there) for (const twin of there.querySelectorAll(groups)) twins.set(keyOf(twin), twin);
-    for (const part of this.svg.querySelectorAll(groups)) this.merge(part, twins.get(keyOf(part)));
+    const twins = view.backward ? [...parse(view.backward).querySelectorAll(groups)] : [];
+    const parts = [...this.svg.querySelectorAll(groups)];
+    if (twins.length && parts.some((part, i) => keyOf(part) !== keyOf(twins[i]))) throw new Error("forward and backward differ");
+    parts.forEach((part, i) => this.merge(part, twins[i]));
     for (const title of this.svg.querySelectorAll("title, desc")) title.remove(); // they would be second tooltips
     this.folded = new Map();
     for (const [id, node] of Object.entries(data.nodes))
@@ -95,9 +99,12 @@ class Drawing {
   }
 
   enter(part) {
-    const [edge, node, module] = ["edge", "node", "module"].map((kind) => part.getAttribute("data-" + kind));
+    const [edge, node, module, copy] = ["edge", "node", "module", "copy"].map((kind) => part.getAttribute("data-" + kind));
+    const id = node || module;
     if (edge) this.edges.push({ part, ids: edge.split(" ") });
-    else if (node || module) this.parts.set(node || module, part);
+    if (edge || !id) return;
+    this.groups.push({ id, part, copy });
+    if (!this.parts.has(id)) this.parts.set(id, part);
   }
 
   // The box that stands for a node: its own, that of the node it is folded into, or that of the nearest collapsed module.

@@ -47,7 +47,7 @@ function row(kind, label, name, formula, stats, extra, missing) {
   return element("tr", { className: kind }, ...cells);
 }
 
-function heading(badge, kind, node, data) {
+function heading(badge, kind, node, data, copy) {
   const path = [];
   for (let m = node.module; m; m = (data.modules[m] || {}).parent) path.unshift((data.modules[m] || {}).name || m);
   const line = element("div", { className: "heading" }, element("span", { className: `badge ${kind}` }, badge));
@@ -55,6 +55,7 @@ function heading(badge, kind, node, data) {
   if (node.op && node.name) line.append(element("span", {}, node.name));
   line.append(element("span", { className: "faint" }, [shapeOf(node), node.dtype].filter(Boolean).join(" ")));
   if (path.length) line.append(element("span", { className: "faint" }, `in ${path.join(" › ")}`));
+  if (copy) line.append(element("span", { className: "faint" }, copy));
   if (node.source) line.append(element("code", { className: "faint" }, node.source));
   return line;
 }
@@ -75,7 +76,7 @@ function forwardStep(data, times, k) {
   });
   rows.push(row("value result", "result", node.name || node.op, shapeOf(node), node.value));
   return [
-    heading(`forward ${k} / ${times.ends}`, "forward", node, data),
+    heading(`forward ${k} / ${times.ends}`, "forward", node, data, times.copies.get(id)),
     formulaLine(node.formula),
     element("table", {}, element("tbody", {}, ...rows.filter(Boolean))),
   ];
@@ -99,7 +100,7 @@ function backwardStep(data, times, k) {
     rows.push(row("gradient result", "sends to", titleOf(target), pull, edge.flow, place));
   }
   return [
-    heading(`backward ${k - times.ends} / ${data.backward.length}`, "backward", node, data),
+    heading(`backward ${k - times.ends} / ${data.backward.length}`, "backward", node, data, times.copies.get(id)),
     formulaLine(node.formula),
     element("table", {}, element("tbody", {}, ...rows)),
   ];

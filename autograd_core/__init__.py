@@ -24,6 +24,7 @@ from .transforms import (
 from .tree import map_tree, register_tree
 
 if _typing.TYPE_CHECKING:
+    from .checking import GradientError, gradcheck
     from .diagnosis import explain
     from .pictures import draw
     from .replay import compile
@@ -31,6 +32,7 @@ if _typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "GradientError",
     "GraphError",
     "Tensor",
     "checkpoint",
@@ -41,6 +43,7 @@ __all__ = [
     "explain",
     "fresh",
     "grad",
+    "gradcheck",
     "hessian",
     "hvp",
     "jacobian",
@@ -61,6 +64,8 @@ __all__ = [
 # Imported when first asked for, so that `import autograd_core` stays nearly as fast as `import numpy`. A name stands here,
 # in `__all__`, and in an import for type checkers above.
 _LATER: dict[str, str] = {
+    "GradientError": "checking",
+    "gradcheck": "checking",
     "explain": "diagnosis",
     "compile": "replay",
     "draw": "pictures",

@@ -1,0 +1,216 @@
+"""Local checking: walk the recorded tape and try every operation's rule at the values it was really given.
+
+Each operation is a small program of its own, so the checker that judges a user's function judges it, too. The first one
+that is wrong is where a wrong gradient begins, whatever the other thousand do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import order
+from ..nodes import PICK
+from ..recording import record1, record2, record_wide
+from ..state import switched
+from ..tree import flatten
+from .programs import Array, Derivative, Slot, Traced, is_float
+from .report import Blame, Entry
+from .trial import Trial
+
+LIMIT = 5000  # operations; beyond, the first ones
+WHOLE = 64  # entries of an operation's operands that are looked at one by one
+
+
+class Operation(Traced):
+    """One recorded operation, as a function of its tracked operands."""
+
+    def __init__(self, node: Any, note: Any) -> None:
+        self.node, self.op = node, node.op
+        self.name = self.op.name
+        self.operands = [
+            np.zeros(p.shape, p.dtype) if a is None and p is not None else a  # changed in place: linear in it
+            for a, p in zip(note.operands, node.parents, strict=True)
+        ]
+        names = self.op.args if len(self.op.args) == len(self.operands) else ()
+        self.slots = [
+            Slot(names[i] if names else f"argument {i}", self.operands[i], i)
+            for i, p in enumerate(node.parents)
+            if p is not None
+        ]
+
+    def trace(self, ts: Sequence[Any]) -> list[Any]:
+        """Record the operation again."""
+        args = list(self.operands)
+        for slot, t in zip(self.slots, ts, strict=True):
+            args[slot.place] = t
+        op = self.op
+        if op.wide:
+            kwargs = {k: v for k, v in self.node.kwargs.items() if not (op.aux and k == "aux")}
+            out = record_wide(op, tuple(args), kwargs, kwargs)
+        else:
+            out = record1(op, op.compute, args[0]) if len(args) == 1 else record2(op, op.compute, args[0], args[1])
+        return [r for r in flatten(out)[0] if is_float(r)]
+
+
+def find_wrong(
+    program: Traced, xs: Sequence[Array], rng: np.random.Generator, settings: Any, most: int = 3
+) -> tuple[list[Blame], bool]:
+    """Return the first operations whose rules are wrong, and whether any stands on a kink."""
+    depth = 0
+    while isinstance(program, Derivative):
+        program, depth = program.base, depth + 1
+        xs = xs[: len(program.slots)]
+    with switched(debug=True):
+        _, results = program.recorded(xs)
+    roots = [r._node for r in results if getattr(r, "_node", None) is not None]
+    nodes = [n for n in order(roots) if n.op is not None and n.op is not PICK]
+    found: list[Blame] = []
+    kinks = False
+    for position, node in enumerate(nodes[:LIMIT], 1):
+        note: Any = getattr(node, "note", None)
+        if not getattr(note, "operands", ()):
+            continue
+        entries = check_operation(Operation(node, note), rng, settings, depth)
+        kinks = kinks or any(e.verdict == "kink" for e in entries)
+        wrong = [e for e in entries if e.verdict in ("wrong", "nonfinite")]
+        if wrong:
+            operand = wrong[0].input.partition("[")[0]
+            found.append(Blame(node.op.name, position, len(nodes), note.line, operand, wrong[0]))
+            if len(found) >= most:
+                break
+    return found, kinks
+
+
+def check_operation(operation: Operation, rng: np.random.Generator, settings: Any, depth: int = 0) -> list[Entry]:
+    """Return the entries of one operation's derivative that are not simply right."""
+    program: Traced = operation
+    try:
+        for _ in range(depth):
+            results = program.values([s.value for s in program.slots])
+            program = Derivative(program, results, rng)
+        trial = Trial(program, [s.value for s in program.slots], rng, settings.silent())
+        return compare(trial, settings.modes, trial.x.size <= WHOLE)
+    except (AssertionError, TypeError, ValueError, np.linalg.LinAlgError):  # a checkpoint, or no longer what it was
+        return []
+
+
+def compare(trial: Trial, modes: Sequence[str], full: bool) -> list[Entry]:
+    """Return the entries of a derivative that are not simply right, in the modes asked for."""
+    if not trial.x.size or not trial.y.size:
+        return []
+    entries: list[Entry] = []
+    if "reverse" in modes or not trial.program.can_push:
+        _, pull = trial.program.pull(trial.xs)
+        entries = _reverse(trial, pull, full)
+    if "forward" in modes and trial.program.can_push and not any(e.verdict in ("wrong", "nonfinite") for e in entries):
+        entries += _forward(trial, full, verified="reverse" in modes)
+    return entries
+
+
+def _reverse(trial: Trial, pull: Any, full: bool) -> list[Entry]:
+    if full:
+        rows = trial.rows()
+        claimed = np.stack([trial.gradient(pull, w) for w in rows])
+        return trial.by_entry(rows, claimed, "reverse")
+    entries: list[Entry] = []
+    for _ in range(trial.settings.projections):
+        w, u = trial.weights(), trial.direction()
+        g = trial.gradient(pull, w)
+        found = trial.by_projection(w, g, u, "reverse")
+        if any(e.verdict in ("wrong", "nonfinite") for e in found):
+            return entries + (_located(trial, pull, w, g) or found)
+        entries += found
+    return entries
+
+
+def _located(trial: Trial, pull: Any, w: Array, g: Array) -> list[Entry]:
+    """Halve the entries until those that are wrong stand alone; then do the same with the results."""
+    bad = np.flatnonzero(~np.isfinite(g))
+    quiet = trial.settings.silent()
+    columns: list[int] = list(map(int, bad[:8]))
+    stack = [] if columns else [np.arange(trial.x.size)]
+    settings, trial.settings = trial.settings, quiet
+    try:
+        while stack and len(columns) < 8:
+            part = stack.pop()
+            found = trial.by_projection(w, g, trial.direction(part), "reverse")
+            if not any(e.verdict == "wrong" for e in found):
+                continue
+            if len(part) == 1:
+                columns.append(int(part[0]))
+            else:
+                half = len(part) // 2
+                stack += [part[half:], part[:half]]
+    finally:
+        trial.settings = settings
+    if not columns:
+        return []
+    rows = trial.rows()
+    if len(rows) < trial.y.size:
+        rows = np.stack([w, *(_unit_row(trial, pull, w, j) for j in columns[:2])])
+    claimed = np.stack([trial.gradient(pull, v) for v in rows])
+    found = trial.by_entry(rows, claimed, "reverse", columns)
+    single = [e for e in found if e.row is not None]
+    return single or found
+
+
+def _unit_row(trial: Trial, pull: Any, w: Array, j: int) -> Array:
+    """Return the result whose derivative by entry `j` is off most, as weights."""
+    part = np.arange(trial.y.size)
+    line = trial.along_entry(j)
+    from . import numeric
+
+    with np.errstate(all="ignore"):
+        measured = numeric.quick(line, numeric.power_of_two(1e-3 * trial.scale[j]))
+    while len(part) > 1:
+        halves = part[: len(part) // 2], part[len(part) // 2 :]
+        off = []
+        for half in halves:
+            v = np.where(np.isin(np.arange(w.size), half), w, 0.0)
+            off.append(abs(trial.gradient(pull, v)[j] - np.nansum(v * measured)))
+        part = halves[int(not off[0] >= off[1])]
+    return np.asarray(np.arange(w.size) == part[0], float)
+
+
+def _forward(trial: Trial, full: bool, verified: bool) -> list[Entry]:
+    """Check forward mode: against reverse mode, to rounding, where that has been found right; else by differences."""
+    if not verified:
+        rows = trial.rows()
+        if full:
+            units = np.eye(trial.x.size)
+            claimed = np.stack([rows @ trial.tangent(u) for u in units], axis=1)
+            return trial.by_entry(rows, claimed, "forward")
+        entries = []
+        for _ in range(trial.settings.projections):
+            w, u = trial.weights(), trial.direction()
+            t = trial.tangent(u)
+            entries += trial.by_projection(w, np.abs(w @ t) / u / len(u), u, "forward", claimed=float(w @ t))
+        return entries
+    _, pull = trial.program.pull(trial.xs)
+    for _ in range(trial.settings.projections):
+        w, u = trial.weights(), trial.direction()
+        g, t = trial.gradient(pull, w), trial.tangent(u)
+        with np.errstate(all="ignore"):
+            off = abs(float(w @ t) - float(g @ u))
+            terms = float(np.sum(np.abs(g * u)) + np.sum(np.abs(w * t)))
+        if off > 1e7 * trial.unit * terms or (np.isnan(off) and np.all(np.isfinite(g))):
+            return _forward_located(trial, pull)
+    return []
+
+
+def _forward_located(trial: Trial, pull: Any) -> list[Entry]:
+    rows = trial.rows()
+    claimed = np.stack([trial.gradient(pull, w) for w in rows])
+    columns = range(min(trial.x.size, 2000))
+    pushed = np.zeros_like(claimed)
+    for j in columns:
+        unit = np.zeros(trial.x.size)
+        unit[j] = trial.scale[j]
+        pushed[:, j] = rows @ trial.tangent(unit) / trial.scale[j]
+    with np.errstate(all="ignore"):
+        off = np.max(np.abs(pushed - claimed) / (np.abs(pushed) + np.abs(claimed)), axis=0)
+    wrong = [j for j in columns if not off[j] <= 1e-8]
+    return trial.by_entry(rows, pushed, "forward", wrong)

@@ -1,0 +1,103 @@
+"""A function and its gradient, written by anybody in anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..tree import flatten
+from .foreign import like, to_numpy
+from .names import named_leaves
+from .programs import Array, Program, Pull, Slot, argument_of, is_float, refuse_integers, wanted
+
+
+class Pair(Program):
+    """A function and its gradient, written by anybody in anything."""
+
+    def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any], args: tuple[Any, ...], wrt: Any) -> None:
+        self.f, self.gradient = f, gradient
+        self.name = str(getattr(f, "__qualname__", None) or type(f).__name__)
+        self.leaves, self.rebuild = flatten(args)
+        names = named_leaves(f, args)
+        positions, held = wanted(wrt, len(args))
+        if held:
+            raise TypeError("with gradient= only arguments can be checked: wrt= takes their numbers")
+        ends = np.cumsum([len(flatten((a,))[0]) for a in args]).tolist()
+        chosen = [k for k in range(len(self.leaves)) if positions is None or argument_of(k, ends) in positions]
+        arrays = {k: to_numpy(self.leaves[k]) for k in chosen}
+        if positions is not None:
+            refuse_integers([(names[k], arrays[k]) for k in chosen])
+        self.slots = [Slot(names[k], a, k) for k, a in arrays.items() if is_float(a)]
+        if not self.slots:
+            refuse_integers([(names[k], a) for k, a in arrays.items()])
+            raise TypeError("gradcheck needs an argument of floats to differentiate by")
+        self.single = len({argument_of(s.place, ends) for s in self.slots}) == 1
+        self._changed: str | None = None
+
+    def _call(self, f: Callable[..., Any], xs: Sequence[Array]) -> list[Any]:
+        leaves = list(self.leaves)
+        given = []
+        for slot, x in zip(self.slots, xs, strict=True):
+            leaves[slot.place] = a = like(self.leaves[slot.place], x)
+            given.append(a)
+        out = flatten(f(*self.rebuild(leaves)))[0]
+        for slot, a, x in zip(self.slots, given, xs, strict=True):
+            if isinstance(a, np.ndarray) and not np.array_equal(a, x, equal_nan=True):
+                self._changed = slot.name
+        return [to_numpy(r) for r in out]
+
+    def changed(self) -> str | None:
+        """Return the name of an argument that a call has changed in place."""
+        return self._changed
+
+    def values(self, xs: Sequence[Array]) -> list[Array]:
+        """Call the function."""
+        return [np.asarray(r) for r in self._call(self.f, xs) if is_float(r)]
+
+    def pull(self, xs: Sequence[Array]) -> tuple[list[Array], Pull]:
+        """Call the gradient; what it returns are gradients of one number, or Jacobians."""
+        results = self.values(xs)
+        found = self._call(self.gradient, xs)
+        gradients = [np.asarray(g) for g in found if is_float(g)]
+        blocks = _blocks(results, gradients, self.slots)
+
+        def pull(cotangents: Sequence[Any]) -> list[Any]:
+            total: list[Any] = [None] * len(self.slots)
+            for row, r, g in zip(blocks, results, cotangents, strict=True):
+                for k, block in enumerate(row):
+                    term = np.tensordot(g, block, r.ndim) if r.ndim else g * block
+                    total[k] = term if total[k] is None else total[k] + term
+            return [np.asarray(t, b.dtype) for t, b in zip(total, blocks[0], strict=True)]
+
+        return results, pull
+
+
+class Misshapen(Exception):
+    """A gradient that cannot be one: its number, shape or dtype is not its argument's."""
+
+
+def _blocks(results: Sequence[Array], gradients: Sequence[Array], slots: Sequence[Slot]) -> list[list[Array]]:
+    """Return the Jacobian of every result by every slot, from what a user's function returned."""
+    if len(gradients) != len(results) * len(slots):
+        raise Misshapen(
+            f"gradient= returned {len(gradients)} array{'s' * (len(gradients) != 1)} of floats for {len(slots)} "
+            f"argument{'s' * (len(slots) != 1)} ({', '.join(s.name for s in slots)}) of {len(results)} "
+            f"result{'s' * (len(results) != 1)}"
+        )
+    rows = []
+    for i, r in enumerate(results):
+        row = []
+        for k, slot in enumerate(slots):
+            g = gradients[i * len(slots) + k]
+            wanted = r.shape + slot.value.shape
+            if g.shape == slot.value.shape and r.size == 1:
+                g = g.reshape(wanted)
+            if g.shape != wanted:
+                expected = f"{slot.value.shape}" if r.size == 1 else f"{wanted}, a Jacobian"
+                hint = "; its axes are swapped" if g.shape == slot.value.shape[::-1] else ""
+                raise Misshapen(f"the gradient by {slot.name} has shape {g.shape}, expected {expected}{hint}")
+            row.append(g)
+        rows.append(row)
+    return rows

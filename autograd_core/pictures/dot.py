@@ -14,6 +14,7 @@ from .numbers import norm_of
 from .ranks import hanging, spine, weight
 from .themes import THEMES
 from .view import Key, Link, View, role_of
+from .writing import LOW
 
 THINNEST, THICKEST, DECADES = 0.7, 4.0, 6.0
 
@@ -102,6 +103,7 @@ class _Writer:
         self.straight = spine(view)
         self.hangs, self.above = hanging(view, self.straight)
         self.largest = largest_flow(view)
+        self.first = {link.source: k for k, link in reversed(list(enumerate(view.links)))}
         self.inside: dict[int | None, list[Key]] = {}
         for key in view.boxes:
             self.inside.setdefault(view.frame_of[key], []).append(key)
@@ -186,8 +188,12 @@ class _Writer:
         return f"{self.view.id(key)} [{attributes(shown)}];"
 
     def _edge(self, k: int, link: Link) -> str:
+        first = self.first[link.source] == k and link.source not in self.hangs
         turned = link.source in self.above and self.hangs[link.source] == link.target
-        shown: dict[str, Any] = {"id": link.id, "weight": weight(self.view, link, k in self.straight, self.hangs)}
+        shown: dict[str, Any] = {
+            "id": link.id,
+            "weight": weight(self.view, link, k in self.straight, first, self.hangs),
+        }
         if turned:
             shown["class"] = "turned"
         if self.bare:
@@ -226,6 +232,6 @@ def attributes(of: dict[str, Any]) -> str:
 
 def html(label: Label) -> str:
     """Return the text of a box as an HTML-like label."""
-    title = "".join(f"<SUB>{escape(p)}</SUB>" if low else escape(p) for p, low in split_name(label.title))
+    title = "".join(escape(p.translate(LOW) if low else p) for p, low in split_name(label.title))
     notes = "".join(f'<BR/><FONT POINT-SIZE="{NOTE:g}">{escape(n)}</FONT>' for n in label.notes if n)
     return f"<<B>{title or ' '}</B>{notes}>"

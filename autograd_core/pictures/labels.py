@@ -126,7 +126,7 @@ class Labels:
     def _folded(self, v: Vertex, many: list[int], backward: bool, framed: bool) -> Label:
         """Return what all copies have in common, and in which range their gradients lie."""
         name = shown_name(v, framed)
-        note = " ".join(p for p in (name if v.role == "operation" else "", tell_shape(v.shape)) if p)
+        note = " ".join(p for p in (name if v.role == "operation" else "", tell_shape(v.shape or None)) if p)
         if backward:
             norms = [norm_of(g) for i in many if (g := self.graph.vertices[i].gradient) is not None]
             note = spread(norms) if norms else "no gradient"
@@ -135,9 +135,9 @@ class Labels:
 
     def _module(self, m: Module) -> Label:
         inside = self.graph.vertices[m.first : m.last]
-        return Label(
-            shorten(m.name.replace("\n", " "), 28) + times(m), (content(inside), *([""] if self.scalar else []))
-        )
+        name = shorten(m.name.replace("\n", " "), 28) + times(m)
+        name = f"▸ {name}" if m.opens else "…"
+        return Label(name, (content(inside), *([""] if self.scalar else [])))
 
     def frame(self, k: int) -> str:
         """Return the text above an open module."""

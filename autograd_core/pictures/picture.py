@@ -60,6 +60,7 @@ class Picture:
         self.graph, self.theme, self.direction = graph, theme, direction
         self.timeout, self.interactive, self.max_nodes = timeout, interactive, max_nodes
         self._failed = ""
+        self._chosen = closed is not None
         self._layouts: dict[frozenset[int], Layout] = {}
         self.view: View = make_view(graph, to_close(graph, max_nodes) if closed is None else closed)
 
@@ -102,12 +103,15 @@ class Picture:
                 for v in self.graph.vertices[self.graph.modules[k].first : self.graph.modules[k].last]
             )
             notes.append(
-                f"{ops:,} of {len(self.graph.forward):,} operations are inside closed boxes; "
-                f"max_nodes={drawn(self.graph, [])} draws all, focus=name with radius=3 a part."
+                f"{ops:,} of {len(self.graph.forward):,} operations are inside closed boxes: "
+                f"{self._remedy()}, focus=name with radius=3 draws a part."
             )
         if self._failed:
             notes.append(self._failed)
         return " ".join(notes)
+
+    def _remedy(self) -> str:
+        return "a larger depth= opens them" if self._chosen else f"max_nodes={drawn(self.graph, [])} draws all"
 
     @functools.cached_property
     def alt(self) -> str:

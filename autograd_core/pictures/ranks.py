@@ -35,6 +35,7 @@ def hanging(view: View, straight: set[int]) -> tuple[dict[Key, Key], set[Key]]:
     for k, link in enumerate(view.links):
         users.setdefault(link.source, []).append(k)
     order = {key: i for i, key in enumerate(view.boxes)}
+    on = {view.links[k].target for k in straight}
     found: dict[Key, Key] = {}
     above: set[Key] = set()
     taken: dict[Key, int] = {}
@@ -45,7 +46,7 @@ def hanging(view: View, straight: set[int]) -> tuple[dict[Key, Key], set[Key]]:
             continue
         target = min((view.links[k].target for k in users[key]), key=lambda t: order[t])
         near = target[0] == "n" and view.frame_of[target] == view.frame_of[key]
-        if taken.get(target, 0) < 2 and (near or role_of(view, key) == "input"):
+        if taken.get(target, 0) < 2 and (near or role_of(view, key) == "input") and beside(view, key, target, on):
             found[key] = target
             if taken.get(target):
                 above.add(key)
@@ -53,10 +54,15 @@ def hanging(view: View, straight: set[int]) -> tuple[dict[Key, Key], set[Key]]:
     return found, above
 
 
-def weight(view: View, link: Link, straight: bool, hangs: dict[Key, Key]) -> int:
+def beside(view: View, key: Key, target: Key, on: set[Key]) -> bool:
+    """Say whether there is room: outside of all modules, other rows lie between an input and what is off the spine."""
+    return role_of(view, key) != "input" or target in on or view.frame_of[target] is not None
+
+
+def weight(view: View, link: Link, straight: bool, first: bool, hangs: dict[Key, Key]) -> int:
     """Return how much a link wants to be short and straight; a leaf used again further on pulls nobody towards it."""
     if straight:
         return 12
     if role_of(view, link.source) in LEAVES:
-        return 3 if hangs.get(link.source) == link.target else 0
+        return 3 if hangs.get(link.source) == link.target else int(first)
     return 1

@@ -62,12 +62,13 @@ class _Writer:
             f"<title>{escape(alt)}</title><desc>{escape(description)}</desc>",
             f'<rect class="ground" width="{f(width)}" height="{f(height)}" fill="{self.theme["ground"]}"/>',
             *[self._frame(m) for m in self.view.frames],
+            *[self._shadows(key) for key in self.view.boxes],
             *[self._edge(link) for link in self.view.links],
             *[self._node(key) for key in self.view.boxes],
             *legend,
             "</svg>",
         ]
-        return "\n".join(rows) + "\n"
+        return "\n".join(row for row in rows if row) + "\n"
 
     # --- modules ------------------------------------------------------------------------------------------------------
 
@@ -130,11 +131,6 @@ class _Writer:
         broken = not_finite(self.view, key, self.backward)
         paint = f'fill="{c["fill"]}" stroke="{c["line"]}" stroke-width="{c["width"]}"'
         parts = [f"<title>{escape(self._hover(key))}</title>"]
-        if role == "module" or (folded and self._bare_copy(key)):
-            parts += [
-                f'<rect class="shadow" {rect(x - w / 2 + d, y - h / 2 - d, w, h)} rx="11" {paint}/>'
-                for d in (2 * SHADOW, SHADOW)
-            ]
         parts.append(shape(role, x, y, w, h, paint + (' stroke-dasharray="5 4"' if dashed else "")))
         if broken:
             ring = f'fill="none" stroke="{self.theme["ring"]}" stroke-width="2.6"'
@@ -144,14 +140,15 @@ class _Writer:
         what = f'data-module="m{key[1]}"' if key[0] == "m" else f'data-node="n{self.view.vertex(key)}"'
         return f'<g class="{kind}" {what}>{"".join(parts)}</g>'
 
-    def _bare_copy(self, key: Key) -> bool:
-        """Say whether a representative stands in no frame that says how often it is repeated."""
-        m = self.view.frame_of[key]
-        while m is not None:
-            if self.view.graph.modules[m].times > 1:
-                return False
-            m = self.view.graph.modules[m].parent
-        return True
+    def _shadows(self, key: Key) -> str:
+        """Return the edges of the sheets below a closed module that is repeated; arrows go above them."""
+        place = self.layout.boxes.get(self.view.id(key))
+        if key[0] != "m" or place is None or self.view.graph.modules[key[1]].times == 1:
+            return ""
+        x, y, w, h = place[0] + PAD - place[2] / 2, place[1] + PAD - place[3] / 2, place[2], place[3]
+        paint = f'rx="11" fill="{self.theme["box"]}" stroke="{self.theme["operation_line"]}" stroke-width="1.3"'
+        sheets = [f"<rect {rect(x + d, y - d, w, h)} {paint}/>" for d in (2 * SHADOW, SHADOW)]
+        return f'<g class="shadow" data-module="m{key[1]}">{"".join(sheets)}</g>'
 
     def _texts(self, label: Label, x: float, y: float, colour: str) -> list[str]:
         rows = 1 + len(label.notes)

@@ -38,8 +38,10 @@ class Watched(_Sweep):
                 if g is None:
                     continue
                 self.at, self.cursor = node, -1
-                if not isinstance(g, list):  # the slots of an operation with several results
-                    self.totals[node] = summarise(g)
+                several = isinstance(g, list)  # the slots of an operation with several results
+                self.totals[node] = summarise(
+                    np.concatenate([np.ravel(s) for s in g if s is not None]) if several else g
+                )
                 if node.op is not None:
                     self.visited.append(node)
                     if node.op is PICK:
@@ -50,7 +52,8 @@ class Watched(_Sweep):
         """Note a contribution, then add it."""
         parents = self.at.parents  # type: ignore[union-attr]
         self.cursor = next((i for i in range(self.cursor + 1, len(parents)) if parents[i] is p), self.cursor)
-        self.flows[self.at, self.cursor] = flow_of(gp)  # type: ignore[index]
+        if mask is None or np.any(mask):  # else a selection sends nothing at all this way
+            self.flows[self.at, self.cursor] = flow_of(gp)  # type: ignore[index]
         super().add(p, gp, mask)
 
     def _wants(self, p: Node | None) -> bool:  # noqa: ARG002

@@ -215,7 +215,7 @@ def _sum_up(graph: Graph, closed: set[int], budget: int) -> set[int]:
     count = sum(v.role == "operation" for v in graph.vertices[first:last])
     for k in inside:
         graph.modules[k].opens = False
-    graph.modules.append(Module(f"… {count:,} operations", first, last, parent, 1, False))
+    graph.modules.append(Module(f"{count:,} operations", first, last, parent, 1, False))
     from .modules import _in_order
 
     marked = [graph.modules[k] for k in closed]

@@ -1,4 +1,4 @@
-"""The self-check: run the function beside its replay, from the same state, and compare every result and every change."""
+"""The self-check: run the function beside its replay from the same state, and compare results and changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..notes import GraphError
 from ..tensor import Tensor
 from ..tree import flatten
 from .plan import Plan
-from .source import assign
+from .writer import assign
 
 BOUND = 1e-5, 1e-12  # relative, for float32 and float64: beyond it is no rounding
 

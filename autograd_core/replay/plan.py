@@ -24,13 +24,16 @@ Steps stand in the order of execution; steps with an effect keep theirs among al
 
 Executors: `run.executor(plan)` chooses. A plan all of whose values are single floats is a scalar graph, and is given to
 `scalars.executor(plan)` if that returns one (a function from the list of the values of `plan.inputs` to the list of the
-values of `plan.outputs`); every other plan becomes straight-line NumPy source, made by `source.py`.
+values of `plan.outputs`); every other plan becomes straight-line NumPy source: `memory.py` lays out the buffers,
+`kernels.py` knows how each operation is written down, `writer.py` holds the source under construction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
 
 
 class Ref:
@@ -54,10 +57,19 @@ class Ref:
 class Slot:
     """A place for one value."""
 
-    __slots__ = ("dtype", "epoch", "kind", "number", "shape", "source", "weak")
+    __slots__ = ("axes", "dtype", "epoch", "forc", "kind", "number", "shape", "source", "weak")
 
     def __init__(
-        self, number: int, kind: str, shape: Any, dtype: Any, source: Any = None, weak: bool = False, epoch: int = 0
+        self,
+        number: int,
+        kind: str,
+        shape: Any,
+        dtype: Any,
+        source: Any = None,
+        weak: bool = False,
+        epoch: int = 0,
+        forc: bool = False,
+        axes: tuple[int, ...] | None = None,
     ) -> None:
         self.number = number
         self.kind = kind
@@ -65,6 +77,8 @@ class Slot:
         self.dtype = dtype
         self.source = source  # the Tensor, the leaf or the constant
         self.weak = weak
+        self.forc = forc  # did its array lie in memory without gaps, in either order, when it was recorded?
+        self.axes = axes  # from the slowest to the fastest in memory, where that is not their own order
         self.epoch = epoch  # which state of the memory a slot of kind "tensor" stands for
 
     @property
@@ -88,7 +102,7 @@ class Slot:
 class Step:
     """One operation."""
 
-    __slots__ = ("args", "effect", "fn", "kwargs", "line", "outs", "target", "told", "tuple")
+    __slots__ = ("args", "effect", "fn", "kwargs", "line", "outs", "shares", "target", "told", "tuple")
 
     def __init__(
         self,
@@ -112,6 +126,7 @@ class Step:
         self.told = told if told is not None else fn  # under which name the recorder was told: what a rule is known by
         self.tuple = several  # does fn return a tuple, also of one result?
         self.line = line
+        self.shares: tuple[int, ...] = ()  # operands with which a result may share memory
 
     @property
     def name(self) -> str:
@@ -125,6 +140,12 @@ class Step:
     def reads(self) -> list[int]:
         """Return the slots that are read, with repetitions."""
         return list(refs((self.args, self.kwargs)))
+
+    def exchange(self, by: dict[int, Any]) -> None:
+        """Read other slots, or literals, in place of some."""
+        if by and any(k in by for k in self.reads):
+            self.args, self.kwargs = replaced(self.args, by), replaced(self.kwargs, by)
+            self.shares = tuple(refs([by.get(k, Ref(k)) for k in self.shares]))
 
     def __repr__(self) -> str:
         return f"{self.outs} = {self.name}{self.args}{self.kwargs or ''}"
@@ -143,7 +164,14 @@ class Plan:
         self.notes: dict[str, Any] = {}  # what passes found out: buffers, groups, bytes
 
     def slot(self, kind: str, shape: Any, dtype: Any, **more: Any) -> Slot:
-        """Add a slot."""
+        """Add a slot; `value` is what stood there when it was recorded."""
+        value = more.pop("value", None)
+        if type(value) is np.ndarray and not value.flags.c_contiguous:
+            axes = tuple(sorted(range(value.ndim), key=lambda i: (-abs(value.strides[i]), i)))
+            more["axes"] = None if axes == tuple(range(value.ndim)) else axes
+            more["forc"] = value.flags.forc
+        else:
+            more["forc"] = True
         made = Slot(len(self.slots), kind, shape, dtype, **more)
         self.slots.append(made)
         return made

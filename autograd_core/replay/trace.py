@@ -40,6 +40,7 @@ class Trace:
         self.watch, self.settle = watch, settle  # to be called before and after what is told to draw
         self.known: dict[int, int] = {}  # identity of a value -> slot
         self.alive: list[Any] = []
+        self.values: dict[int, Any] = {}  # slot -> the value it had
         self.memory: dict[int, Any] = {}  # identity of the array of a captured Tensor -> that array
         self.sums: list[tuple[Any, int, str]] = []
         self.undo: list[tuple[Tensor, Any]] = []
@@ -57,7 +58,18 @@ class Trace:
         if not several and type(ans._data) in WEAK:
             fn = OPERATORS.get(fn, fn)
         outs = tuple([self.new(t) for t in results])
-        self.plan.steps.append(Step(computing(fn), given, named, outs, told=fn, several=several))
+        step = Step(computing(fn), given, named, outs, told=fn, several=several)
+        step.shares = self.shared(results, step)
+        self.plan.steps.append(step)
+
+    def shared(self, results: Any, step: Step) -> tuple[int, ...]:
+        """Return the operands with which results may share memory."""
+        views = [t._data for t in results if type(t._data) is ndarray]
+        views = [a for a in views if a.base is not None or not step.outs or self.known.get(id(a)) in step.reads]
+        operands = {k: self.values[k] for k in step.reads} if views else {}
+        return tuple(
+            k for k, v in operands.items() if type(v) is ndarray and any(np.may_share_memory(a, v) for a in views)
+        )
 
     def find(self, value: Any) -> Any:
         """Return the Tensor that stands for a value the tape had kept, in tuples and slices also, or the value."""
@@ -136,6 +148,7 @@ class Trace:
     def know(self, value: Any, slot: int) -> None:
         """Let a value be known by its identity."""
         self.known[id(value)] = slot
+        self.values[slot] = value
         self.alive.append(value)
 
     def new(self, t: Tensor) -> int:
@@ -145,7 +158,7 @@ class Trace:
             value = t._data = np.array(value)
         elif id(value) in self.known and type(value) is not ndarray:
             value = t._data = value.copy() if isinstance(value, np.generic) else value
-        slot = self.plan.slot("value", value.shape, value.dtype, weak=type(value) in WEAK)
+        slot = self.plan.slot("value", value.shape, value.dtype, weak=type(value) in WEAK, value=value)
         self.know(value, slot.number)
         return slot.number
 
@@ -163,7 +176,7 @@ class Trace:
             value = value.view()  # an identity of its own: one array may be two arguments
         elif isinstance(value, np.generic):
             value = np.array(value)[()] if kind is not np.bool_ else np.array(value)
-        slot = self.plan.slot("input", value.shape, value.dtype, weak=kind is float)
+        slot = self.plan.slot("input", value.shape, value.dtype, weak=kind is float, value=value)
         self.plan.inputs.append(slot.number)
         self.know(value, slot.number)
         return tensor(value)
@@ -173,7 +186,7 @@ class Trace:
         value = t._data
         found = self.known.get(id(value))
         if found is None:
-            slot = self.plan.slot("tensor", value.shape, value.dtype, source=t, epoch=self.epoch)
+            slot = self.plan.slot("tensor", value.shape, value.dtype, source=t, epoch=self.epoch, value=value)
             self.know(value, slot.number)
             self.memory[id(value)] = value
             found = slot.number
@@ -201,7 +214,7 @@ class Trace:
         """Return the slot of a plain array: a traced value that has lost its Tensor, or one from around the program."""
         found = self.known.get(id(a))
         if found is None:
-            found = self.plan.slot("constant", a.shape, a.dtype, source=a).number
+            found = self.plan.slot("constant", a.shape, a.dtype, source=a, value=a).number
             self.know(a, found)
             if a.flags.writeable and a.nbytes <= WATCHED:
                 self.sums.append((a, checksum(a), source_line()))

@@ -41,8 +41,9 @@ def test_replay_equals_eager(name):
 @given(steps, shapes)
 def test_replay_equals_eager_on_random_programs(steps, shapes):
     rng = np.random.default_rng(0)
-    # The sweep sums what an assignment sends back in another order than a recorded one: no more than a last bit.
-    bound = 1e-14 if any(name == "assign" for name, *_ in steps) else 0
+    # What parts of an array send back is added up in another order in a recorded sweep: a last bit or two.
+    parts = {"assign", "pick", "scalar", "halves", "flip", "stack", "dot"}
+    reordered = 1e-13 if any(name in parts for name, *_ in steps) else 0
 
     def f(*x):
         out, loss = run(steps, x)
@@ -58,5 +59,5 @@ def test_replay_equals_eager_on_random_programs(steps, shapes):
         compiled = ag.compile(program)
         for _ in range(3):
             x = draw_like(rng, [np.zeros(s) for s in shapes])
-            identical(compiled(*x), program(*x), bound)
+            identical(compiled(*x), program(*x), 0 if program is f else reordered)
         assert len(compiled.plans) == 1

@@ -128,7 +128,7 @@ def test_what_depends_on_something_else_is_found_by_check():
     compiled(X)
     np.testing.assert_array_equal(compiled(X), 2 * X)
     Box.rate = 3.0
-    with pytest.raises(ag.GraphError, match="result 0 of the replay differs.*an attribute"):
+    with pytest.raises(ag.GraphError, match=r"result 0 of the replay differs.*an attribute"):
         compiled(X)
 
 

@@ -1,0 +1,203 @@
+"""Buffers: one for each result that can be written into, shared by results that do not live at the same time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .plan import Plan, Ref, Step, refs
+
+ndarray = np.ndarray
+ALIGNED = 64
+
+
+class Memory:
+    """Which results live in which buffer; the layout is worked out once, the arrays are made for each instance."""
+
+    def __init__(self, plan: Plan, layout: Layout) -> None:
+        self.layout = layout
+        self.used = layout.used
+        self.alive: list[Any] = []
+        self.blocks = [_aligned(n) for n in layout.blocks]
+        self.slots = plan.slots
+
+    def buffer(self, k: int) -> Any:
+        """Return the array for a result, or None if it has none."""
+        place = self.layout.places.get(k)
+        if place is None:
+            return None
+        if isinstance(place, ndarray):
+            return place
+        slot = self.slots[k]
+        flat = self.blocks[place][: slot.nbytes].view(slot.dtype)
+        if slot.axes is None:
+            return flat.reshape(slot.shape)
+        return flat.reshape([slot.shape[i] for i in slot.axes]).transpose(np.argsort(slot.axes))
+
+
+class Layout:
+    """For each result the number of its block, or the array of somebody else that it is written into at once."""
+
+    def __init__(self, plan: Plan, writable: Any, views: Any) -> None:
+        self.plan = plan
+        self.places: dict[int, Any] = {}
+        self.blocks: list[int] = []
+        self.used = {k for step in plan.steps for k in step.reads} | set(refs(plan.outputs))
+        self.root = list(range(len(plan.slots)))
+        for step in plan.steps:
+            if views(plan, step):
+                self.root[step.outs[0]] = self.root[step.args[0].slot]
+            elif step.shares:
+                self.unite([*step.shares, *step.outs])
+        self.last = self.last_uses()
+        self.adopt(writable)
+        self.share(writable)
+
+    def unite(self, slots: list[int]) -> None:
+        """Let slots that may share memory live and die together."""
+        roots = {self.root[k] for k in slots}
+        first = min(roots)
+        self.root = [first if r in roots else r for r in self.root]
+
+    def last_uses(self) -> dict[int, int]:
+        """Return for each root the number of the last step that reads it or a view of it."""
+        last: dict[int, int] = {}
+        for i, step in enumerate(self.plan.steps):
+            for k in step.reads:
+                last[self.root[k]] = i
+        for k in refs(self.plan.outputs):
+            last[self.root[k]] = len(self.plan.steps)
+        return last
+
+    # --- results that live in arrays of others ----------------------------------------------------------------------
+
+    def adopt(self, writable: Any) -> None:
+        """Let the new values of a Tensor, and gradients, be computed in their own places, where nobody needs the old."""
+        plan = self.plan
+        made = {k: i for i, step in enumerate(plan.steps) for k in step.outs}
+        taken: set[int] = set()
+        for i, step in enumerate(plan.steps):
+            if step.effect not in ("assign", "grad") or type(step.args[0]) is not Ref:
+                continue
+            k = step.args[0].slot
+            target = step.target._data if step.effect == "assign" else step.target.buffer
+            slot = plan.slots[k]
+            if (
+                k in made
+                and k not in self.places
+                and self.root[k] == k
+                and type(target) is ndarray
+                and target.flags.writeable
+                and target.flags.c_contiguous
+                and (target.shape, target.dtype, None) == (slot.shape, slot.dtype, slot.axes)
+                and writable(plan, plan.steps[made[k]])
+                and k not in set(refs(plan.outputs))
+                and id(target) not in taken
+                and self.undisturbed(target, made[k], i)
+            ):
+                self.places[k] = target
+                taken.add(id(target))
+
+    def undisturbed(self, target: Any, start: int, stop: int) -> bool:
+        """Say whether nobody reads the old values of an array after the step that makes the new ones, nor calls out."""
+        steps = self.plan.steps
+        for i in range(start, stop + 1):
+            step = steps[i]
+            if step.effect == "call" and i > start:
+                return False
+            for k in step.reads:
+                slot = self.plan.slots[self.root[k]]
+                held = slot.source._data if slot.kind == "tensor" else slot.source if slot.kind == "constant" else None
+                if (
+                    type(held) is ndarray
+                    and np.may_share_memory(held, target)
+                    and (i > start or not in_place(self.plan, step, k, step.outs[0]))
+                ):
+                    return False
+            if i != start and step.effect in ("assign", "grad") and i != stop and overlaps(step, target):
+                return False
+        last = self.last.get(steps[start].outs[0], start)
+        return not any(overlaps(step, target) for step in steps[stop + 1 : last])
+
+    # --- blocks -----------------------------------------------------------------------------------------------------
+
+    def share(self, writable: Any) -> None:
+        """Give every other result that can be written into a block, free ones again."""
+        plan = self.plan
+        outputs = {self.root[k] for k in refs(plan.outputs)}
+        free: list[int] = []
+        ends: dict[int, list[int]] = {}
+        self.owner: dict[int, int] = {}
+        for i, step in enumerate(plan.steps):
+            if len(step.outs) == 1 and writable(plan, step):
+                k = step.outs[0]
+                if k not in self.places and k not in outputs and self.root[k] == k and plan.slots[k].nbytes:
+                    self.place(k, step, i, free)
+                    if isinstance(block := self.places.get(k), int):
+                        self.owner[block] = k
+                        ends.setdefault(max(self.last.get(k, i), i), []).append(k)
+            for k in ends.pop(i, ()):
+                if self.owner[self.places[k]] == k:
+                    free.append(self.places[k])
+
+    def place(self, k: int, step: Step, i: int, free: list[int]) -> None:
+        """Choose a block: that of an operand which dies here, if the operation goes entry by entry; else a free one."""
+        need = self.plan.slots[k].nbytes
+        for q in dict.fromkeys(step.reads):
+            r = self.root[q]
+            block = self.places.get(r)
+            if (
+                isinstance(block, int)
+                and self.last.get(r) == i
+                and r == q
+                and self.blocks[block] >= need
+                and self.owner.get(block) == r
+                and in_place(self.plan, step, q, k)
+            ):
+                self.places[k] = block
+                return
+        fitting = [b for b in free if self.blocks[b] >= need]
+        if fitting:
+            block = min(fitting, key=self.blocks.__getitem__)
+            if self.blocks[block] <= 4 * need + 4096:
+                free.remove(block)
+                self.places[k] = block
+                return
+        if free:
+            block = max(free, key=self.blocks.__getitem__)  # grow one rather than make another
+            if self.blocks[block] < need <= 4 * self.blocks[block] + 4096:
+                self.blocks[block] = need
+                free.remove(block)
+                self.places[k] = block
+                return
+        self.blocks.append(need)
+        self.places[k] = len(self.blocks) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of all blocks."""
+        return sum(self.blocks)
+
+
+def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
+    """Say whether a step may write its result over an operand."""
+    a, b = plan.slots[q], plan.slots[k]
+    alike = (a.shape, a.dtype, a.axes) == (b.shape, b.dtype, b.axes)
+    return alike and isinstance(step.fn, np.ufunc) and step.fn.signature is None
+
+
+def overlaps(step: Step, target: Any) -> bool:
+    """Say whether a step writes into an array of somebody else, as far as can be known."""
+    if step.effect == "call":
+        return True
+    if step.effect == "assign":
+        return type(step.target._data) is ndarray and np.may_share_memory(step.target._data, target)
+    return step.effect == "grad" and step.target.buffer is not None and np.may_share_memory(step.target.buffer, target)
+
+
+def _aligned(n: int) -> Any:
+    """Return bytes that begin at the border of a cache line."""
+    raw = np.empty(n + ALIGNED, np.uint8)
+    start = -raw.ctypes.data % ALIGNED
+    return raw[start : start + n]

@@ -1,0 +1,221 @@
+"""Straight-line Python source for a plan: one line a step, no loop over steps, everything bound by name.
+
+A slot is *fixed* where its array is known before any call: a buffer of ours, a parameter, a constant, or a view of one
+of these; everything else is a local variable of the function. Operations that can write into a buffer do; views of fixed
+arrays are taken once, here; numbers are computed by Python's own operators.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..nodes import Leaf, tick
+from ..spaces import Leading
+from ..tensor import Tensor
+from .memory import Memory
+from .plan import Plan, Ref, refs
+
+ndarray = np.ndarray
+INFIX = {
+    np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/", operator.add: "+", operator.sub: "-",
+    operator.mul: "*", operator.truediv: "/", operator.pow: "**",
+}  # fmt: skip
+BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+
+
+class Writer:
+    """Source under construction, and the objects its names are bound to."""
+
+    def __init__(self, plan: Plan, memory: Memory) -> None:
+        self.plan = plan
+        self.memory = memory
+        self.names: dict[str, Any] = {"assign": assign, "give": give, "own": own, "Leaf": Leaf, "tick": tick}
+        self.by_identity: dict[int, str] = {}
+        self.lines: list[str] = []
+        self.fixed: dict[int, Any] = {}  # slot -> its array
+        self.boxes: dict[tuple[int, Any], str] = {}  # a number as an array without axes, for ufuncs
+        self.rebinding: list[tuple[str, str]] = []
+        self.touched: dict[int, Any] = {}
+        self.fresh: set[int] = set()  # slots whose array is nobody else's
+        for slot in plan.slots:
+            if slot.kind == "constant" and isinstance(slot.source, ndarray):
+                self.fixed[slot.number] = slot.source
+            elif slot.kind == "tensor" and type(slot.source._data) is ndarray and slot.number in memory.used:
+                self.fixed[slot.number] = slot.source._data
+                self.rebinding.append((self.bind(slot.source, "t"), self.bind(slot.source._data, "a")))
+
+    # --- names ------------------------------------------------------------------------------------------------------
+
+    def bind(self, value: Any, prefix: str = "c") -> str:
+        """Return a name for an object."""
+        name = self.by_identity.get(id(value))
+        if name is None:
+            name = f"{prefix}{len(self.names)}"
+            self.by_identity[id(value)] = name
+            self.names[name] = value
+        return name
+
+    def expression(self, tree: Any) -> str:
+        """Return source for an argument."""
+        kind = type(tree)
+        if kind is Ref:
+            return self.slot(tree.slot)
+        if isinstance(tree, tuple):
+            return "(" + "".join(self.expression(v) + ", " for v in tree) + ")"
+        if kind is list:
+            return "[" + ", ".join(self.expression(v) for v in tree) + "]"
+        if kind is dict:
+            return "{" + ", ".join(f"{k!r}: {self.expression(v)}" for k, v in tree.items()) + "}"
+        if kind is slice and any(True for _ in refs(tree)):
+            return f"slice({', '.join(self.expression(v) for v in (tree.start, tree.stop, tree.step))})"
+        if kind in (int, bool, str, type(None)) or (kind is float and tree - tree == 0):
+            return repr(tree) if kind in (str, type(None)) or tree >= 0 else f"({tree!r})"
+        return self.bind(tree)
+
+    def slot(self, number: int) -> str:
+        """Return the name under which a slot is read."""
+        if number in self.fixed:
+            return self.bind(self.fixed[number], "a")
+        slot = self.plan.slots[number]
+        if slot.kind == "constant":
+            return self.bind(slot.source)
+        if slot.kind == "tensor":
+            return f"{self.bind(slot.source, 't')}._data"
+        if slot.kind == "grad":
+            return f"{self.bind(slot.source, 'l')}.grad"
+        return f"v{number}"
+
+    def operand(self, a: Any, dtype: Any) -> str:
+        """Return source for an operand of a ufunc: numbers as arrays without axes, which costs half."""
+        if type(a) is Ref:
+            slot = self.plan.slots[a.slot]
+            if slot.shape == () and a.slot not in self.fixed and slot.dtype.kind in "iufc":
+                kind = dtype if slot.weak else slot.dtype
+                box = self.boxes.get((a.slot, kind))
+                if box is None:
+                    box = self.boxes[a.slot, kind] = self.bind(np.zeros((), kind), "s")
+                    self.lines.append(f"{box}[()] = {self.slot(a.slot)}")
+                return box
+            return self.slot(a.slot)
+        if type(a) in (int, float) and dtype is not None and dtype.kind in "fc" and type(a) is not bool:
+            return self.number(a, dtype)
+        if isinstance(a, np.generic):
+            return self.number(a, a.dtype)
+        return self.expression(a)
+
+    def number(self, value: Any, dtype: Any) -> str:
+        """Return the name of a constant without axes, one for equal ones."""
+        key = (repr(value), np.dtype(dtype))
+        name = self.boxes.get(key)  # type: ignore[arg-type]
+        if name is None:
+            name = self.boxes[key] = self.bind(np.array(value, dtype), "n")  # type: ignore[index]
+        return name
+
+    # --- places -----------------------------------------------------------------------------------------------------
+
+    def space(self, a: Any) -> Any:
+        """Return the slot of an argument, or None for a literal."""
+        return self.plan.slots[a.slot] if type(a) is Ref else None
+
+    def out(self, k: int) -> str | None:
+        """Return the name of the buffer for a result, if it has one."""
+        found = self.memory.buffer(k)
+        if found is None:
+            return None
+        self.fixed[k] = found
+        return self.bind(found, "b")
+
+    def put(self, k: int, call: str, into: str) -> None:
+        """Write a call with its result in a buffer, if there is one for it; `into` is the same call with a hole."""
+        place = self.out(k)
+        if place is None:
+            self.fresh.add(k)
+            self.lines.append(f"v{k} = {call}")
+        else:
+            self.lines.append(into.format(place))
+
+    def view(self, k: int, array: Any) -> None:
+        """Let a slot be a view of a fixed array."""
+        self.fixed[k] = array
+        self.memory.alive.append(array)
+
+    # --- the whole --------------------------------------------------------------------------------------------------
+
+    def source(self) -> str:
+        """Return the source of the function."""
+        from .kernels import write
+
+        for step in self.plan.steps:
+            write(self, step)
+        current = self.current()
+        if current:
+            self.lines.insert(0, f"if not ({current}): return None")
+        results = [self.result(r) for r in self.plan.outputs]
+        if self.touched:
+            leaves = [self.bind(leaf, "l") for leaf in self.touched.values()]
+            self.lines.append(f"Leaf.latest = {' = '.join(f'{leaf}.updated' for leaf in leaves)} = tick()")
+        self.lines.append(f"return [{', '.join(results)}]")
+        inputs = ", ".join(f"v{k}" for k in self.plan.inputs)
+        return "\n".join([f"def replay({inputs}):", *(f"    {line}" for line in self.lines)])
+
+    def result(self, r: Any) -> str:
+        """Return source for a result of the program."""
+        if type(r) is not Ref or r.slot in self.fresh or self.plan.slots[r.slot].weak:
+            return self.expression(r)
+        return f"own({self.expression(r)})"
+
+    def current(self) -> str:
+        """Return the condition under which the parameters are where they were when this was written."""
+        return " and ".join(f"{t}._data is {a}" for t, a in dict.fromkeys(self.rebinding))
+
+
+def compiled(source: str, names: dict[str, Any], name: str = "replay") -> Callable[..., Any]:
+    """Return the function that source defines."""
+    names = dict(names)
+    exec(compile(source, "<plan>", "exec"), names)
+    made: Callable[..., Any] = names[name]
+    return made
+
+
+# --- what the source calls --------------------------------------------------------------------------------------------
+
+
+def assign(t: Tensor, value: Any) -> None:
+    """Give a Tensor new values, in place where it has an array."""
+    data = t._data
+    if type(data) is np.ndarray and data.flags.writeable:
+        data[...] = value
+    else:
+        t._data = np.array(value, data.dtype)[()]
+    if t._node is not None:
+        t._node.touch()
+
+
+def give(leaf: Leaf, g: Any) -> None:
+    """Give a leaf a gradient of its own."""
+    if leaf.buffer is not None:
+        leaf.buffer[...] = g
+        leaf.grad = leaf.buffer
+    else:
+        leaf.grad = np.array(g, leaf.dtype)[()]
+
+
+def own(value: Any) -> Any:
+    """Return a result that shares no memory with anything of ours."""
+    return (value.copy() if value.shape else value[()]) if type(value) is np.ndarray else value
+
+
+def sum_rows(g: Any) -> Any:
+    """Sum over the first axis as `spaces.project` does."""
+    if g.flags.c_contiguous and g.ndim == 2:
+        return np.ones(g.shape[0], g.dtype).dot(g)
+    return np.add.reduce(g, axis=0)
+
+
+def is_leading(axis: Any) -> bool:
+    """Say whether it is `spaces.project` that sums over these axes."""
+    return type(axis) is Leading

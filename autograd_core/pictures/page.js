@@ -37,13 +37,17 @@ class Figure {
     this.whole = true;
     this.k = data.direction === "backward" && this.hasBack ? this.last : this.times.ends;
     this.zoom = null;
-    this.build(css);
+    this.build();
     this.show(this.view);
+    this.host.attachShadow({ mode: "open" }).append(element("style", {}, css), this.frame); // last: until here the image stands
+    if (window.ResizeObserver) new ResizeObserver(() => this.resize()).observe(this.stage);
+    this.watchTheme();
+    this.resize();
   }
 
   // ---------------------------------------------------------------------------------------------------- the frame
 
-  build(css) {
+  build() {
     const { data } = this;
     const button = (name, words, label, act) => {
       const made = element("button", { type: "button", className: name, onclick: act });
@@ -89,10 +93,6 @@ class Figure {
     const note = data.note ? element("p", { className: "note" }, data.note) : null;
     this.frame = element("div", { className: "frame" }, bar, note, this.stage, this.panel, this.tip, this.voice);
     this.frame.addEventListener("keydown", (event) => this.key(event));
-    const root = this.host.attachShadow({ mode: "open" });
-    root.append(element("style", {}, css), this.frame);
-    this.watchTheme();
-    if (window.ResizeObserver) new ResizeObserver(() => this.resize()).observe(this.stage);
   }
 
   // ---------------------------------------------------------------------------------------------------- collapse states
@@ -431,14 +431,21 @@ function findHost(script, token) {
   return document.querySelector(selector);
 }
 
+const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+async function unpack(text) {
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
 // The first picture is not sent twice: it is taken from the image that stands there already.
-function upgrade(script, token, data, css) {
+async function upgrade(script, token, packed, css) {
   const host = findHost(script, token);
   const image = host && host.querySelector("img");
   if (!image || !host.attachShadow || host.shadowRoot) return;
-  const bytes = Uint8Array.from(atob(image.src.split(",")[1]), (c) => c.charCodeAt(0));
-  data.views[0][data.direction] = new TextDecoder().decode(bytes);
-  host.dataset.ready = "";
+  host.dataset.ready = ""; // taken, before anything is waited for
+  const data = await unpack(packed);
+  data.views[0][data.direction] = new TextDecoder().decode(bytesOf(image.src.split(",")[1]));
   host.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab keeps its keys to itself here
   host.setAttribute("role", "figure");
   host.setAttribute("aria-label", data.alt);

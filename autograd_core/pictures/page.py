@@ -17,6 +17,7 @@ import itertools
 import json
 import math
 import re
+import zlib
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -45,13 +46,13 @@ def fragment(data: dict[str, Any]) -> str:
     shown = data["direction"] if first.get(data["direction"]) else "forward"
     image = base64.b64encode(FORBIDDEN.sub("\ufffd", first[shown]).encode()).decode()
     rest = {**data, "direction": shown, "views": [{**first, shown: None}, *others], "text": None}
-    payload = literal(rest)
+    payload = packed(rest)
     token = hashlib.sha256((image + payload).encode()).hexdigest()[:12]
     return (
         f'<div class="ag-picture" data-ag-picture="{token}">'
         f'<img alt="{text(data["alt"])}" style="max-width:100%" src="data:image/svg+xml;base64,{image}">'
         f'<script>(()=>{{"use strict";\n{script()}'
-        f'upgrade(document.currentScript,"{token}",{payload},{literal(style())});}})()</script></div>'
+        f'upgrade(document.currentScript,"{token}","{payload}",{json.dumps(style())});}})()</script></div>'
     )
 
 
@@ -72,10 +73,10 @@ def text(words: str) -> str:
     return escape(FORBIDDEN.sub("\ufffd", words), quote=True)
 
 
-def literal(data: Any) -> str:
-    """Return data as JavaScript that may stand inside a script element: with no ``<`` in it."""
-    made = json.dumps(finite(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return re.sub("[<>&\u2028\u2029\x7f-\x9f\ud800-\udfff\ufffe\uffff]", lambda c: f"\\u{ord(c[0]):04x}", made)
+def packed(data: dict[str, Any]) -> str:
+    """Return data compressed, in letters that mean nothing to HTML: a sixth of its size, and no name becomes markup."""
+    made = json.dumps(finite(data), allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(made.encode(), 9)).decode()
 
 
 def finite(data: Any) -> Any:

@@ -1,11 +1,13 @@
 // What is said about a node or a step: numbers, histograms, the panel's rows, the tooltip, the sentence that is spoken.
 
+// Four digits, as in the picture.
 function number(value) {
-  if (value === null || value === undefined) return "";
-  if (typeof value === "string") return { inf: "∞", "-inf": "−∞" }[value] || value;
-  const size = Math.abs(value);
-  const text = size && (size < 1e-3 || size >= 1e6) ? value.toExponential(3) : String(Number(value.toPrecision(4)));
-  return text.replace(/\.?0+e/, "e").replace("e+", "e").replace(/-/g, "−");
+  if (typeof value !== "number") return String(value ?? "").replace(/-/g, "−");
+  const [digits, power] = value.toExponential(3).split("e"), p = Number(power);
+  const short = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  const far = p < -4 || p > 3;
+  const text = far ? `${short(digits)}e${p < 0 ? "-" : "+"}${String(Math.abs(p)).padStart(2, "0")}` : short(value.toFixed(3 - p));
+  return value ? text.replace(/-/g, "−") : "0";
 }
 
 const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;

@@ -60,6 +60,8 @@ class Visitor:
         self.usual = self.usual or self.page()
         page = self.page(**options) if options else self.usual
         page.goto(path.as_uri())
+        if options.get("java_script_enabled", True):
+            page.wait_for_function("[...document.querySelectorAll('[data-ag-picture]')].every(host => host.shadowRoot)")
         return page
 
 

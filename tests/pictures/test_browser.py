@@ -7,7 +7,8 @@ import pytest
 
 import autograd_core as ag
 import nn
-from autograd_core.pictures.page import document, fragment
+from autograd_core.pictures.data import tell
+from autograd_core.pictures.page import document, fragment, script
 
 HOSTILE = "</script><img src=x onerror=\"alert(1)\"> & 'q' <b>${alert(2)}</b>"
 
@@ -131,6 +132,16 @@ def test_numbers_are_those_of_the_sweep(visit):
         np.testing.assert_allclose(results(step), [np.linalg.norm(value)], rtol=1e-3)
     for step, (_, arrays) in zip(backward, truth.sent, strict=True):
         np.testing.assert_allclose(sorted(results(step)), sorted(map(np.linalg.norm, arrays)), rtol=1e-3)
+
+
+def test_numbers_are_written_as_in_the_picture(visit):
+    rng = np.random.default_rng(0)
+    numbers = [0.0, 1.0, -2.5, 9999.5, 99995.0, 1e-4, 9.9999e-5, 100.0, 1e22, 1e-300, 12345678.0, 0.1, -0.00012345]
+    numbers += list(
+        np.concatenate([rng.normal(size=200) * 10.0 ** rng.integers(-9, 9, 200), rng.integers(-2000, 2000, 50)])
+    )
+    said = visit.open("<!doctype html>").evaluate(f"numbers => {{ {script()} return numbers.map(number); }}", numbers)
+    assert said == [tell(float(x)) for x in numbers]
 
 
 def test_hovering_tells_value_and_gradient(visit):

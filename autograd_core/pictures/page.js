@@ -124,7 +124,7 @@ class Figure {
       if (!module || module.opens === false || !viewWith(this.data, view, id, !closed)) continue;
       part.classList.add("folds");
       part.setAttribute("aria-expanded", String(!closed));
-      for (const name of part.querySelectorAll("text.name")) name.prepend(closed ? "▸ " : "▾ ");
+      for (const name of part.querySelectorAll("text.name")) if (!/^[▸▾]/.test(name.textContent)) name.prepend(closed ? "▸ " : "▾ ");
     }
     return drawing;
   }

@@ -12,11 +12,23 @@ from typing import Any
 import numpy as np
 
 from . import ops, recording
-from .recording import operand, plain, plain_index, record, record1, record2, record_wide1, state_now, tensor
+from .recording import (
+    operand,
+    plain,
+    plain_index,
+    record,
+    record1,
+    record2,
+    record_primitive,
+    record_wide1,
+    state_now,
+    tensor,
+)
 from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, SILENT, Op
 from .state import PLAIN
 
 ndarray = np.ndarray
+NO_VALUE = np._NoValue
 WITH_NUMBER: dict[Any, Op] = ops.elementwise.WITH_NUMBER
 
 
@@ -26,9 +38,9 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return call_constant(np.nonzero, args, kwargs)
     op = RULES.get(fn)
     if op is not None:
-        return (
-            record(op, *bind(op, args, kwargs)) if op.wide or kwargs or len(args) != len(op.args) else narrow(op, args)
-        )
+        if op.wide:
+            return record_primitive(op, *bind(op, args, kwargs))
+        return record(op, *bind(op, args, kwargs)) if kwargs or len(args) != len(op.args) else narrow(op, args)
     body = COMPOSITES.get(fn)
     if body is not None:
         args, kwargs, out = without_out(body, args, kwargs)
@@ -133,29 +145,25 @@ def strip(a: Any) -> Any:
 
 def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Sort NumPy's arguments into arrays, by position, and metadata, by name."""
-    if op.variadic:
-        params = op.parameters()
-        arrays = tuple(args[0]) if args else tuple(kwargs[params[0]])
-        kwargs = {k: v for k, v in kwargs.items() if k != params[0]} | dict(zip(params[1:], args[1:], strict=False))
-        return _without_out(op, arrays, kwargs)
-    n = len(op.args)
-    if len(args) != n:
-        params = op.parameters()
+    n = 1 if op.variadic else len(op.args)
+    if len(args) > n:
+        params = op.params or op.parameters()
         if len(args) > len(params):
             raise TypeError(f"{title(op.fn)} takes at most {len(params)} positional arguments, {len(args)} were given")
-        kwargs = kwargs | dict(zip(params[n:], args[n:], strict=False))
-        args = args[:n] + tuple(kwargs.pop(p) for p in params[len(args) : n] if p in kwargs)
+        kwargs = dict(zip(params[n:], args[n:])) | kwargs  # noqa: B905  (there may be fewer arguments)
+        args = args[:n]
+    elif len(args) < n:
+        kwargs = dict(kwargs)
+        args = args + tuple([kwargs.pop(p) for p in op.parameters()[len(args) : n] if p in kwargs])
         if len(args) < n:
             raise TypeError(f"{title(op.fn)} takes {n} arrays, {len(args)} were given")
-    return _without_out(op, args, kwargs)
-
-
-def _without_out(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if kwargs.get("out") is not None:
-        raise TypeError(f"{title(op.fn)} with out= is refused for Tensors: write y[...] = {op.name}(...) instead")
-    kwargs = dict(kwargs)
-    kwargs.pop("out", None)
-    return args, kwargs
+    for k, v in kwargs.items():
+        if k == "out" or v is NO_VALUE:
+            if v is not None and v is not NO_VALUE:
+                raise TypeError(f"{title(op.fn)} with out= is refused for Tensors: write y[...] = {op.name}(...)")
+            kwargs = {k: v for k, v in kwargs.items() if k != "out" and v is not NO_VALUE}
+            break
+    return tuple(args[0]) if op.variadic else args, kwargs
 
 
 def title(fn: Any) -> str:

@@ -315,6 +315,14 @@ SAMPLES |= {
         ((2, 3), 5),
     ),
 }
+SAMPLES |= {
+    index.ordered: calls(((2, 3), {"axis": -1, "kind": "stable"}), ((5,), {"axis": -1, "kind": None}), ((2, 3, 2), {"axis": -2, "kind": None}), draw=distinct),
+    index.parted: calls(((5,), {"kth": 2, "axis": -1, "kind": "introselect"}), ((2, 3, 2), {"kth": 1, "axis": -2, "kind": "introselect"}), draw=distinct),
+    elementwise.between: also(
+        calls(((2, 3), {"low": -0.4, "high": 0.6}), ((), {"low": 0, "high": 1}), ((0, 2), {"low": 0.0, "high": 1.0}), draw=apart(0.3)),
+        rough(EDGES[2:], low=0.0, high=1.0),
+    ),
+}  # fmt: skip
 SAMPLES |= {index.getitem: gets, index.scatter: scatters, index.setitem: sets, index.added_at: adds}
 
 # fmt: off
@@ -381,9 +389,13 @@ SAMPLES[np.concatenate] = also(
     lambda rng: S([normal(rng, (2,)), normal(rng, (1,))], dtype=np.float64),
     lambda rng: S(normal(rng, (2, 1, 3))),  # the rows of one array
 )
+SAMPLES[np.stack] = also(
+    lists(blocks, ([(3,), (3,)], {"axis": 1}), ([(), ()],), ([(2, 3)], {"axis": -2}), ([(0,), (0,)],)),
+    lambda rng: S((np.arange(2), normal(rng, (2,)), np.ones(2, np.float32)), -1),
+    lambda rng: S(normal(rng, (2, 1, 3)), axis=1),  # the rows of one array
+)
 split_many = [((5, 2), [1, 3]), ((4, 2), 2), ((4, 2), [3, 1, 9])]
 COMPOSITE_SAMPLES |= {
-    np.stack: lists(blocks, ([(3,), (3,)], {"axis": 1}), ([(), ()],), ([(2, 3)], {"axis": -2}), ([(0,), (0,)],)),
     np.vstack: lists(blocks, ([(3,), (2, 3)],), ([(), ()],)),
     np.hstack: lists(three, blocks, ([(), (1,)],)),
     np.dstack: lists(([(2,), (2,)],), blocks, ([(2, 1, 2), (2, 1)],)),

@@ -140,12 +140,19 @@ def _safe_square(a: Any, b: Any) -> Any:
 
 # --- selections -------------------------------------------------------------------------------------------------------
 
+def _where(c: Any, a: Any, b: Any) -> Any:
+    ans = np.where(c, a, b)
+    return ans if ans.shape else ans[()]
+
+
 rule(
     np.where,
     None,
     lambda g, c: present(where(c, g), lambda: np.not_equal(c, 0)),  # the condition may be any numbers
     lambda g, c: present(where(np.logical_not(c), g), np.logical_not(c)),
     args="c a b",
+    compute=_where,
+    params="condition x y",
     elementwise=True,
     selects=True,
 )
@@ -208,6 +215,24 @@ AT_MOST = rule(
 WITH_NUMBER = {np.maximum: AT_LEAST, np.minimum: AT_MOST}
 
 
+NUMBERS = {int, float}
+
+
+@primitive
+def between(x: Any, low: Any, high: Any) -> Any:
+    """Return ``np.clip`` with constant bounds."""
+    return np.clip(x, low, high)
+
+
+def _between_pull(g: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+    """Leave out what was clipped; at a bound half of the cotangent passes, as through a maximum."""
+    taken = np.logical_not((x < low) | (x > high))
+    return present(where(taken, g * 0.5 ** ((x == low).astype(g.dtype) + (x == high))), taken)
+
+
+rule(between, _between_pull, elementwise=True, selects=True, name="clip")
+
+
 @composite(np.clip)
 def _clip(
     a: Any,
@@ -222,6 +247,8 @@ def _clip(
     high = max if a_max is np._NoValue else a_max
     low = None if low is np._NoValue else low
     high = None if high is np._NoValue else high
+    if type(low) in NUMBERS and type(high) in NUMBERS:
+        return between(a, low=low, high=high)
     if low is not None:
         a = np.maximum(a, low)
     return a if high is None else np.minimum(a, high)

@@ -214,10 +214,15 @@ SETITEM = rule(
 
 @composite(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
+    indices = array(indices)
+    if indices.dtype.kind == "b":  # numbers here, not a mask
+        indices = indices.astype(int)
+    ndim = len(a.shape)
+    if mode == "raise" and indices.shape and (axis == 0 or (ndim == 1 and axis in (None, -1))):
+        return a[indices]
     if axis is None:
         a, axis = np.reshape(a, -1), 0
     n = a.shape[axis]
-    indices = array(indices)
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}")
     if mode != "raise":
@@ -291,20 +296,65 @@ def _diagflat(v: Any, k: int = 0) -> Any:
 # --- ordering ---------------------------------------------------------------------------------------------------------
 
 
+@primitive
+def ordered(x: Any, axis: int, kind: Any) -> Any:
+    """Return the entries sorted along an axis, as `numpy.sort` has them."""
+    return np.sort(x, axis=axis, kind=kind)
+
+
+@primitive
+def parted(x: Any, kth: Any, axis: int, kind: Any) -> Any:
+    """Return the entries in the order in which `numpy.argpartition` has them."""
+    return np.partition(x, kth, axis=axis, kind=kind)
+
+
+def _ordered(x: Any, axis: int, kind: Any) -> tuple[Any, Any]:
+    order = x.argsort(axis, kind)
+    return x[order] if x.ndim == 1 else np.take_along_axis(x, order, axis), order
+
+
+def _parted(x: Any, kth: Any, axis: int, kind: Any) -> tuple[Any, Any]:
+    order = x.argpartition(kth, axis, kind)
+    return x[order] if x.ndim == 1 else np.take_along_axis(x, order, axis), order
+
+
+def _moved(t: Any, order: Any, axis: int) -> Any:
+    """Return entries in an order; behind the axis of a batch, if there is one."""
+    if len(t.shape) == 1:
+        return t[order]
+    return np.take_along_axis(t, order if len(t.shape) == order.ndim else order[None], axis)
+
+
+def _ordered_pull(g: Any, aux: Any, axis: int = -1) -> Any:
+    back = np.empty_like(aux)
+    np.put_along_axis(back, aux, np.reshape(np.arange(aux.shape[axis]), (-1,) + (1,) * (-1 - axis)), axis)
+    return _moved(g, back, axis)
+
+
+ORDERS: dict[str, Any] = {
+    "push": lambda i, t, n, lead: _moved(t, n.kwargs["aux"], n.kwargs["axis"]),
+    "args": "x",
+    "aux": True,
+    "batched": True,
+    "carries": True,
+}
+rule(ordered, _ordered_pull, compute=_ordered, params="x axis kind", metadata="kind", name="sort", **ORDERS)
+rule(parted, _ordered_pull, compute=_parted, params="x kth axis kind", metadata="kth kind", name="partition", **ORDERS)
+
+
 @composite(np.sort)
 def _sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None) -> Any:
     if axis is None:
         a, axis = np.reshape(a, -1), -1
-    if not a.ndim:
-        return a
-    return np.take_along_axis(a, np.argsort(a, axis=axis, kind=kind or "stable"), axis)
+    ndim = len(a.shape)
+    return ordered(a, axis=from_end(axis, ndim)[0], kind=kind or "stable") if ndim else a
 
 
 @composite(np.partition)
 def _partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None) -> Any:
     if axis is None:
         a, axis = np.reshape(a, -1), -1
-    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis, kind=kind), axis)
+    return parted(a, kth=kth, axis=from_end(axis, len(a.shape))[0], kind=kind)
 
 
 @composite(np.diff)

@@ -25,7 +25,7 @@ def _concatenate_pull(g: Any, i: int, space: Any, aux: Any, axis: int | None = 0
     return g[(..., part, *(slice(None),) * (ndim - 1 - axis % ndim))]
 
 
-CONCATENATE = rule(
+rule(
     np.concatenate,
     _concatenate_pull,
     compute=_concatenate,
@@ -38,24 +38,39 @@ CONCATENATE = rule(
 )
 
 
-@composite(np.stack)
-def _stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
-    arrays = list(arrays)
-    shapes = {np.shape(a) for a in arrays}
-    if len(shapes) > 1:
-        raise ValueError(f"all arrays to stack must have the same shape, these have {sorted(shapes)}")
-    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis, dtype=dtype, casting=casting)
+def _stack(*arrays: Any, axis: int = 0, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    return np.stack(arrays, axis=axis, dtype=dtype, casting=casting)
+
+
+def _stack_pull(g: Any, i: int, space: Any, axis: int = 0) -> Any:
+    """Return the part of the cotangent that belongs to array `i`."""
+    ndim = len(space.shape)
+    return g[(..., i, *(slice(None),) * (ndim - axis % (ndim + 1)))]
+
+
+rule(
+    np.stack,
+    _stack_pull,
+    compute=_stack,
+    params="arrays axis out dtype casting",
+    variadic=True,
+    batched=True,
+    carries=True,
+    linear=True,
+)
 
 
 @composite(np.vstack)
 def _vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    if all(len(np.shape(a)) == 1 for a in tup):
+        return np.stack(tup, dtype=dtype, casting=casting)
     return np.concatenate([np.atleast_2d(a) for a in tup], 0, dtype=dtype, casting=casting)
 
 
 @composite(np.hstack)
 def _hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
-    arrays = [np.atleast_1d(a) for a in tup]
-    return np.concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype, casting=casting)
+    arrays = [a if np.shape(a) else np.atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, 0 if arrays and len(np.shape(arrays[0])) == 1 else 1, dtype=dtype, casting=casting)
 
 
 @composite(np.dstack)
@@ -65,6 +80,8 @@ def _dstack(tup: Any) -> Any:
 
 @composite(np.column_stack)
 def _column_stack(tup: Any) -> Any:
+    if all(len(np.shape(a)) == 1 for a in tup):
+        return np.stack(tup, axis=1)
     return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup], 1)
 
 

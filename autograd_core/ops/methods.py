@@ -196,7 +196,7 @@ rule(segment_sums, _segment_sums_pull, linear=True, args="x", params="x starts a
 
 
 def _reduceat(ufunc: np.ufunc, a: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
-    a, indices = array(a), values(np.asarray(indices))
+    a, indices = array(a), values(np.asarray(indices)) if type(indices) is not list else np.array(indices)
     a = a if dtype is None or a.dtype == dtype else np.astype(a, np.dtype(dtype))
     axis = from_end(axis, a.ndim)[0]
     if ufunc is np.add:
@@ -255,7 +255,8 @@ def ufunc_method(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...], kwargs: di
     """Apply ``ufunc.name(*inputs, **kwargs)`` to Tensors."""
     if name == "outer":
         a, b = inputs
-        return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **kwargs)
+        a, b = array(a), array(b)
+        return ufunc(a[(..., *(None,) * b.ndim)] if b.ndim else a, b, **kwargs)
     if name == "at":
         return at(ufunc, *inputs)
     if ufunc not in RULES and ufunc not in COMPOSITES and not (name == "reduce" and ufunc in REDUCE):

@@ -32,7 +32,7 @@ def _reshape_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None, order
 def _reshape(x: Any, shape: Any = None, order: Any = "C", copy: bool | None = None) -> Any:
     if order == "A":  # only the values would tell the pullback which
         raise TypeError("np.reshape with order='A' is refused for Tensors: write order='C' or order='F'")
-    return np.reshape(x, shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
+    return x.reshape(shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
 
 
 rule(np.reshape, _reshape_pull, compute=_reshape, params="a shape order copy", **MOVES)
@@ -91,7 +91,11 @@ def _transpose_pull(g: Any, x_space: Any, axes: Any = None) -> Any:
     return np.transpose(g, (*range(head), *inverse))
 
 
-rule(np.transpose, _transpose_pull, params="a axes", **MOVES)
+def _transpose(x: Any, axes: Any = None) -> Any:
+    return x.transpose(axes)
+
+
+rule(np.transpose, _transpose_pull, compute=_transpose, params="a axes", **MOVES)
 
 
 @composite(np.swapaxes)

@@ -136,6 +136,11 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any]) -> Self:
         """Give every Tensor the values that `state` has under its name; if anything does not fit, change nothing."""
         own = self._state()
+        if not all(isinstance(t, ag.Tensor) and t.is_leaf for t in own.values()):
+            raise TypeError(
+                f"this {type(self).__name__} holds the results of a transform; ag.map_tree(ag.Tensor, "
+                f"ag.stop_gradient(model)) makes one that can be loaded into"
+            )
         values = {name: np.asarray(v.data if isinstance(v, ag.Tensor) else v) for name, v in state.items()}
         wrong = [f"{name} is missing" for name in own if name not in values]
         wrong += [f"{name} is not in the model" for name in values if name not in own]

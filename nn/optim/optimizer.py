@@ -176,6 +176,10 @@ class Optimizer:
         settings = ", ".join(f"{k}={v!r}" for k, v in self.defaults.items())
         return f"{type(self).__name__}({settings})"
 
+    def __reduce__(self) -> Any:
+        """Pickle settings, parameters and state, not the buffers: these are made anew."""
+        return _restored, (type(self), self.defaults, self.groups, self.state_dict())
+
     def __deepcopy__(self, memo: Any) -> Any:
         """Copy a configuration; one that is in charge of parameters would have two masters for them."""
         if self.groups:
@@ -183,6 +187,15 @@ class Optimizer:
         twin = copy.copy(self)
         twin.defaults, twin.groups, twin.runs = dict(self.defaults), [], []
         return twin
+
+
+def _restored(kind: type[Optimizer], defaults: Settings, groups: list[Any], state: Mapping[str, Any]) -> Optimizer:
+    optimizer = kind.__new__(kind)
+    Optimizer.__init__(optimizer, None, defaults)
+    if groups:
+        optimizer.attach(groups).load_state_dict(state)
+    optimizer.scale = state["scale"]
+    return optimizer
 
 
 def _trainable(parameters: Iterable[Any], who: str) -> list[ag.Tensor]:

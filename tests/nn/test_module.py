@@ -389,3 +389,35 @@ def test_copies_of_twins():
     twin = copy.deepcopy(values)
     assert [n for n, _ in twin.named_parameters()] == ["a.weight", "a.bias"]
     assert twin.b.weight is twin.a.weight
+
+
+def test_results_of_transforms_are_not_loaded_into():
+    model = Tied()
+    state = model.state_dict()
+    for found in (ag.grad(penalised)(model), ag.grad(penalised)(ag.stop_gradient(model))):
+        with pytest.raises(TypeError, match="this Tied holds the results of a transform"):
+            found.load_state_dict(state)
+        fresh = ag.map_tree(ag.Tensor, ag.stop_gradient(found))
+        fresh.load_state_dict(state)
+        np.testing.assert_equal(fresh.state_dict(), state)
+
+
+def test_a_jacobian_a_checkpoint_and_a_gradient_of_a_gradient_step():
+    model, x = ag.stop_gradient(Tied()), np.arange(6.0).reshape(3, 2)
+    jacobian = ag.jacobian(lambda m: m(x))(model)
+    assert jacobian.a.weight.shape == (3, 2, 2, 2)
+
+    def ahead(m):
+        return penalised(ag.map_tree(lambda p, g: p - 0.01 * g, m, ag.grad(penalised)(m)))
+
+    h, direction = 1e-5, ag.map_tree(lambda p: np.cos(np.arange(p.size)).reshape(p.shape), model)
+    there, back = (ahead(ag.map_tree(lambda p, d, s=s: p + s * d, model, direction)) for s in (h, -h))
+    slope = sum(np.sum(g * d) for g, d in zip(ag.grad(ahead)(model).parameters(), direction.parameters(), strict=True))
+    np.testing.assert_allclose(slope, (there - back).item() / (2 * h), rtol=1e-6)
+
+    twin = Tied()
+    np.sum(ag.checkpoint(lambda m, x: m(x))(twin, x)).backward()
+    other = Tied()
+    np.sum(other(x)).backward()
+    for p, q in zip(twin.parameters(), other.parameters(), strict=True):
+        np.testing.assert_allclose(p.grad, q.grad)

@@ -1,4 +1,5 @@
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -509,6 +510,36 @@ def test_gradients_add_up_in_their_buffer_and_may_be_assigned():
     optimizer.step()
     np.testing.assert_allclose(p.data, [1, -2] - 0.1 * expected)
     np.testing.assert_allclose(q.data, 3 - 0.1)
+
+
+@every_kind
+def test_a_pickled_optimizer_goes_on_with_its_model(kind, settings):
+    model = nn.MLP([3, 4, 2], rng=0)
+    optimizer = kind([{"params": model.layers[0].parameters(), "lr": 0.01}, {"params": model.layers[2].parameters()}],
+                     **settings)  # fmt: skip
+    optimizer.scale = 0.5
+    for step in range(4):
+        feed(list(model.parameters()), step)
+        optimizer.step()
+        if step == 1:
+            twin, other = pickle.loads(pickle.dumps((model, optimizer)))
+        elif step > 1:
+            feed(list(twin.parameters()), step)
+            other.step()
+    np.testing.assert_equal(twin.state_dict(), model.state_dict())
+    bare = pickle.loads(pickle.dumps(kind(**settings)))
+    assert repr(bare) == repr(kind(**settings))
+
+
+def test_numbers_are_parameters_like_others():
+    p = ag.Tensor(3.0)
+    optimizer = nn.SGD([p], lr=0.5)
+    before = repr(p)
+    (p * p).backward()
+    assert (p.grad == 6, np.shape(p.grad)) == (True, ())
+    optimizer.step()
+    assert (before, repr(p), p.item()) == ("Tensor(3.0)", "Tensor(0.0)", 0.0)
+    assert float(copy.deepcopy(p).data) == 0.0
 
 
 def test_a_momentum_may_be_switched_on():

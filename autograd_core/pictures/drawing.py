@@ -91,7 +91,6 @@ def draw(
     output = n3          −5  grad 1
     """
     given = Given()
-    frame = sys._getframe(1)
     if isinstance(what, Tensor):
         if args:
             raise TypeError("draw(result) takes no further arguments; to draw a function write draw(f, *args)")
@@ -102,7 +101,7 @@ def draw(
     else:
         raise TypeError(f"draw takes a Tensor, or a function and its arguments, not {type(what).__name__}")
     tell(given, inputs, outputs, params, names)
-    variables(given, frame.f_locals)
+    variables(given, sys._getframe(1))
     given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
     with collector_off():  # it would look through a large graph again and again
         graph, at = read([t._node for t in results], given, seeds(results, gradient))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -82,8 +84,9 @@ def node_of(t: Any) -> Node | None:
     return t._node if type(t) is Tensor else None
 
 
-def variables(given: Given, found: Mapping[str, Any]) -> None:
+def variables(given: Given, frame: types.FrameType) -> None:
     """Note which variables of the caller hold Tensors and arrays, private ones and a notebook's own left out."""
+    found = frame.f_locals
     for name, value in list(found.items()):
         if name.startswith("_") or name in ("In", "Out", "self"):
             continue
@@ -91,6 +94,9 @@ def variables(given: Given, found: Mapping[str, Any]) -> None:
             given.variables.setdefault(value._node, name)
         elif type(value) is Tensor or type(value) is np.ndarray:
             given.arrays.append((name, getattr(value, "_data", value), False))
+    # Up to Python 3.12 a function's frame holds on to this copy, and would keep arrays alive until the function ends.
+    if type(found) is dict and frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(found) <= 3:
+        found.clear()
 
 
 def called(f: Callable[..., Any], args: tuple[Any, ...], given: Given) -> list[Any]:

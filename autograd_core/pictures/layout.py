@@ -18,8 +18,8 @@ from typing import Any
 
 TIMEOUT = 10.0  # seconds
 ADVICE = (
-    "No layout engine was found, so this is a text. For pictures install Graphviz (apt install graphviz, brew install "
-    'graphviz, winget install graphviz) or run pip install "autograd-core[viz]".'
+    "There is no layout engine to draw this: install Graphviz (apt install graphviz, brew install graphviz, winget "
+    'install graphviz) or run pip install "autograd-core[viz]".'
 )
 CHILD = """
 import sys, warnings
@@ -80,14 +80,14 @@ def run(dot: str, form: str, timeout: float = TIMEOUT) -> bytes:
         done = subprocess.run(parts, input=dot.encode(), capture_output=True, timeout=timeout, env=env, **flags)
     except subprocess.TimeoutExpired:
         raise NoEngine(
-            f"The layout took more than {timeout:g} s, so this is a text; ask for less with max_nodes=, focus= or "
-            f"depth=, or for more time with timeout=."
+            f"The layout took more than {timeout:g} s: ask for less with max_nodes=, focus= or depth=, or more "
+            f"time with timeout=."
         ) from None
     except OSError as error:
-        raise NoEngine(f"The layout engine could not be started ({error}), so this is a text.") from None
+        raise NoEngine(f"The layout engine could not be started ({error}).") from None
     if done.returncode or not done.stdout:
         why = done.stderr.decode(errors="replace").strip().splitlines()
-        raise NoEngine(f"The layout engine failed ({why[-1] if why else done.returncode}), so this is a text.")
+        raise NoEngine(f"The layout engine failed ({why[-1] if why else done.returncode}).")
     return done.stdout
 
 

@@ -190,6 +190,7 @@ def _fold_runs(
             continue
         made += units[done:a]
         made.append(_folded(graph, units[a:end], copies, parent))
+        _repeats(graph, units[a : a + period], made[-1].module, prints)  # blocks inside the first of them
         done = end
     return None if not done else [*made, *units[done:]]
 

@@ -146,8 +146,8 @@ class Picture:
             return
         if any(len(v.boxes) > ENGINE_LIMIT for v in missing):
             raise NoEngine(
-                f"{len(missing[0].boxes):,} boxes are more than can be laid out or read, so this is a text; ask for "
-                f"less with max_nodes=, or for a part with focus= and radius=."
+                f"{len(missing[0].boxes):,} boxes are more than can be laid out or read: ask for less with max_nodes=, "
+                f"or for a part with focus= and radius=."
             )
         made = lay_out([to_dot(v, bare=True) for v in missing], self.timeout)
         self._layouts.update({v.closed: one for v, one in zip(missing, made, strict=True)})
@@ -199,7 +199,7 @@ class Picture:
             "direction": self.direction,
             "engine": self.engine,
             "note": self.note or None,
-            "text": self.text(),
+            "text": to_text(self.view),
             "views": [
                 {
                     "collapsed": [f"m{k}" for k in sorted(v.closed)],
@@ -318,7 +318,7 @@ class Picture:
         """Return the picture in one of the formats that `save` writes."""
         if form in ("png", "pdf"):
             if engine() is None:
-                raise NoEngine(f"{form} needs a layout engine. {ADVICE.partition('. ')[2]}")
+                raise NoEngine(ADVICE)
             dot = self.to_dot(direction)
             return run(
                 dot.replace("digraph autograd {\n  graph [", "digraph autograd {\n  graph [dpi=144, ", 1),

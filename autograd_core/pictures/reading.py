@@ -16,7 +16,7 @@ from .given import Given, alike
 from .numbers import summarise, tell_dtype
 from .sweep import gradient_of_leaf, watch
 from .symbols import clean, label_of, light
-from .values import UNKNOWN, Values, is_freed, kept_operand
+from .values import UNKNOWN, Values, kept_operand
 
 CONSTANT = "const"
 
@@ -131,7 +131,7 @@ class _Reader:
         if other is UNKNOWN:
             return UNKNOWN
         guess = guessed(op.name, i, ans, other)
-        for a in [*(a for _, a, _ in self.given.arrays if telling(a)), *guess]:
+        for a in [*(a for _, a, declared in self.given.arrays if declared or telling(a)), *guess]:
             try:
                 with np.errstate(all="ignore"):
                     again = op.compute(*((a, other) if i == 0 else (other, a)))
@@ -147,7 +147,8 @@ class _Reader:
         operands: list[int | str | None] = [
             self._constant(node, i, path) if p is None else self._source(p, path) for i, p in enumerate(node.parents)
         ]
-        outputs = node.op.outputs
+        rule = self.values.rule(node)
+        outputs = rule.outputs
         k = self.at[node] = self._add(
             Vertex(
                 "operation",
@@ -166,7 +167,7 @@ class _Reader:
         v.label = label_of(v.op, operands, metadata)
         if node.op is PICK:
             v.label = f"result {node.a}"
-        v.rule = self.values.original(node.op) if is_freed(node.op) else node.op
+        v.rule = rule
         if metadata:
             v.metadata = light(metadata)
         for i, source in enumerate(operands):

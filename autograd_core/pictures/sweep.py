@@ -106,7 +106,7 @@ def _watch_copies(seeds: dict[Node, Any], path: Sequence[Node], values: Values) 
 
 def _copy(node: Any, twin: dict[Node | None, Node | None], values: Values) -> Node | None:
     """Return a node as it was before it was freed, or None if what it kept is not known."""
-    op = values.original(node.op) if is_freed(node.op) else node.op
+    op = values.rule(node)
     if op is PICK:
         return Node(op, node.seq, node.shape, node.dtype, twin[node.p], None, node.a, None, None)
     operands = [values.operand(node, i) for i in range(len(node.parents))]

@@ -72,26 +72,31 @@ class Values:
                     ans = self.computed(node)
                     if ans is not UNKNOWN:
                         self.of[node] = ans
-                        spent += int(np.size(ans)) if not node.op.outputs else 0
+                        spent += 0 if isinstance(ans, tuple) else int(np.size(ans))
 
     def computed(self, node: Any, aux: bool = False) -> Any:
         """Return the result of a node from its operands, with its by-product if asked, or UNKNOWN."""
         operands = [self.operand(node, i) for i in range(len(node.parents))]
+        op = self.rule(node)
         if any(v is UNKNOWN for v in operands):
             return UNKNOWN
         kwargs = {k: v for k, v in node.kwargs.items() if k != "aux"} if node.op.wide else {}
         try:
-            ans = node.op.compute(*operands, **kwargs)
+            ans = op.compute(*operands, **kwargs)
         except Exception:  # metadata that has been freed, for example
             return UNKNOWN
         more = None
-        if node.op.aux:
+        if op.aux:
             ans, more = ans
         if isinstance(ans, np.ndarray) and not ans.shape:
             ans = ans[()]
-        if not node.op.outputs and (np.shape(ans) != tuple(node.shape) or ans.dtype != node.dtype):
+        if not op.outputs and (np.shape(ans) != tuple(node.shape) or ans.dtype != node.dtype):
             return UNKNOWN
         return (ans, more) if aux else ans
+
+    def rule(self, node: Node) -> Op:
+        """Return the operation of a node, as it was before the node was freed."""
+        return self.original(node.op) if is_freed(node.op) else node.op
 
     def original(self, op: Op) -> Op:
         """Return the operation whose twin stands in freed nodes."""

@@ -1,0 +1,179 @@
+"""Large graphs: strict folding, budgets, focus; every vertex is in exactly one box, and no crossing edge is lost."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures.programs import folded, some
+
+import autograd_core as ag
+from autograd_core.pictures.view import drawn, make_view, owners, representatives
+
+
+def fold(f):
+    told = {"what": f} if not isinstance(f, dict) else f
+    return ag.draw(told.pop("what"), **{"fold": True} | told)
+
+
+def repeats(p):
+    return [(m.times, m.period) for m in p.graph.modules if m.times > 1]
+
+
+def test_equal_layers_are_folded():
+    p = fold(folded(12))
+    assert repeats(p) == [(12, 5)]  # W, matmul, b, add, tanh
+    assert len(p.view.boxes) == 5 + 3  # and x, the sum, the output
+    assert p.note == ""
+    text = p.text()
+    assert "× 12" in text
+    assert all(len(members) == 12 for members in p.view.members.values())
+    assert "layer 1 … layer 12  × 12" in p.to_dot()
+
+
+def test_one_different_layer_is_not_folded():
+    def net(odd):
+        h = x = ag.Tensor(some(2, 4), name="x")
+        for k in range(12):
+            with ag.scope(f"layer {k}"):
+                h = h @ ag.Tensor(some(4, 4))
+                h = np.sin(h) if k == odd else np.tanh(h)
+        return {"what": np.sum(h), "inputs": {"x": x}}
+
+    assert repeats(fold(net(-1))) == [(12, 3)]
+    assert sorted(times for times, _ in repeats(fold(net(5)))) == [5, 6]
+    assert repeats(fold(net(2))) == [(9, 3)]  # two layers before it are too few
+
+
+def test_a_side_exit_forbids_folding():
+    """What leaves a block for somewhere else than the next one is not the same block."""
+    h, kept = ag.Tensor(some(2, 4), name="x"), []
+    for k in range(8):
+        h = np.tanh(h @ ag.Tensor(some(4, 4)))
+        kept += [h] if k in (2, 3) else []
+    p = fold(np.sum(h) + np.sum(kept[0]) + np.sum(kept[1]))
+    assert all(times * period <= 4 * 3 + 3 for times, period in repeats(p))
+    names = {v.op for v in p.graph.vertices}
+    assert {"sum", "add", "tanh", "matmul"} <= names
+
+
+def test_other_shapes_are_not_folded():
+    h = ag.Tensor(some(2, 3), name="x")
+    for n in range(3, 12):
+        h = np.tanh(h @ ag.Tensor(some(n, n + 1)))
+    assert repeats(fold(np.sum(h))) == []
+
+
+def test_other_numbers_are_not_folded():
+    h = ag.Tensor(1.0, name="x")
+    for n in range(12):
+        h = h * float(n)
+    assert repeats(fold(h)) == []
+
+
+def test_repeats_inside_repeats():
+    h = ag.Tensor(0.5, name="x")
+    for _ in range(6):
+        for _ in range(5):
+            h = np.sin(h) * 2.0
+        h = np.exp(h)
+    assert sorted(repeats(fold(h))) == [(5, 2), (6, 11)]
+
+
+def test_a_deep_chain():
+    n = 10_000
+    x = ag.Tensor(0.5, name="x")
+    y = x
+    for _ in range(n // 2):
+        y = y * 0.999 + 0.001
+    p = ag.draw(y)
+    assert repeats(p) == [(n // 2, 2)]
+    assert len(p.view.boxes) == 4
+    assert p.graph.vertices[0].gradient.mean == pytest.approx(0.999 ** (n // 2))
+    assert len(p.to_dict()["nodes"]) < 200
+    assert "× 5000" in p.text()
+
+
+def random_program(seed, n):
+    """Return the last of `n` random operations on numbers."""
+    rng = np.random.default_rng(seed)
+    values = [ag.Tensor(float(v), name=f"x{k}") for k, v in enumerate(rng.random(4))]
+    picks = rng.integers(0, 12, (n, 2))
+    for k, (i, j) in zip(rng.integers(0, 4, n), picks, strict=True):
+        a, b = values[-1 - i % len(values)], values[-1 - j % len(values)]
+        made = a + b if k == 0 else a * b if k == 1 else np.tanh(a) if k == 2 else a - b
+        values.append(made * 0.9)
+    return sum(values[-3:], ag.Tensor(0.0, name="zero"))
+
+
+def test_tens_of_thousands_of_operations():
+    """Ten times as many are timed by ``python -m benchmarks.pictures``."""
+    p = ag.draw(random_program(0, 5_000))
+    assert len(p.view.boxes) <= 110
+    assert "operations are inside closed boxes" in p.note
+    assert "focus=" in p.note
+
+
+@pytest.mark.parametrize("budget", [20, 60, 300])
+def test_the_budget_is_kept(budget):
+    p = ag.draw(random_program(1, 400), max_nodes=budget)
+    assert len(p.view.boxes) <= budget + 12  # inputs and what is merged stand beside the budget
+    if p.view.closed:
+        assert "of" in p.note
+        assert "max_nodes" in p.note
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(10, 200), st.booleans())
+def test_every_vertex_in_one_box_and_no_crossing_edge_lost(seed, n, budget, folds):
+    p = ag.draw(random_program(seed, n), max_nodes=budget, fold=folds)
+    graph, view = p.graph, p.view
+    rep, owner = representatives(graph), owners(graph, view.closed)
+    boxes = [("n", int(r)) if owner[r] < 0 else ("m", int(owner[r])) for r in rep]
+    assert set(boxes) == {key for key in view.boxes if key[0] != "c"}
+    assert drawn(graph, view.closed) == len(set(boxes))
+    told = [k for link in view.links for k in link.edges]
+    assert len(told) == len(set(told))
+    for k, e in enumerate(graph.edges):
+        inside = boxes[e.source] == boxes[e.target] or rep[e.source] > rep[e.target]
+        assert (k in told) is not inside or (k not in told and rep[e.source] != e.source)
+    assert len(make_view(graph).boxes) >= len(view.boxes) - 1
+
+
+def test_closed_modules_keep_their_edges():
+    p = ag.draw(folded(3)["what"], depth=0)
+    assert [key[0] for key in p.view.boxes] == ["m", "m", "m", "n", "n"]
+    assert [(link.source[0], link.target[0]) for link in p.view.links] == [
+        ("m", "m"),
+        ("m", "m"),
+        ("m", "n"),
+        ("n", "n"),
+    ]
+    assert "layer 2" in p.text()
+    assert "depth=" in p.note
+
+
+def test_focus():
+    h = x = ag.Tensor(1.0, name="x")
+    for _ in range(50):
+        h = h * 1.5 + 0.5
+    mid = h
+    for _ in range(50):
+        h = h * 1.5 + 0.5
+    p = ag.draw(h, focus=mid, radius=3, fold=False)
+    assert len(p.graph.vertices) == 7
+    assert "7 of 202 vertices" in p.note
+    assert ag.draw(h, focus="x", radius=1).graph.vertices[0].name == "x"
+    assert x.grad is None
+
+
+def test_shared_leaves_stand_beside_their_users():
+    from pictures.programs import recurrent
+
+    p = ag.draw(recurrent(6)["what"])
+    copies = [key for key in p.view.boxes if key[0] == "c"]
+    assert len(copies) == 2 * 5
+    assert {p.graph.vertices[p.view.vertex(key)].name for key in copies} == {"W", "U"}
+    total = next(v for v in p.graph.vertices if v.name == "U").gradient
+    flows = [float(e.flow.norm) for e in p.graph.edges if p.graph.vertices[e.source].name == "U"]
+    assert len(flows) == 6
+    assert float(total.norm) <= sum(flows) * (1 + 1e-12)

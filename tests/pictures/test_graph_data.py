@@ -1,0 +1,284 @@
+"""The data against the tape: counts from a walk of its own, values from NumPy, gradients from `backward`."""
+
+import collections
+
+import numpy as np
+import pytest
+from pictures.programs import PROGRAMS, drawn, micrograd, mlp, some
+
+import autograd_core as ag
+from autograd_core.pictures.modules import find_modules
+from autograd_core.pictures.numbers import flow_of, summarise
+
+
+def tape(root):
+    """Walk a tape with a stack: nodes, and edges as (kind of source, kind of target, argument)."""
+    seen, stack, edges = {root}, [root], []
+    while stack:
+        node = stack.pop()
+        for i, p in enumerate(node.parents):
+            if p is not None:
+                edges.append((p, node, i))
+                if p not in seen:
+                    seen.add(p)
+                    stack.append(p)
+    return seen, edges
+
+
+def is_entered(node):
+    """Say whether a node only marks where a transform was entered."""
+    return node.op is not None and node.op.name == "input"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_vertices_and_edges_are_those_of_the_tape(name):
+    told = PROGRAMS[name]()
+    nodes, edges = tape(told["what"]._node)
+    graph = ag.draw(told.pop("what"), **told).graph
+    operations = [n for n in nodes if n.op is not None and not is_entered(n)]
+    leaves = [n for n in nodes if n.op is None]
+    roles = collections.Counter(v.role for v in graph.vertices)
+    assert roles["operation"] == len(operations)
+    named = len(told.get("inputs", {}))
+    assert roles["parameter"] + roles["input"] - len(leaves) in range(named + 2)  # plain arrays that are inputs
+    assert roles["output"] == 1 + len(told.get("outputs", {}))
+    names = collections.Counter((n.op.name.strip("_"), i) for _, n, i in edges if not is_entered(n))
+    tracked = [e for e in graph.edges if graph.vertices[e.target].role == "operation"]
+    tracked = [e for e in tracked if not is_constant(graph.vertices[e.source])]
+    assert collections.Counter((graph.vertices[e.target].op, e.argument) for e in tracked) == names
+
+
+def is_constant(v):
+    return v.role == "constant" or v.why_none == "not tracked"
+
+
+def test_red_are_the_parameters():
+    told = mlp()
+    graph = ag.draw(told.pop("what"), **told).graph
+    assert [v.name for v in graph.vertices if v.role == "parameter"] == ["W1", "W2"]
+    assert [v.name for v in graph.vertices if v.role == "input"] == ["x", "y"]
+    assert [v.name for v in graph.vertices if v.role == "output"] == ["ŷ", "output"]
+
+
+@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"second_order"}))
+@pytest.mark.parametrize("before", [True, False])
+def test_gradients_are_those_of_backward(name, before):
+    told = PROGRAMS[name]()
+    root = told.pop("what")
+    leaves = {n for n in tape(root._node)[0] if n.op is None}
+    seed = np.ones(root.shape)
+    if before:
+        graph = ag.draw(root, **told).graph
+        assert all(leaf.grad is None for leaf in leaves), "drawing adds to no gradient"
+        with np.errstate(all="ignore"):
+            root.backward(seed)
+    else:
+        with np.errstate(all="ignore"):
+            root.backward(seed)
+        graph = ag.draw(root, **told).graph
+    by_name = {v.name: v for v in graph.vertices if v.role in ("parameter", "input")}
+    for leaf in leaves:
+        v = by_name.get(leaf.name)
+        if v is None or [n.name for n in leaves].count(leaf.name) > 1:
+            continue
+        assert v.gradient is not None
+        expected = summarise(leaf.grad)
+        assert v.gradient.text == expected.text
+        assert float(v.gradient.norm) == pytest.approx(float(expected.norm), nan_ok=True)
+
+
+def test_values_and_gradients_of_micrograds_example():
+    told = micrograd()
+    g = told["what"]
+    g.backward()
+    graph = ag.draw(g).graph
+    found = {v.name: v for v in graph.vertices if v.name}
+    assert found["g"].value.text == "24.7"
+    assert found["a"].gradient.mean == pytest.approx(138.8338192419825)
+    assert found["b"].gradient.mean == pytest.approx(645.5772594752186)
+    assert all(v.gradient is not None for v in graph.vertices if v.label != "+" or v.value.text != "−2")
+
+
+def test_gradient_inside_by_finite_differences():
+    W = ag.Tensor(some(3, 4), name="W")
+
+    def rest(h):
+        return np.sum(np.tanh(h) ** 2)
+
+    h = some(3) @ W
+    graph = ag.draw(rest(h)).graph
+    v = next(v for v in graph.vertices if v.name == "h")
+    h0, eps = h.data, 1e-6
+    numeric = [(rest(h0 + d) - rest(h0 - d)) / (2 * eps) for d in np.eye(4) * eps]
+    assert float(v.gradient.norm) == pytest.approx(np.linalg.norm(numeric), rel=1e-7)
+    assert float(v.value.norm) == pytest.approx(np.linalg.norm(h0))
+
+
+def test_a_sum_of_contributions():
+    x = ag.Tensor(3.0, name="x")
+    graph = ag.draw(x * x + x).graph
+    flows = [e.flow.mean for e in graph.edges if graph.vertices[e.source].name == "x"]
+    assert flows == [3.0, 3.0, 1.0]
+    assert next(v for v in graph.vertices if v.name == "x").gradient.mean == 7.0
+
+
+def test_what_a_selection_leaves_out_is_absent_not_zero():
+    x = ag.Tensor(0.0, name="x")
+    with np.errstate(all="ignore"):
+        p = ag.draw(np.where(x > 0, np.sqrt(x), 0.0))
+    assert [v.gradient for v in p.graph.vertices if v.op == "sqrt"] == [None]
+    assert "dashed" in next(row for row in p.to_dot("backward").splitlines() if "->" in row)
+
+
+def test_freed_and_stale_graphs_say_so():
+    W = ag.Tensor(some(3, 4), name="W")
+    loss = np.sum(np.tanh(some(3) @ W))
+    loss.backward()
+    p = ag.draw(loss)
+    assert "backward() has freed" in p.note
+    assert next(v for v in p.graph.vertices if v.name == "W").gradient == summarise(W.grad)
+    assert [v.op for v in p.graph.vertices if v.op] == ["matmul", "tanh", "sum"]
+    loss = np.sum(np.tanh(some(3) @ W))
+    W.data -= 0.5
+    assert "W of shape (3, 4) was updated" in ag.draw(loss).note
+
+
+def test_retained_graphs_are_drawn_whole():
+    W = ag.Tensor(some(3, 4), name="W")
+    loss = np.sum(np.tanh(some(3) @ W))
+    loss.backward(retain_graph=True)
+    p = ag.draw(loss)
+    assert p.note == ""
+    assert all(v.gradient is not None for v in p.graph.vertices if v.role == "operation")
+    loss.backward()
+    v = next(v for v in ag.draw(np.sum(W * 1.0)).graph.vertices if v.name == "W")
+    assert v.accumulated == summarise(W.grad)
+    assert v.gradient == summarise(np.ones((3, 4)))
+
+
+def test_a_failing_pullback_is_told_not_raised():
+    @ag.primitive
+    def broken(x):
+        return np.asarray(x) * 2
+
+    def pull(_):
+        raise ZeroDivisionError("oh")
+
+    ag.rule(broken, pull)
+    p = ag.draw(broken(ag.Tensor([1.0, 2.0], name="x")))
+    assert "ZeroDivisionError in the pullback of broken: oh" in p.note
+    assert "broken(x)" in p.text()
+
+
+def test_names_come_from_everywhere():
+    class Model:
+        def __init__(self):
+            self.weight = ag.Tensor(some(2, 2))
+
+        def named_parameters(self):
+            return [("layers.0.weight", self.weight)]
+
+        def forward(self, x):
+            return x @ self.weight
+
+        __call__ = forward
+
+    model, other = Model(), ag.Tensor(some(2, 2))
+    p = ag.draw(model, some(2))
+    assert [v.name for v in p.graph.vertices] == ["x", "layers.0.weight", "", "output"]
+    assert [v.role for v in p.graph.vertices] == ["input", "parameter", "operation", "output"]
+    named = ag.draw(np.sum(other * 2.0))
+    assert named.graph.vertices[0].name == "other"
+    assert ag.draw(np.sum(other * 2.0), names={"mine": other}).graph.vertices[0].name == "mine"
+
+
+def test_functions_are_called_with_followed_arguments():
+    def f(x, y, n):
+        return np.sum(x * y) ** n if x[0] > 0 else None
+
+    graph = ag.draw(f, some(3, start=1.0), 2.0, 3).graph
+    assert [(v.role, v.name) for v in graph.vertices[:2]] == [("input", "x"), ("input", "y")]
+    assert graph.title == "f"
+    assert all(v.gradient is not None for v in graph.vertices)
+
+
+def test_constants_nobody_kept_are_recognised():
+    x, y = ag.Tensor(some(4)), some(4, step=0.5)
+    z = (x - y) ** 2 + 1.0
+    p = ag.draw(np.sum(z))
+    assert [v.name for v in p.graph.vertices if v.role == "input"] == ["y"]
+    assert [v.label for v in p.graph.vertices if v.op == "add"] == ["+ 1"]
+
+
+@pytest.mark.parametrize(
+    "x", [some(5), some(70), some(3) * 1e300, some(3) * 1e-300, np.array([1 + 2j, 3j]), np.zeros(2)]
+)
+def test_statistics(x):
+    s, size = summarise(x), np.abs(x) if np.iscomplexobj(x) else x
+    largest = np.max(np.abs(x)) or 1.0
+    assert float(s.norm) / largest == pytest.approx(np.linalg.norm(np.abs(x) / largest))
+    assert float(flow_of(x).norm) == pytest.approx(float(s.norm))
+    assert (s.n, s.nonfinite) == (x.size, 0)
+    assert (float(s.min), float(s.max)) == (size.min(), size.max())
+    assert s.histogram is None or sum(s.histogram) == x.size
+    if s.histogram is not None:
+        numpys = np.histogram(size, 12)[0]  # an entry on the border of two bins may fall into either
+        assert np.max(np.abs(np.cumsum(s.histogram) - np.cumsum(numpys))) <= 1
+
+
+@pytest.mark.parametrize("x", [[np.nan, 1.0], [np.inf, -np.inf, 2.0], np.nan, [np.nan] * 100])
+def test_statistics_of_what_is_not_finite(x):
+    s = summarise(np.array(x)[()])
+    assert s.nonfinite == np.size(x) - np.count_nonzero(np.isfinite(x))
+    assert s.norm in ("nan", "inf")
+    assert flow_of(np.array(x)[()]).nonfinite == s.nonfinite
+
+
+def test_a_picture_keeps_nothing_alive():
+    import gc
+    import weakref
+
+    x = ag.Tensor(some(3))
+    loss = np.sum(np.tanh(x) * x)
+    p = ag.draw(loss)
+    p.to_dot()
+    gone = weakref.ref(x)
+    gc.disable()
+    try:
+        del x, loss
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_modules_are_runs_and_never_make_a_circle():
+    told = mlp()
+    graph = ag.draw(told.pop("what"), **told).graph
+    find_modules(graph)
+    assert [(m.name, graph.vertices[m.first].name) for m in graph.modules] == [
+        ("layer 1", "W1"),
+        ("layer 2", "W2"),
+        ("regulariser", ""),
+    ]
+    x = ag.Tensor(1.0)
+    for k in range(3):  # one scope entered again and again, with something between
+        with ag.scope("again"):
+            x = x * 2.0 + 1.0
+        x = np.tanh(x) if k < 2 else x
+    graph = ag.draw(x, fold=False).graph
+    assert [m.name for m in graph.modules] == ["again"] * 3
+
+
+def test_the_callers_variables_are_left_alone():
+    x = ag.Tensor(2.0)
+    mine = locals()
+    ag.draw(x * x)
+    assert mine["x"] is x
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_arrows_go_forward_in_every_view(name):
+    p = drawn(name)
+    for view in p._views():
+        order = {key: k for k, key in enumerate(view.boxes)}
+        assert all(order[link.source] < order[link.target] for link in view.links)

@@ -1,0 +1,129 @@
+"""Engines: dot, else pygraphviz, else none; time-outs; displaying never raises."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from pictures.programs import drawn
+
+import autograd_core as ag
+from autograd_core.pictures import Picture, layout
+
+
+@pytest.fixture
+def no_dot(monkeypatch, tmp_path):
+    """Empty the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.fixture
+def no_engine(no_dot, monkeypatch):  # noqa: ARG001
+    """Hide pygraphviz, too."""
+    monkeypatch.setattr(layout, "_importable", lambda _: False)
+
+
+@pytest.mark.usefixtures("no_engine")
+def test_without_an_engine_there_is_a_text_and_a_sentence(tmp_path):
+    p = drawn("mlp")
+    assert p.engine is None
+    shown = p.static()._repr_mimebundle_()
+    assert shown.keys() == {"text/plain"}
+    assert "layer 1" in shown["text/plain"]
+    assert "apt install graphviz" in shown["text/plain"]
+    assert p.to_dict()["views"] == []
+    for form in ("svg", "png", "pdf"):
+        with pytest.raises(RuntimeError, match=r"autograd-core\[viz\]"):
+            p.save(tmp_path / f"x.{form}")
+    for form in ("dot", "json", "txt"):
+        assert p.save(tmp_path / f"x.{form}").exists()
+
+
+@pytest.mark.usefixtures("no_dot")
+def test_pygraphviz_takes_the_place_of_dot(tmp_path):
+    pytest.importorskip("pygraphviz", reason="needs pygraphviz>=2, of the extra viz")
+    p = drawn("mlp")
+    assert p.engine == "pygraphviz"
+    assert p.to_svg().count('class="node') == len(p.view.boxes)
+    assert p.save(tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(layout.engine() != "dot", reason="needs dot on the PATH")
+def test_both_engines_agree(monkeypatch, tmp_path):
+    pytest.importorskip("pygraphviz", reason="needs pygraphviz>=2, of the extra viz")
+    p = drawn("mlp")
+    dot = ag.pictures.dot.to_dot(p.view, bare=True)
+    first = layout.lay_out([dot])[0]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    second = layout.lay_out([dot])[0]
+    assert first.boxes.keys() == second.boxes.keys()
+    for name in first.boxes:
+        assert first.boxes[name][2:] == pytest.approx(second.boxes[name][2:], abs=0.1)  # sizes are stated
+
+
+@pytest.fixture
+def slow_dot(monkeypatch):
+    """Put a program that sleeps in the place of the engine."""
+    monkeypatch.setattr(layout, "command", lambda _: [sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+@pytest.mark.usefixtures("slow_dot")
+def test_a_layout_that_takes_too_long_is_a_text():
+    p = drawn("scalar", timeout=0.2)
+    shown = p._repr_mimebundle_()
+    assert "took more than 0.2 s" in shown["text/plain"]
+    assert "n2 = multiply(a, b)" in shown["text/plain"]
+
+
+def test_an_engine_that_crashes_is_a_text(monkeypatch):
+    monkeypatch.setattr(layout, "command", lambda _: [sys.executable, "-c", "raise SystemExit('out of cheese')"])
+    p = drawn("scalar")
+    assert "out of cheese" in p.static()._repr_mimebundle_()["text/plain"]
+
+
+def test_displaying_never_raises(monkeypatch):
+    p = drawn("scalar")
+
+    def broken(*_):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(Picture, "_lay_out", broken)
+    shown = p.static()._repr_mimebundle_()
+    assert "KeyError" in shown["text/plain"]
+    assert "multiply(a, b)" in shown["text/plain"]
+
+
+def test_importing_the_library_imports_no_drawing():
+    code = "import sys, autograd_core; print(sorted(m for m in sys.modules if 'graphviz' in m or 'pictures' in m))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_json_is_json():
+    p = drawn("not_a_number")
+    made = json.loads(p.render("json"))
+    assert made["nodes"]["n0"]["gradient"]["norm"] == "nan"
+    assert json.loads(json.dumps(p.to_dict(), allow_nan=False)) == p.to_dict()
+    assert made["forward"] == ["n1", "n2", "n3", "n4"]
+    assert made["backward"] == ["n4", "n3", "n2", "n1"]
+
+
+def test_bad_arguments_are_refused_kindly(tmp_path):
+    x = ag.Tensor(2.0, name="x")
+    y = x * 3.0
+    for call, message in [
+        (lambda: ag.draw(3.0), "a Tensor, or a function"),
+        (lambda: ag.draw(lambda _: 3.0, 2.0), "nothing that depends on a tracked Tensor"),
+        (lambda: ag.draw(ag.Tensor(2)), "depends on no tracked Tensor"),
+        (lambda: ag.draw(y, x), r"draw\(f, \*args\)"),
+        (lambda: ag.draw(y, theme="pink"), "lecture, dark"),
+        (lambda: ag.draw(y, direction="up"), "forward"),
+        (lambda: ag.draw(y, focus="z"), "there are output, x, y|there are x, y"),
+        (lambda: ag.draw(y, focus=ag.Tensor(1.0)), "a Tensor of this graph"),
+        (lambda: ag.draw(y, names=[x]), "a mapping"),
+        (lambda: ag.draw(y, outputs={"o": np.ones(2)}), "no tracked Tensor"),
+        (lambda: ag.draw(y).save(tmp_path / "x.gif"), "svg, png, pdf"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=message):
+            call()

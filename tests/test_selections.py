@@ -6,7 +6,7 @@ from numeric import along
 
 import autograd_core as ag
 
-INF = np.inf
+INF, NAN = np.inf, np.nan
 
 # --- what is not taken sends nothing back -----------------------------------------------------------------------------
 # A function whose slope is infinite, or NaN, at some point; and the point.
@@ -252,7 +252,34 @@ CHOSEN = {
     "0**b": (lambda b: 0.0**b, [2.0, 0.5], [0.0, 0.0]),
     "0**b of an array": (lambda b: np.zeros(2) ** b, [2.0, 0.0], [0.0, 0.0]),
     "a negative base": (lambda x: x**3, [-2.0], [12.0]),
-}
+    "running maximum of ties": (
+        lambda x: np.maximum.accumulate(x) * np.array([1.0, 2.0, 3.0, 4.0]), [2.0, 2.0, 1.0, 2.0], [1 + 1 + 1.5 + 4 / 3, 1 + 1.5 + 4 / 3, 0.0, 4 / 3],
+    ),
+    "running minimum of ties": (np.minimum.accumulate, [2.0, 2.0], [1.5, 0.5]),
+    "median of an even number": (np.median, [1.0, 2.0, 3.0, 4.0], [0.0, 0.5, 0.5, 0.0]),
+    "median of ties": (np.median, [2.0, 2.0, 2.0], [0.0, 1.0, 0.0]),
+    "quantile at an entry": (lambda x: np.quantile(x, 0.5), [1.0, 2.0, 3.0], [0.0, 1.0, 0.0]),
+    "quantile by q at an entry": (lambda q: np.quantile(np.array([1.0, 2.0, 5.0], q.dtype), q), [0.0, 0.5, 1.0], [2.0, 6.0, 6.0]),
+    "interp at corners": (lambda x: np.interp(x, [0.0, 1.0, 2.0], [0.0, 1.0, 4.0]), [1.0], [3.0]),
+    "interp at its ends": (lambda x: np.interp(x, [0.0, 1.0, 2.0], [0.0, 1.0, 4.0]), [0.0, 2.0], [1.0, 3.0]),
+    "interp beyond its ends": (lambda x: np.interp(x, [0.0, 1.0], [0.0, 1.0]), [-1.0, 3.0], [0.0, 0.0]),
+    "sign at 0": (lambda x: x + np.sign(x), [0.0, 1.0], [1.0, 1.0]),
+    "heaviside at 0": (lambda x: x + np.heaviside(x, 0.5), [0.0, 1.0], [1.0, 1.0]),
+    "remainder at a multiple": (lambda x: np.mod(x, 1.0), [1.0], [1.0]),
+    "unwrap at half a turn": (np.unwrap, [0.0, np.pi], [1.0, 1.0]),
+    "unique of ties": (np.unique, [1.0, 1.0, 2.0], [1.0, 0.0, 1.0]),
+    "nan_to_num": (np.nan_to_num, [NAN, INF, -INF, 1.0], [0.0, 0.0, 0.0, 1.0]),
+    "fmax beside NaN": (lambda x: np.fmax(x[0], x[1]), [NAN, 1.0], [0.0, 1.0]),
+    "nansum": (np.nansum, [NAN, 2.0], [0.0, 1.0]),
+    "nanmean": (np.nanmean, [NAN, 2.0, 4.0], [0.0, 0.5, 0.5]),
+    "nanmax of ties": (np.nanmax, [NAN, 2.0, 2.0], [0.0, 0.5, 0.5]),
+    "nanstd of constants": (np.nanstd, [NAN, 2.0, 2.0], [0.0, 0.0, 0.0]),
+    "nanmedian": (np.nanmedian, [NAN, 2.0, 3.0], [0.0, 0.5, 0.5]),
+    "singular values at 0": (lambda x: np.linalg.svdvals(np.diag(x)), [1.0, 0.0], [1.0, 0.0]),
+    "norm of order 2 at a tie": (lambda x: np.linalg.norm(np.diag(x), 2), [1.0, 1.0], [0.5, 0.5]),
+    "eigenvalues that tie": (lambda x: np.linalg.eigvalsh(np.diag(x))[0], [1.0, 1.0], [1.0, 0.0]),
+    "their sum": (lambda x: np.sum(np.linalg.eigvalsh(np.diag(x))), [1.0, 1.0], [1.0, 1.0]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CHOSEN)
@@ -292,6 +319,33 @@ def test_chosen_second_derivative(name):
     np.testing.assert_allclose(ag.jacobian(ag.grad(g), mode="forward")(np.array(x)), expected, atol=1e-12)
 
 
+def test_nan_skipping_lets_nothing_into_what_it_skips():
+    x = np.array([-1.0, 0.25, 4.0, 2.0])
+    for skip in (np.nansum, np.nanmean, np.nanmax, np.nanprod, np.nanmedian, np.nanvar):
+        f = lambda x, skip=skip: skip(np.sqrt(x) * np.array([1.0, 1.0, 2.0, 1.0]))
+        with np.errstate(invalid="ignore"):
+            found = ag.grad(f)(x)
+        assert found[0] == 0
+        g = lambda x, skip=skip: skip(np.sqrt(x) * np.array([1.0, 2.0, 1.0]))
+        np.testing.assert_allclose(found[1:], ag.grad(g)(x[1:]), rtol=1e-14, err_msg=skip.__name__)
+
+
+def test_the_logarithm_at_the_identity():
+    """By eigh at tied values where f is 0 the slope off the diagonal is lost; without vectors it is there."""
+    scipy = pytest.importorskip("scipy.linalg", reason="SciPy is not installed")
+    entry = lambda f: ag.grad(lambda a: f(a)[0, 1] + f(a)[1, 0])(np.eye(2))
+    np.testing.assert_allclose(entry(ag.primitive(scipy.logm)), [[0, 1], [1, 0]], atol=1e-14)
+    by_eigh = lambda f: lambda a: (lambda w, V: V @ (f(w)[:, None] * V.T))(*np.linalg.eigh(a))
+    with pytest.raises(np.linalg.LinAlgError, match="is repeated"):
+        entry(by_eigh(lambda w: np.log(2 * w)))
+
+
+def test_a_multiple_root_has_no_finite_slope():
+    with np.errstate(all="ignore"):
+        found = ag.grad(lambda p: np.real(np.roots(p)[0]))(np.array([1.0, -2.0, 1.0]))
+    assert not np.any(np.isfinite(found))
+
+
 def test_standard_deviation_of_constants_beside_others():
     x = np.array([[1.0, 1.0], [1.0, 3.0]])
     np.testing.assert_array_equal(ag.grad(lambda x: np.sum(np.std(x, axis=1)))(x), [[0, 0], [-0.5, 0.5]])
@@ -311,7 +365,7 @@ def test_into_a_scalar_that_is_not_selected_nothing_flows_and_nothing_is_walked(
     def watched(x):
         return x * 1.0
 
-    ag.rule(watched, lambda g, x: calls.append(g) or g, elementwise=True)
+    ag.rule(watched, lambda g, x: calls.append(x) or g, elementwise=True)
     a, b, never = ag.Tensor(-1.0), ag.Tensor(3.0), ag.Tensor(2.0)
     loss = ag.relu(watched(a * b)) + np.where(a > 0, np.sqrt(np.abs(a + 1.0)), b * b) + ag.stop_gradient(never) * b
     loss.backward()

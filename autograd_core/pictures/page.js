@@ -247,9 +247,10 @@ class Figure {
   // awake as soon as a contribution has come in, and turned when its own pullback has run or its last contribution is there.
   paintNodes(back) {
     const { times, k, whole, drawing, data } = this;
-    const reached = new Set(), awake = new Set();
+    const reached = new Set(), awake = new Set(), known = new Set();
     for (const id of Object.keys(data.nodes)) {
       const box = drawing.boxOf(id);
+      known.add(box);
       if (box && (back ? times.backward : times.forward)(id) <= k) reached.add(box);
     }
     if (back)
@@ -257,7 +258,7 @@ class Figure {
     for (const { id, part, copy } of drawing.groups) {
       if (!part.classList.contains("node")) continue;
       const box = drawing.parts.get(id), own = back && copy && data.edges[copy];
-      const here = own ? this.pulledAt(copy) <= k : reached.has(box);
+      const here = own ? this.pulledAt(copy) <= k : reached.has(box) || !known.has(box); // what is only summed up is always there
       part.classList.remove("current");
       part.classList.toggle("pending", !whole && !here && (Boolean(own) || !awake.has(box)));
       part.classList.toggle("flipped", back && part.classList.contains("both") && (whole || here));
@@ -269,8 +270,8 @@ class Figure {
     for (const { part, ids } of drawing.edges) {
       const known = ids.filter((e) => data.edges[e]);
       const flowing = known.filter((e) => data.edges[e].flow);
-      const there = known.some((e) => times.forward(data.edges[e].to) <= k);
-      const turned = back && (whole || flowing.some((e) => this.pulledAt(e) <= k));
+      const there = !known.length || known.some((e) => times.forward(data.edges[e].to) <= k);
+      const turned = back && (whole || !known.length || flowing.some((e) => this.pulledAt(e) <= k));
       const active = Boolean(id) && (back ? flowing : known).some((e) => data.edges[e].to === id);
       part.classList.toggle("flipped", turned && part.classList.contains("both"));
       part.classList.toggle("pending", !whole && (back ? !turned : !there));

@@ -32,7 +32,8 @@ function figures(stats) {
   const printed = stats.text !== null && stats.text !== undefined;
   if (printed) line.append(element("b", {}, stats.text));
   if (stats.n !== 1) line.append(element("span", {}, `‖·‖ ${number(stats.norm)}`));
-  if (!printed) line.append(element("span", {}, `mean ${number(stats.mean)}`), element("span", {}, `${number(stats.min)} … ${number(stats.max)}`));
+  const ranged = !printed && stats.mean !== null && stats.mean !== undefined;
+  if (ranged) line.append(element("span", {}, `mean ${number(stats.mean)}`), element("span", {}, `${number(stats.min)} … ${number(stats.max)}`));
   if (stats.nonfinite) line.append(element("span", { className: "warning" }, `⚠ ${stats.nonfinite} not finite`));
   return line;
 }
@@ -99,7 +100,8 @@ function backwardStep(data, times, k) {
     }
     const all = contributions(data, times, edge.from);
     const place = all.length > 1 ? `contribution ${all.indexOf(edge.id) + 1} of ${all.length}` : "";
-    rows.push(row("gradient result", "sends to", titleOf(target), pull, edge.flow, place));
+    const stats = all.length === 1 && target.gradient ? target.gradient : edge.flow; // the only contribution is the gradient
+    rows.push(row("gradient result", "sends to", titleOf(target), pull, stats, place));
   }
   return [
     heading(`backward ${k - times.ends} / ${data.backward.length}`, "backward", node, data, times.copies.get(id)),

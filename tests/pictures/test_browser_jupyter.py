@@ -49,7 +49,7 @@ def lab(tmp_path_factory):
     finally:
         server.terminate()
         try:
-            server.wait(20)
+            server.wait(10)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

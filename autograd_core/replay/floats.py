@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from . import source
-from .scalars import Graph, NotFinite, apply_effects, load, results
+from .scalars import POW, Graph, NotFinite, apply_effects, load, results
+from .writer import compiled
 
 DEPTH = 12  # operations written into one expression: deeper ones take Python's compiler more than linear time
 
@@ -17,7 +17,7 @@ DEPTH = 12  # operations written into one expression: deeper ones take Python's 
 def executor(graph: Graph) -> Callable[..., list[Any]]:
     """Return the function that runs the graph."""
     text, names = written(graph)
-    compute = source.compiled(text, names)
+    compute = compiled(text, names)
 
     def replay(*given: Any) -> list[Any]:
         try:
@@ -55,10 +55,12 @@ def written(graph: Graph) -> tuple[str, dict[str, Any]]:
     depth = [0] * len(uses)
     for k, (kernel, operands) in enumerate(graph.operations, n):
         parts = [text[o] for o in operands]
-        if kernel.expression is not None:
+        if kernel is POW and _is_whole(graph, operands[1]):
+            made = f"({parts[0]} ** {parts[1]})"
+        elif kernel.expression is not None:
             made = kernel.expression.format(*parts)
         else:
-            names[f"f{kernel.name}"] = kernel.f
+            names[f"f{kernel.name}"] = kernel.scalar
             made = f"float(f{kernel.name}({', '.join(parts)}))"
         depth[k] = 1 + max(depth[o] for o in operands)
         if uses[k] == 1 and depth[k] < DEPTH and not graph.finite:
@@ -73,6 +75,12 @@ def written(graph: Graph) -> tuple[str, dict[str, Any]]:
         returned.append("s")
     body = "\n".join(f"    {line}" for line in lines)
     return f"def replay(given):\n{body}\n    return [{', '.join(returned)}]", names
+
+
+def _is_whole(graph: Graph, k: int) -> bool:
+    """Is this a constant exponent from 0 upwards? Then Python's power is C's, as that of NumPy's scalars is."""
+    kind, what = graph.sources[k] if k < len(graph.sources) else ("", 0.5)
+    return kind == "constant" and what >= 0 and float(what).is_integer()
 
 
 def _sums(numbers: range) -> list[str]:

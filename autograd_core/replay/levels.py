@@ -58,7 +58,7 @@ def schedule(graph: Graph) -> Schedule:
     found, at = [], n
     for key in sorted(groups):
         members = np.array(groups[key])
-        columns = place[np.array([operations[k - n][1] for k in members])].T  # type: ignore[index]
+        columns = place[np.array([operations[k - n][1] for k in members])].T
         order = np.lexsort(columns[::-1])  # by the place of the first operand, so that gathers go upwards
         place[members[order]] = np.arange(at, at + len(members))
         found.append(Group(kernels[key[1]], at, list(np.ascontiguousarray(columns[:, order]))))

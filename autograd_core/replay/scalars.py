@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from ..ops.elementwise import relu
+from ..ops.parts import sign
+from ..rules import RULES
 from ..tensor import _square
-from . import source
-from .plan import Plan, Ref
+from .plan import Plan, Ref, refs
+from .writer import give
 
 OPERATION, ELEMENT, FLOAT = 3.0, 0.012, 0.04  # microseconds: an array operation, an entry of one, a float's operation
 
@@ -35,10 +37,13 @@ class Kernel:
     `repeats` says that the expression names an operand twice; no expression at all: call the function.
     """
 
-    __slots__ = ("expression", "f", "name", "repeats")
+    __slots__ = ("expression", "f", "name", "repeats", "scalar")
 
-    def __init__(self, f: Callable[..., Any], expression: str | None = None, name: str = "") -> None:
+    def __init__(
+        self, f: Callable[..., Any], expression: str | None = None, name: str = "", scalar: Any = None
+    ) -> None:
         self.f = f
+        self.scalar = scalar or f  # on two floats
         self.expression = expression
         self.name = name or str(getattr(f, "__name__", f))
         self.repeats = expression is not None and any(expression.count(f"{{{i}}}") > 1 for i in range(3))
@@ -49,21 +54,35 @@ def _where(c: Any, a: Any, b: Any, out: Any) -> None:
 
 
 def _relu(x: Any, out: Any) -> None:
-    np.maximum(x, 0.0, out)
+    np.maximum(x, 0.0, out=out)
+
+
+def _larger(a: Any, b: Any, out: Any) -> None:
+    np.maximum(a, b, out=out)
+
+
+def _smaller(a: Any, b: Any, out: Any) -> None:
+    np.minimum(a, b, out=out)
 
 
 def _square_of(x: Any, out: Any) -> None:
     np.power(x, 2.0, out)
 
 
+def _power(x: float, y: float) -> Any:
+    return np.float64(x) ** y
+
+
+POW = Kernel(np.power, scalar=_power)
 SUM = Kernel(np.add, "", name="sum")  # of more than two: what chains of additions become
 KERNELS: dict[Any, Kernel] = {
     relu.__wrapped__: Kernel(_relu, "({0} if {0} > 0 or {0} != {0} else 0.0)", "relu"),  # type: ignore[attr-defined]
     np.where: Kernel(_where, "({1} if {0} else {2})", "where"),
+    sign.__wrapped__: Kernel(np.sign),  # type: ignore[attr-defined]
     _square: Kernel(_square_of, "{0} ** 2", "square"),
-    operator.pow: Kernel(np.power),
-    np.maximum: Kernel(np.maximum, "({0} if {0} >= {1} or {0} != {0} else {1})"),
-    np.minimum: Kernel(np.minimum, "({0} if {0} <= {1} or {0} != {0} else {1})"),
+    operator.pow: POW,
+    np.maximum: Kernel(_larger, "({0} if {0} >= {1} or {0} != {0} else {1})"),
+    np.minimum: Kernel(_smaller, "({0} if {0} <= {1} or {0} != {0} else {1})"),
     np.bitwise_or: Kernel(np.logical_or, "({0} or {1})"),
     np.bitwise_and: Kernel(np.logical_and, "({0} and {1})"),
     np.invert: Kernel(np.logical_not, "(not {0})"),
@@ -79,6 +98,7 @@ KERNELS: dict[Any, Kernel] = {
 }  # fmt: skip
 ALIASES = {operator.add: np.add, operator.sub: np.subtract, operator.mul: np.multiply, operator.neg: np.negative,
            operator.truediv: np.true_divide, abs: np.absolute}  # fmt: skip
+ARITHMETIC = {np.add, np.multiply, np.subtract, np.negative, np.absolute, np.maximum, np.minimum}
 SAME = {np.positive, operator.pos, np.conjugate, np.real}
 
 
@@ -88,8 +108,8 @@ class Graph:
     Attributes
     ----------
     sources : list of (kind, what)
-        ("input", position), ("tensor", Tensor), ("grad", leaf), ("constant", number); ("input entry", (position, index))
-        and ("tensor entry", (Tensor, index)) for an entry of an array that is only indexed.
+        ("input", position), ("tensor", Tensor), ("grad", leaf), ("constant", number); ("input entry",
+        (position, index)) and ("tensor entry", (Tensor, index)) for an entry of an array that is only indexed.
     operations : list of (Kernel, operands)
     effects : list of (effect, target, number or None)
     outputs : list of (number, weak) or of what the plan returns literally, as (None, value)
@@ -109,7 +129,7 @@ class Graph:
 
 
 class _Unfit(Exception):
-    """This plan is no scalar graph."""
+    """No scalar graph."""
 
 
 class _Reader:
@@ -146,14 +166,14 @@ class _Reader:
         if step.kwargs or slot.shape != () or slot.dtype not in (np.float64, np.bool_):
             raise _Unfit
         operands = tuple([self.number(a) for a in step.args])
+        if slot.dtype == np.bool_ and fn in ARITHMETIC:
+            raise _Unfit  # True + True is True
         if fn in SAME:
             self.numbers[out] = operands[0]
             return
-        kernel = KERNELS.get(fn)
+        kernel = KERNELS.get(fn) or KERNELS.get(step.told)
         if kernel is None:
-            if not isinstance(fn, np.ufunc) or fn.nout != 1 or fn.nin != len(operands):
-                raise _Unfit
-            kernel = KERNELS[fn] = Kernel(fn)
+            kernel = KERNELS[fn] = _kernel(fn, step.told, len(operands))
         key = (kernel, operands)
         found = self.seen.get(key)
         if found is None:
@@ -173,7 +193,7 @@ class _Reader:
 
     def index(self, step: Any) -> None:
         array, index = step.args[0], step.kwargs.get("index", step.args[-1])
-        if type(array) is not Ref or any(True for _ in _refs(index)):
+        if type(array) is not Ref or any(True for _ in refs(index)):
             raise _Unfit
         kind, owner, flat = self.view(array.slot)
         part = flat[index]
@@ -256,17 +276,25 @@ class _Reader:
         return settled
 
 
+def _kernel(fn: Any, told: Any, operands: int) -> Kernel:
+    """Return the kernel of a function without a line of its own: entry by entry, or it does not fit."""
+    if isinstance(fn, np.ufunc):
+        if fn.nout == 1 and fn.nin == operands and fn.signature is None:
+            return Kernel(fn)
+    elif (op := RULES.get(told)) is not None and op.elementwise and len(op.args) == operands:
+
+        def into(*operands: Any) -> None:
+            operands[-1][...] = fn(*operands[:-1])
+
+        return Kernel(into, name=f"{fn.__name__}{len(KERNELS)}", scalar=fn)
+    raise _Unfit
+
+
 _ORDER = ["input", "tensor", "grad", "input entry", "tensor entry", "constant"]
 
 
 def _bits(x: float) -> Any:
     return np.float64(x).tobytes()
-
-
-def _refs(index: Any) -> Any:
-    from .plan import refs
-
-    return refs(index)
 
 
 def read(plan: Plan) -> Graph | None:
@@ -288,7 +316,8 @@ def executor(plan: Plan) -> Callable[..., list[Any]] | None:
 
     schedule = levels.schedule(graph)
     n = len(graph.operations)
-    wide = OPERATION * sum(len(g.columns) for g in schedule.groups) + ELEMENT * n < FLOAT * n
+    passes = sum(min(len(g.columns), 3) for g in schedule.groups)
+    wide = OPERATION * passes + ELEMENT * n < FLOAT * n
     plan.notes["scalars"] = f"{n} operations, in {len(schedule.groups)} array operations" if wide else f"{n} on floats"
     return levels.executor(graph, schedule) if wide else floats.executor(graph)
 
@@ -309,7 +338,7 @@ def apply_effects(graph: Graph, values: list[Any]) -> None:
         elif target.buffer is None and target.dtype is np.float64:
             target.grad = value
         else:
-            source.give(target, value)
+            give(target, value)
 
 
 def results(graph: Graph, values: list[Any]) -> list[Any]:

@@ -4,8 +4,9 @@
 nobody has trusted, where scripts and styles are stripped, still shows it. The data lies inside the script: what
 sanitisers leave of other elements is their text, rubbish on the page. Nothing is loaded from anywhere.
 
-What the data holds is written at `Picture.to_dict`. The script stands in three files beside this one, with its style
-sheet: ``page_drawing.js`` (the pictures), ``page_panel.js`` (what is said) and ``page.js`` (controls and steps).
+What the data holds is written at `Picture.to_dict`. The script stands in four files beside this one, with its style
+sheet: ``page_drawing.js`` (the SVGs), ``page_panel.js`` (what is said), ``page_stage.js`` (what is shown at a step) and
+``page.js`` (controls, keyboard, themes).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 from .themes import DARK, LECTURE
 
-SCRIPTS = ("page_drawing.js", "page_panel.js", "page.js")
+SCRIPTS = ("page_drawing.js", "page_panel.js", "page_stage.js", "page.js")
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # in no HTML, and in no UTF-8
 PAGE_STYLE = (
     "body{margin:0;padding:24px;background:#fff}body[data-ag-page=dark]{background:#0f1720}"

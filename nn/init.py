@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 Rng = np.random.Generator | int
+Initialiser = Callable[..., "np.ndarray[Any, Any]"]  # of a source, a shape and dtype=
 
 
 def generator(rng: Any) -> np.random.Generator:

@@ -127,6 +127,11 @@ class Module:
                 m._frozen = ()
         return self
 
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for p in self.parameters():
+            p.grad = None
+
     # --- state --------------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -155,9 +160,9 @@ class Module:
             t.assign(values[name])
         return self
 
-    def _state(self) -> dict[str, ag.Tensor]:
+    def _state(self) -> dict[str, Any]:
         """Return all leaves by name."""
-        found: dict[str, ag.Tensor] = {}
+        found: dict[str, Any] = {}
         extra = self._twin.known() if self._twin else frozenset()
         for name, t in _walk(self, "", None, (id(self),)):
             if (isinstance(t, ag.Tensor) and t.is_leaf) or id(t) in extra:

@@ -11,7 +11,7 @@ import autograd_core as ag
 
 from ..functional import conv1d, conv2d
 from ..functional.convolution import check_moves, lengths
-from ..init import Rng, uniform_fan_in
+from ..init import Initialiser, Rng, uniform_fan_in
 from ..module import Module
 
 
@@ -32,6 +32,7 @@ class _Convolution(Module):
         groups: int = 1,
         bias: bool = True,
         rng: Rng,
+        init: Initialiser = uniform_fan_in,
         dtype: Any = np.float64,
     ) -> None:
         d = self.axes
@@ -40,7 +41,7 @@ class _Convolution(Module):
         if n_in % groups or n_out % groups:
             raise ValueError(f"{n_in} channels in and {n_out} out cannot both be split into {groups} groups")
         shape = operator.index(n_out), operator.index(n_in) // groups, *lengths(window, d, "window", 1)
-        self.weight = ag.Tensor(uniform_fan_in(rng, shape, dtype), name="weight")
+        self.weight = ag.Tensor(init(rng, shape, dtype=dtype), name="weight")
         self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
 
     def _settings(self) -> dict[str, Any]:
@@ -61,6 +62,8 @@ class Conv1d(_Convolution):
     bias : bool
     rng : Generator or int
         Where the weight, of shape (n_out, n_in / groups, window), is drawn from; the bias starts at 0.
+    init : callable
+        Its distribution, as for `Linear`.
     dtype : dtype
 
     Examples
@@ -91,6 +94,8 @@ class Conv2d(_Convolution):
     bias : bool
     rng : Generator or int
         Where the weight, (n_out, n_in / groups, height, width of the window), is drawn from; the bias starts at 0.
+    init : callable
+        Its distribution, as for `Linear`.
     dtype : dtype
 
     Examples

@@ -10,7 +10,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import linear
-from ..init import Rng, uniform_fan_in
+from ..init import Initialiser, Rng, uniform_fan_in
 from ..module import Module
 
 
@@ -22,7 +22,9 @@ class Linear(Module):
     n_in, n_out : int
     bias : bool
     rng : Generator or int
-        Where the weight, U[-c, c] with c = sqrt(3 / n_in), is drawn from; the bias starts at 0.
+        Where the weight is drawn from; the bias starts at 0.
+    init : callable
+        Its distribution, from `nn.init`: U[-c, c] with c = sqrt(3 / n_in) unless given.
     dtype : dtype
 
     Attributes
@@ -36,13 +38,23 @@ class Linear(Module):
     >>> layer = nn.Linear(2, 3, rng=0)
     >>> layer(np.ones((5, 2))).shape
     (5, 3)
-    >>> layer.weight.assign(nn.init.he(0, (3, 2))).shape
+    >>> layer = nn.Linear(2, 3, rng=0, init=nn.init.he)
+    >>> layer.weight.assign(nn.init.orthogonal(0, (3, 2))).shape
     (3, 2)
     """
 
-    def __init__(self, n_in: int, n_out: int, bias: bool = True, *, rng: Rng, dtype: Any = np.float64) -> None:
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        bias: bool = True,
+        *,
+        rng: Rng,
+        init: Initialiser = uniform_fan_in,
+        dtype: Any = np.float64,
+    ) -> None:
         shape = operator.index(n_out), operator.index(n_in)
-        self.weight = ag.Tensor(uniform_fan_in(rng, shape, dtype), name="weight")
+        self.weight = ag.Tensor(init(rng, shape, dtype=dtype), name="weight")
         self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
 
     def forward(self, x: Any) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..functional import Function, find_activation
-from ..init import Rng, generator
+from ..init import Initialiser, Rng, generator, uniform_fan_in
 from ..module import Module
 from .linear import Linear
 
@@ -24,6 +24,9 @@ class Sequential(Module):
     >>> model = Sequential(Linear(2, 3, rng=0), np.tanh, Linear(3, 1, rng=1))
     >>> model(np.ones((5, 2))).shape
     (5, 1)
+    >>> hidden = model[:2]
+    >>> hidden(np.ones((5, 2))).shape, len(hidden), hidden[0] is model[0]
+    ((5, 3), 2, True)
     """
 
     def __init__(self, *layers: Callable[..., Any]) -> None:
@@ -36,6 +39,18 @@ class Sequential(Module):
         """Return the layers, named by position, and what a subclass may hold beside them."""
         rest = [(name, value) for name, value in vars(self).items() if name != "layers"]
         return [*((str(i), layer) for i, layer in enumerate(self.layers)), *rest]
+
+    def __len__(self) -> int:
+        """Return the number of layers."""
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        """Go through the layers in order."""
+        return iter(self.layers)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """Return a layer; or some of them, the same ones, as a Sequential."""
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
 
     def forward(self, x: Any) -> Any:
         """Apply the layers in order."""
@@ -55,6 +70,8 @@ class MLP(Sequential):
         A name, such as "relu" or "tanh", or any function.
     rng : Generator or int
         Where the weights are drawn from.
+    init : callable
+        Their distribution, as for `Linear`.
     dtype : dtype
 
     Examples
@@ -67,7 +84,13 @@ class MLP(Sequential):
     """
 
     def __init__(
-        self, sizes: Sequence[int], activation: str | Function = "relu", *, rng: Rng, dtype: Any = np.float64
+        self,
+        sizes: Sequence[int],
+        activation: str | Function = "relu",
+        *,
+        rng: Rng,
+        init: Initialiser = uniform_fan_in,
+        dtype: Any = np.float64,
     ) -> None:
         if len(sizes) < 2:
             raise ValueError(
@@ -76,5 +99,5 @@ class MLP(Sequential):
         act, rng = find_activation(activation), generator(rng)
         layers: list[Callable[..., Any]] = []
         for n_in, n_out in pairwise(sizes):
-            layers += [Linear(n_in, n_out, rng=rng, dtype=dtype), act]
+            layers += [Linear(n_in, n_out, rng=rng, init=init, dtype=dtype), act]
         super().__init__(*layers[:-1])

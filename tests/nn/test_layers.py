@@ -391,3 +391,39 @@ def test_a_row_of_padding_stays_as_it_is():
     for make in (lambda: nn.Embedding(3, 2, padding_idx=3, rng=0), lambda: f(indices, v, -4)):
         with pytest.raises(ValueError, match="of 3 rows has none with the number padding_idx="):
             make()
+
+
+def test_layers_by_position():
+    model = nn.MLP([2, 3, 4, 1], rng=0)
+    assert len(model) == 5
+    assert list(model) == model.layers
+    assert model[-1] is model.layers[4]
+    x = np.ones((2, 2))
+    np.testing.assert_array_equal(model[2:](model[:2](x).data).data, model(x).data)
+    assert type(model[1:]) is nn.Sequential
+    with pytest.raises(IndexError):
+        model[5]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda init: nn.Linear(3, 4, rng=0, init=init, dtype=np.float32),
+        lambda init: nn.MLP([3, 4], rng=0, init=init, dtype=np.float32)[0],
+        lambda init: nn.Conv2d(3, 4, 2, rng=0, init=init, dtype=np.float32),
+    ],
+    ids=["Linear", "MLP", "Conv2d"],
+)
+@pytest.mark.parametrize("name", ["uniform_fan_in", "glorot", "he", "gaussian", "orthogonal"])
+def test_initial_weights_by_choice(make, name):
+    init = getattr(nn.init, name)
+    layer = make(init)
+    np.testing.assert_array_equal(layer.weight.data, init(0, layer.weight.shape, dtype=np.float32))
+    assert layer.weight.dtype == np.float32
+
+
+def test_forgetting_gradients():
+    model = nn.MLP([2, 3, 1], rng=0)
+    np.sum(model(np.ones((2, 2)))).backward()
+    model.zero_grad()
+    assert all(p.grad is None for p in model.parameters())

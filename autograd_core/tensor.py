@@ -249,7 +249,8 @@ class Tensor:
             return None
         found = self._node.grad
         if type(found) is not Tensor and found is not None and state_now().recorder is not None:
-            return tell("read_grad", self._node) or found
+            stand_in = tell("read_grad", self._node)
+            return found if stand_in is None else stand_in
         return found
 
     @grad.setter
@@ -315,7 +316,9 @@ class Tensor:
     def detach(self) -> Tensor:
         """Return an untracked Tensor with the same values (shared, read-only)."""
         value = self._data
-        if type(value) is ndarray and state_now().recorder is None:  # who knows arrays by their identity
+        if state_now().recorder is not None:  # who knows arrays by their identity
+            tell("seen", self)
+        elif type(value) is ndarray:
             value = value.view()
             value.flags.writeable = False
         return tensor(value)
@@ -883,7 +886,8 @@ def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
             if (
                 leaf.grad is not None
             ):  # of an earlier backward, or from before: then a recorder knows what stands for it
-                before = leaf.grad if type(leaf.grad) is Tensor else tell("read_grad", leaf) or tensor(leaf.grad)
+                before = leaf.grad if type(leaf.grad) is Tensor else tell("read_grad", leaf)
+                before = tensor(leaf.grad) if before is None else before
                 g = tensor((before + g)._data)
             tell("grad", leaf, g)
         elif leaf.buffer is not None:

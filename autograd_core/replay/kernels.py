@@ -11,7 +11,8 @@ from ..ops import elementwise, index, products, reduce
 from ..spaces import ones
 from ..tensor import _square
 from .plan import Plan, Ref, Step
-from .writer import BITS, INFIX, Writer, give, is_leading, sum_rows
+from .sums import is_leading, sum_rows
+from .writer import BITS, INFIX, Writer, give
 
 ndarray = np.ndarray
 KEYWORD_OUT = (np.maximum, np.minimum)  # of more than two arguments by position NumPy warns
@@ -37,7 +38,7 @@ def is_array(plan: Plan, a: Any) -> bool:
 
 def is_view(plan: Plan, step: Step) -> bool:
     """Say whether the result of a step is a view of its first argument, whatever the values."""
-    if step.effect or len(step.outs) != 1 or not step.args or type(step.args[0]) is not Ref:
+    if step.effect or len(step.outs) != 1 or not step.args or type(step.args[0]) is not Ref or len(step.reads) > 1:
         return False
     if not plan.slots[step.args[0].slot].shape and step.told is not np.broadcast_to:
         return False
@@ -278,7 +279,7 @@ def _blas(w: Writer, k: int) -> bool:
 
 def _reduction(w: Writer, step: Step) -> None:
     k, (a,), axis = step.outs[0], step.args, step.kwargs.get("axis")
-    if is_leading(axis) and tuple(axis) == (0,) and len(w.plan.slots[a.slot].shape) == 2:
+    if is_leading(axis) and axis == (0,) and len(w.plan.slots[a.slot].shape) == 2:
         n, dtype = w.plan.slots[a.slot].shape[0], w.plan.slots[a.slot].dtype
         if a.slot in w.fixed and w.fixed[a.slot].flags.c_contiguous:
             row = w.bind(ones(n, dtype))
@@ -366,11 +367,16 @@ def _assign(w: Writer, step: Step) -> None:
         w.lines.append(f"assign({w.bind(target, 't')}, {w.expression(value)})")
         return
     k = value.slot if type(value) is Ref else None
-    if not (k in w.fixed and w.fixed[k] is data):
+    if not (k in w.fixed and _same_memory(w.fixed[k], data)):
         w.lines.append(f"{w.bind(data, 'a')}[...] = {w.expression(value)}")
         w.rebinding.append((w.bind(target, "t"), w.bind(data, "a")))
     if target._node is not None:
         w.touched[id(target._node)] = target._node
+
+
+def _same_memory(a: Any, b: Any) -> bool:
+    """Say whether two arrays are one in all but name."""
+    return a is b or a.__array_interface__ == b.__array_interface__
 
 
 def _grad(w: Writer, step: Step) -> None:

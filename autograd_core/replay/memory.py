@@ -73,7 +73,7 @@ class Layout:
     # --- results that live in arrays of others ----------------------------------------------------------------------
 
     def adopt(self, writable: Any) -> None:
-        """Let the new values of a Tensor, and gradients, be computed in their own places, where nobody needs the old."""
+        """Let new values of Tensors, and gradients, be computed in their own places, where nobody needs the old."""
         plan = self.plan
         made = {k: i for i, step in enumerate(plan.steps) for k in step.outs}
         taken: set[int] = set()

@@ -161,6 +161,7 @@ class Plan:
         self.outputs: list[Any] = []  # Ref or a literal, for each leaf of the result
         self.rebuild: Callable[[list[Any]], Any] = list  # from the leaves of the result to the result
         self.guards: list[tuple[Any, Any]] = []  # (read, expected): what must be as it was for the plan to hold
+        self.finite = False  # recorded without the masks of scalars: no answer where a value is not finite
         self.notes: dict[str, Any] = {}  # what passes found out: buffers, groups, bytes
 
     def slot(self, kind: str, shape: Any, dtype: Any, **more: Any) -> Slot:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,10 +14,11 @@ from ..notes import GraphError
 from ..state import PLAIN, STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from . import kernels
+from . import kernels, scalars
 from .memory import Layout, Memory
 from .passes import optimised
 from .plan import Plan
+from .scalars import NotFinite
 from .surroundings import Surroundings
 from .trace import Trace
 from .writer import Writer, compiled
@@ -100,7 +100,10 @@ class Compiled:
         if self.check:
             return self.compared(entry, values, args, kwargs)
         self.entries.move_to_end(key)
-        return entry.plan.rebuild(entry.replay(*values))
+        try:
+            return entry.plan.rebuild(entry.replay(*values))
+        except NotFinite:  # nothing has been changed yet
+            return self.f(*args, **kwargs)
 
     def record(self, key: Any, leaves: list[Any], rebuild: Any) -> Any:
         """Run the function once, write its plan, return what it returned."""
@@ -118,6 +121,10 @@ class Compiled:
                 trace.put_back()
                 raise
             trace.plan.guards += around.guards()
+            if trace.plan.finite and not trace.all_finite():
+                trace.put_back()
+                args, kwargs = rebuild(leaves)
+                return self.f(*args, **kwargs)
             self.entries[key] = Entry(trace.plan)
             while len(self.entries) > MOST:
                 self.entries.popitem(last=False)
@@ -138,7 +145,8 @@ class Entry:
     """A plan and the functions made of it, each with buffers of its own: one for every call at a time."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = optimised(plan)
+        self.scalar = scalars.executor(plan)
+        self.plan = optimised(plan) if self.scalar is None else plan
         self.guards = plan.guards
         self.pool: list[Any] = []
 
@@ -148,6 +156,10 @@ class Entry:
 
     def replay(self, *values: Any) -> list[Any]:
         """Return the leaves of the result."""
+        if self.scalar is not None:
+            return self.scalar(*values)
+        if self.plan.finite:
+            raise NotFinite
         try:
             instance = self.pool.pop()
         except IndexError:
@@ -163,11 +175,6 @@ class Entry:
 
 def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     """Return a function that runs a plan, with buffers of its own; it returns None if parameters have moved."""
-    if importlib.util.find_spec("autograd_core.replay.scalars") is not None:
-        scalars = importlib.import_module("autograd_core.replay.scalars")
-        if (found := scalars.executor(plan)) is not None:
-            made: Callable[..., list[Any] | None] = found
-            return made
     layout = Layout(plan, kernels.writable, kernels.is_view)
     writer = Writer(plan, Memory(plan, layout))
     source = writer.source()

@@ -14,6 +14,7 @@ from ..notes import GraphError
 
 FAR = 5000  # objects looked at
 NUMBERS = (int, float, bool, str)
+LIVE = ("lr", "params")
 
 
 class Surroundings:
@@ -61,13 +62,14 @@ class Surroundings:
             held = vars(x)
             if isinstance(getattr(x, "training", None), bool):
                 self.flags.append((x, x.training))
+            if isinstance(groups := held.get("groups"), list):  # an optimizer's settings; its rate is read anew
+                self.numbers += [(functools.partial(g.get, k), g[k]) for g in groups for k in g if k not in LIVE]
             yield from held.values()
 
     def read_by(self, f: types.FunctionType) -> Iterator[Any]:
         """Yield what a function reads by name: its closure, its defaults, and the globals its code names."""
-        if f.__module__ and f.__module__.partition(".")[0] in ("numpy", "autograd_core", "scipy"):
-            if f.__closure__ and f.__module__.startswith("autograd_core"):
-                yield from (c.cell_contents for c in f.__closure__ if _filled(c))
+        if f.__module__ and f.__module__.partition(".")[0] in ("numpy", "autograd_core", "scipy", "nn"):
+            yield from (c.cell_contents for c in f.__closure__ or () if _filled(c))
             return
         for cell in f.__closure__ or ():
             if _filled(cell):

@@ -16,18 +16,19 @@ import numpy as np
 
 from ..nodes import Leaf
 from ..notes import GraphError, checksum, source_line
+from ..ops.reduce import logsumexp, total
 from ..recording import tensor
 from ..rules import RULES
 from ..state import fresh, switched
 from ..tensor import Tensor
 from ..tree import flatten
 from .plan import Plan, Ref, Step
+from .sums import is_leading, sum_leading
 from .weak import OPERATORS, WeakFloat, WeakInt, weak
 
 ndarray = np.ndarray
 WEAK = (WeakFloat, WeakInt)
 WATCHED = 1 << 24  # bytes up to which an array taken from around the program is watched for changes
-UNWRAPPED = (np.generic, bool, int, float, complex, str, bytes, type(None), slice, type(Ellipsis), np.dtype, type)
 
 
 class Trace:
@@ -41,12 +42,14 @@ class Trace:
         self.known: dict[int, int] = {}  # identity of a value -> slot
         self.alive: list[Any] = []
         self.values: dict[int, Any] = {}  # slot -> the value it had
+        self.owners: dict[int, Tensor] = {}
         self.memory: dict[int, Any] = {}  # identity of the array of a captured Tensor -> that array
         self.sums: list[tuple[Any, int, str]] = []
         self.undo: list[tuple[Tensor, Any]] = []
         self.leaves: dict[int, tuple[Leaf, Any]] = {}  # leaves whose gradient was touched, and what it was before
         self.aliases: dict[int, tuple[Tensor, Tensor, str]] = {}
         self.epoch = 0
+        self.errors = np.geterr()
 
     # --- what the engine tells ------------------------------------------------------------------------------------
 
@@ -54,13 +57,42 @@ class Trace:
         """Write down one operation."""
         several = isinstance(ans, tuple | list)
         results = ans if several else (ans,)
+        if not several and made_of_others(fn) and self.unfolded(fn, args, kwargs, ans):
+            return
+        if type(kwargs.get("axes")) is ndarray:
+            kwargs = {**kwargs, "axes": tuple(kwargs["axes"].tolist())}
         given, named = self.refs(args), {k: self.refs(v) for k, v in kwargs.items()}
-        if not several and type(ans._data) in WEAK:
+        if not several and type(ans._data) in (*WEAK, float, int):
+            if type(ans._data) not in WEAK:  # 0.9 ** t: of a float and an int of ours Python makes its own
+                ans._data = weak(ans._data)
             fn = OPERATORS.get(fn, fn)
+        if fn is total and is_leading(kwargs.get("axis")) and type(ans._data) is ndarray:
+            ans._data[...] = sum_leading(args[0]._data, kwargs["axis"])
         outs = tuple([self.new(t) for t in results])
         step = Step(computing(fn), given, named, outs, told=fn, several=several)
         step.shares = self.shared(results, step)
         self.plan.steps.append(step)
+        if np.geterr() != self.errors:
+            self.plan.notes["quiet"] = "as recorded: NumPy does not warn"
+
+    def unfolded(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Tensor) -> bool:
+        """Record the body of an operation in its place, if it runs on Tensors and gives the same bits."""
+        self.refs(args)  # what is taken from around the program is to be known as it is
+        before = len(self.plan.steps), len(self.plan.slots)
+        known, memory = dict(self.known), dict(self.memory)
+        given = [tensor(a._data) if isinstance(a, Tensor) else a for a in args]
+        try:
+            with switched(recorder=self, grad=False):
+                out = fn.__wrapped__(*given, **kwargs)
+            a, b = out._data, ans._data
+            if (a.shape, a.dtype) == (b.shape, b.dtype) and np.array_equal(a, b, equal_nan=True):
+                self.know(b, self.slot_of(out))
+                return True
+        except Exception:
+            pass  # it asks for values, or does what Tensors refuse: then it stays one step
+        del self.plan.steps[before[0] :], self.plan.slots[before[1] :]
+        self.known, self.memory = known, memory
+        return False
 
     def shared(self, results: Any, step: Step) -> tuple[int, ...]:
         """Return the operands with which results may share memory."""
@@ -75,7 +107,7 @@ class Trace:
         """Return the Tensor that stands for a value the tape had kept, in tuples and slices also, or the value."""
         if isinstance(value, tuple | list):
             return type(value)([self.find(v) for v in value])
-        return tensor(value) if id(value) in self.known else value
+        return tensor(value) if id(value) in self.known and value is not None else value
 
     def note(self, what: str, target: Any, value: Any) -> Any:
         """Take notice of what is no operation."""
@@ -84,11 +116,15 @@ class Trace:
 
     def _data(self, t: Tensor, _: Any) -> Any:
         """Give a stand-in for the values of a Tensor, and see to it that a change of it does not go unnoticed."""
+        self.slot_of(t)
         stand_in = tensor(t._data)
         if type(t._node) is Leaf or t._node is None:
             self.aliases[id(stand_in)] = t, stand_in, source_line()
             self.alive += [stand_in, t._data]
         return stand_in
+
+    def _seen(self, t: Tensor, _: Any) -> None:
+        self.slot_of(t)  # from now on its array is known as its own, whatever Tensor carries it
 
     def _assign(self, t: Tensor, value: Any) -> None:
         self.slot_of(t)  # it is ours to read, also where nothing has read it yet
@@ -143,6 +179,18 @@ class Trace:
         self.changed(None)
         return (told,)
 
+    def assume_finite(self) -> bool:
+        """Let the sweep leave out a mask of a scalar: a zero stays a zero as long as all values are finite.
+
+        The masks of a rectifier follow every product below it: they made two thirds of the plan of micrograd's moons.
+        """
+        self.plan.finite = True
+        return True
+
+    def all_finite(self) -> bool:
+        """Say whether every float met so far is finite."""
+        return all(v - v == 0 for v in self.alive if type(v) is np.float64)
+
     # --- slots ----------------------------------------------------------------------------------------------------
 
     def know(self, value: Any, slot: int) -> None:
@@ -186,7 +234,8 @@ class Trace:
         value = t._data
         found = self.known.get(id(value))
         if found is None:
-            slot = self.plan.slot("tensor", value.shape, value.dtype, source=t, epoch=self.epoch, value=value)
+            owner = self.owners.setdefault(id(value), t)  # not a passing Tensor around the same array
+            slot = self.plan.slot("tensor", value.shape, value.dtype, source=owner, epoch=self.epoch, value=value)
             self.know(value, slot.number)
             self.memory[id(value)] = value
             found = slot.number
@@ -203,10 +252,13 @@ class Trace:
             return slice(*self.refs((tree.start, tree.stop, tree.step)))
         if isinstance(tree, tuple | list):
             parts = [self.refs(v) for v in tree]
+            if all(a is b for a, b in zip(parts, tree, strict=True)):
+                return tree  # itself: a function called anew may change it
             return kind(*parts) if hasattr(tree, "_fields") else kind(parts)
         if kind is dict:
-            return {k: self.refs(v) for k, v in tree.items()}
-        if id(tree) in self.known:  # a scalar of the tape
+            found = {k: self.refs(v) for k, v in tree.items()}
+            return tree if all(found[k] is tree[k] for k in tree) else found
+        if isinstance(tree, np.generic | WeakFloat | WeakInt | np.random.Generator) and id(tree) in self.known:
             return Ref(self.known[id(tree)])
         return tree
 
@@ -292,6 +344,13 @@ def draw(generator: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     return getattr(generator, name)(*args, **kwargs)
 
 
+def made_of_others(fn: Any) -> bool:
+    """Say whether an operation is one of ours that is written with others, and not one of those that we write out."""
+    op = RULES.get(fn)
+    own = op is not None and op.trusted and not op.joint and not op.outputs and hasattr(fn, "__wrapped__")
+    return own and (fn is logsumexp or not str(fn.__module__).startswith(("numpy", "autograd_core", "scipy")))
+
+
 def computing(fn: Any) -> Any:
     """Return the function to be called with plain values in place of one that a recorder was told of."""
     op = RULES.get(fn)
@@ -310,9 +369,12 @@ def strip(tree: Any) -> Any:
         return _number(tree._data)
     if isinstance(tree, tuple | list):
         parts = [strip(v) for v in tree]
+        if all(a is b for a, b in zip(parts, tree, strict=True)):
+            return tree
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     if type(tree) is dict:
-        return {k: strip(v) for k, v in tree.items()}
+        found = {k: strip(v) for k, v in tree.items()}
+        return tree if all(found[k] is tree[k] for k in tree) else found
     return tree
 
 

@@ -1,8 +1,8 @@
 """Straight-line Python source for a plan: one line a step, no loop over steps, everything bound by name.
 
-A slot is *fixed* where its array is known before any call: a buffer of ours, a parameter, a constant, or a view of one
-of these; everything else is a local variable of the function. Operations that can write into a buffer do; views of fixed
-arrays are taken once, here; numbers are computed by Python's own operators.
+A slot is *fixed* where its array is known before any call: a buffer of ours, a parameter, a constant, or a view of
+one of these; everything else is a local variable of the function. Operations that can write into a buffer do; views of
+fixed arrays are taken once, here; numbers are computed by Python's own operators.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..nodes import Leaf, tick
-from ..spaces import Leading
 from ..tensor import Tensor
 from .memory import Memory
 from .plan import Plan, Ref, refs
@@ -64,6 +63,8 @@ class Writer:
         kind = type(tree)
         if kind is Ref:
             return self.slot(tree.slot)
+        if kind in (list, dict) and not any(True for _ in refs(tree)):
+            return self.bind(tree)
         if isinstance(tree, tuple):
             return "(" + "".join(self.expression(v) + ", " for v in tree) + ")"
         if kind is list:
@@ -160,6 +161,9 @@ class Writer:
             self.lines.append(f"Leaf.latest = {' = '.join(f'{leaf}.updated' for leaf in leaves)} = tick()")
         self.lines.append(f"return [{', '.join(results)}]")
         inputs = ", ".join(f"v{k}" for k in self.plan.inputs)
+        if "quiet" in self.plan.notes:
+            self.names["errstate"] = np.errstate
+            self.lines = ["with errstate(all='ignore'):", *(f"    {line}" for line in self.lines)]
         return "\n".join([f"def replay({inputs}):", *(f"    {line}" for line in self.lines)])
 
     def result(self, r: Any) -> str:
@@ -207,15 +211,3 @@ def give(leaf: Leaf, g: Any) -> None:
 def own(value: Any) -> Any:
     """Return a result that shares no memory with anything of ours."""
     return (value.copy() if value.shape else value[()]) if type(value) is np.ndarray else value
-
-
-def sum_rows(g: Any) -> Any:
-    """Sum over the first axis as `spaces.project` does."""
-    if g.flags.c_contiguous and g.ndim == 2:
-        return np.ones(g.shape[0], g.dtype).dot(g)
-    return np.add.reduce(g, axis=0)
-
-
-def is_leading(axis: Any) -> bool:
-    """Say whether it is `spaces.project` that sums over these axes."""
-    return type(axis) is Leading

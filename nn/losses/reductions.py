@@ -63,7 +63,7 @@ def share(g: Any, size: int, reduction: str) -> Any:
 
 def alike(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
     """Return two real arrays of one shape in floats, those of the other for integers; or say what is wrong."""
-    prediction, target = np.asarray(prediction), np.asarray(target)
+    prediction, target = (a if hasattr(a, "dtype") else np.asarray(a) for a in (prediction, target))
     if prediction.shape == target.shape and prediction.dtype.kind == target.dtype.kind == "f":
         return prediction, target
     if prediction.shape != target.shape:

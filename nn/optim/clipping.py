@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +25,22 @@ def clip_by_norm(parameters: Iterable[ag.Tensor], limit: float) -> float:
     """
     _check_limit(limit)
     found = [p for p in parameters if p.grad is not None]
-    norm = math.sqrt(sum(float(np.vdot(g := p.grad, g).real) for p in found))
+    squares = [np.vdot(g := p.grad, g).real for p in found]
+    if any(isinstance(s, ag.Tensor) for s in squares):
+        return _clip_recorded(found, squares, limit)
+    norm = math.sqrt(sum(float(s) for s in squares))
     if norm > limit:
         for p in found:
             p.grad *= p.dtype.type(limit / norm)
+    return norm
+
+
+def _clip_recorded(found: list[ag.Tensor], squares: list[Any], limit: float) -> Any:
+    """Do the same under `ag.compile`, where nothing can be decided: multiply by 1 where nothing is to be done."""
+    norm = np.sqrt(sum(np.astype(s, np.float64) for s in squares))
+    factor = np.where(norm > limit, limit / norm, 1.0)
+    for p in found:
+        p.grad = p.grad * np.astype(factor, p.dtype)
     return norm
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 import autograd_core as ag
 
+from .recorded import Boxes, record
+
 Array = np.ndarray[Any, Any]
 Settings = dict[str, Any]
 Span = tuple[Any, list[tuple[Any, Any, list[Any]]]]
@@ -60,6 +62,7 @@ class Run:
         self.values = np.empty(self.ends[-1], self.dtype)
         self.gradients = np.zeros(self.ends[self.small], self.dtype)
         self.steps, self.even = [0] * len(self.parameters), True
+        self.boxes = Boxes()
         self.take(slots, self.fresh(slots))
         self._places = [
             (p, self.part(self.values, i), self.part(self.gradients, i) if i < self.small else None)
@@ -84,10 +87,12 @@ class Run:
 
     def step(self, optimizer: Equation) -> bool:
         """Update all parameters that have a gradient; say whether there are any."""
-        lr, settings = self.rate(optimizer), self.settings()
+        lr, settings = ag.fresh(self.rate, optimizer), self.settings()
         if (slots := optimizer.slots(settings)) != self.slots:  # a momentum that was switched on
             known = dict(zip(self.slots, self.state, strict=True))
             self.take(slots, [known.get(name, new) for name, new in zip(slots, self.fresh(slots), strict=True)])
+        if isinstance(lr, ag.Tensor):
+            return record(self, optimizer, lr)
         if self.gather() and self.even:
             for span in self._spans:
                 self._update(optimizer, span, self.steps[0] + 1, lr, settings)

@@ -1,0 +1,69 @@
+"""An update under `ag.compile`: the same equation, once over whole buffers, written onto the tape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import autograd_core as ag
+
+if TYPE_CHECKING:
+    from .runs import Equation, Run
+
+
+class Boxes:
+    """Tensors that live in parts of a run's buffers: reading and assigning them is recorded."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[int, int, int], tuple[Any, ag.Tensor]] = {}
+
+    def of(self, flat: Any, start: int, stop: int) -> ag.Tensor:
+        """Return the Tensor of a part of a buffer, always the same."""
+        key = id(flat), start, stop
+        if key not in self.found or self.found[key][0] is not flat:
+            part = flat[start:stop]
+            self.found[key] = flat, ag.Tensor(part).place(part)
+        return self.found[key][1]
+
+
+def record(run: Run, optimizer: Equation, lr: Any) -> bool:
+    """Record the update of all parameters that have a gradient; say whether there are any."""
+    found = [i for i, p in enumerate(run.parameters) if p.grad is not None]
+    if len(found) == len(run.parameters) and run.even:
+        spans = [(0, run.small), *((i, i + 1) for i in range(run.small, len(found)))]
+    else:  # one by one: those that sat out have counted fewer steps
+        spans = [(i, i + 1) for i in found]
+    for first, last in spans:
+        if run.ends[first] < run.ends[last]:
+            _span(run, optimizer, first, last, lr)
+    for i in found:
+        p = run.parameters[i]
+        p.data = p.data  # says that it was updated
+    run.even = (run.even and len(found) == len(run.steps)) or len(set(run.steps)) == 1
+    return bool(found)
+
+
+def _span(run: Run, optimizer: Equation, first: int, last: int, lr: Any) -> None:
+    """Apply the equation to parameters that lie side by side."""
+    start, stop, boxes = run.ends[first], run.ends[last], run.boxes
+    t = ag.fresh(_count, run.steps, first, last)
+    small = last <= run.small
+    g = boxes.of(run.gradients, start, stop).data if small else run.parameters[first].grad.reshape(-1)
+    values, kept = boxes.of(run.values, start, stop), [boxes.of(s, start, stop) for s in run.state]
+    p, state = values.data, [box.data for box in kept]
+    if run.half:
+        single = p.astype(np.float32)
+        optimizer.update(single, g.astype(np.float32), state, t, lr, run.settings())
+        p = single.astype(run.dtype)
+    else:
+        optimizer.update(p, g, state, t, lr, run.settings())
+    for box, new in zip([values, *kept], [p, *state], strict=True):
+        box.data = new
+
+
+def _count(steps: list[int], first: int, last: int) -> int:
+    """Count a step of some parameters; return its number."""
+    t = steps[first] + 1
+    steps[first:last] = [t] * (last - first)
+    return t

@@ -326,9 +326,20 @@ def test_themes(visit):
             for text, box in pairs:
                 light, low = sorted([luminance(text), luminance(box)], reverse=True)
                 assert (light + 0.05) / (low + 0.05) >= 4.5, (text, box)
+    page.emulate_media(color_scheme="light")  # and then the notebook's own theme counts, not the system's
+    auto = page.locator(".ag-picture").first
+    for notebook, theme in [
+        ("document.body.dataset.jpThemeLight = 'false'", "dark"),
+        ("document.body.dataset.jpThemeLight = 'true'", "light"),
+        ("delete document.body.dataset.jpThemeLight; document.body.className = 'vscode-dark'", "dark"),
+        ("document.body.className = 'vscode-light'", "light"),
+        ("document.body.className = ''", "light"),
+    ]:
+        page.evaluate(notebook)
+        page.wait_for_function("theme => document.querySelector('.ag-picture').dataset.theme === theme", arg=theme)
     button = page.locator("button.theme").first
     button.click()
-    assert page.locator(".ag-picture").first.get_attribute("data-theme") == "light"
+    assert auto.get_attribute("data-theme") == "light"
     button.click()
     button.click()
     assert button.get_attribute("aria-label") == "Theme: auto"

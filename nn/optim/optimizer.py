@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, cast
+
+import numpy as np
 
 import autograd_core as ag
 
@@ -29,6 +32,7 @@ class Optimizer:
     """
 
     def __init__(self, parameters: Iterable[Any] | None, settings: Settings) -> None:
+        settings = _plain(settings)
         self._check(settings)
         self.defaults = settings
         self.scale = 1.0
@@ -58,7 +62,7 @@ class Optimizer:
     def lr(self, lr: float) -> None:
         check_rate(lr)
         for settings in [self.defaults, *self.groups]:
-            settings["lr"] = lr
+            settings["lr"] = float(lr)
 
     def step(self) -> None:
         """Update every parameter by its gradient; one without a gradient stays as it is."""
@@ -119,7 +123,7 @@ class Optimizer:
                 raise ValueError(
                     f"group {i} of {who} has {', '.join(sorted(unknown))}; settings are {', '.join(self.defaults)}"
                 )
-            settings = {**self.defaults, **{k: v for k, v in group.items() if k != "params"}}
+            settings = _plain({**self.defaults, **settings_of(dict(group))})
             self._check(settings)
             groups.append({"params": _trainable(group["params"], who), **settings})
             for p in groups[-1]["params"]:
@@ -189,6 +193,17 @@ class Optimizer:
         return twin
 
 
+def _plain(settings: Settings) -> Settings:
+    """Return settings with Python's numbers for NumPy's: those of float64 would make arrays of float32 into float64."""
+
+    def number(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(number, value))
+        return value.item() if isinstance(value, np.generic) else value
+
+    return {name: number(value) for name, value in settings.items()}
+
+
 def _restored(kind: type[Optimizer], defaults: Settings, groups: list[Any], state: Mapping[str, Any]) -> Optimizer:
     optimizer = kind.__new__(kind)
     Optimizer.__init__(optimizer, None, defaults)
@@ -217,8 +232,8 @@ def _trainable(parameters: Iterable[Any], who: str) -> list[ag.Tensor]:
 
 def check_rate(lr: float) -> None:
     """Refuse a learning rate that is not a positive number."""
-    if not 0 < lr < math.inf:
-        raise ValueError(f"a learning rate is a positive number, not {lr}")
+    if not isinstance(lr, numbers.Real) or not 0 < lr < math.inf:
+        raise ValueError(f"a learning rate is a positive number, not {lr!r}")
 
 
 def check_share(name: str, value: float) -> None:

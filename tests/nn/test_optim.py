@@ -157,6 +157,8 @@ def test_step_needs_parameters():
         ({"lr": 0}, "learning rate is a positive number, not 0"),
         ({"lr": -0.1}, "learning rate"),
         ({"lr": np.nan}, "learning rate"),
+        ({"lr": "0.1"}, "a learning rate is a positive number, not '0.1'"),
+        ({"lr": np.ones(2)}, "learning rate"),
         ({"lr": np.inf}, "learning rate"),
         ({"lr": 0.1, "momentum": 1}, "momentum lies from 0"),
         ({"lr": 0.1, "momentum": -0.1}, "momentum lies from 0"),
@@ -540,6 +542,24 @@ def test_numbers_are_parameters_like_others():
     optimizer.step()
     assert (before, repr(p), p.item()) == ("Tensor(3.0)", "Tensor(0.0)", 0.0)
     assert float(copy.deepcopy(p).data) == 0.0
+
+
+@every_kind
+def test_numpys_numbers_as_settings(kind, settings):
+    def as_numpy(v):
+        return tuple(map(np.float64, v)) if isinstance(v, tuple) else v if v is True else np.float64(v)
+
+    ours, theirs = (ag.Tensor([1.0, -2.0], dtype=np.float32) for _ in range(2))
+    one = kind([ours], **settings)
+    two = kind([{"params": [theirs], **{k: as_numpy(v) for k, v in settings.items()}}], lr=np.float32(1))
+    two.lr = np.float64(one.lr)
+    for step in range(3):
+        feed([ours], step)
+        feed([theirs], step)
+        one.step()
+        two.step()
+    np.testing.assert_array_equal(ours.data, theirs.data)
+    assert all(type(v) in (float, bool, tuple) for k, v in two.groups[0].items() if k != "params")
 
 
 def test_a_momentum_may_be_switched_on():

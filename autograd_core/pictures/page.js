@@ -76,7 +76,7 @@ class Figure extends Stage {
     looks.append(button("larger", "", "Larger", () => this.magnify(1.25)));
     looks.append(button("theme", "", "Theme", () => this.nextTheme()));
     const bar = element("div", { className: "bar", role: "toolbar", "aria-label": "Passes and steps" }, passes, stepping, this.slider, this.status, this.speed, looks);
-    this.stage = element("div", { className: "stage", tabIndex: -1, role: "group", "aria-label": data.alt });
+    this.stage = element("div", { className: "stage", tabIndex: -1 });
     this.panel = element("div", { className: "panel" });
     this.tip = element("div", { className: "tip", role: "tooltip", hidden: true });
     this.voice = element("div", { className: "voice", "aria-live": "polite", "aria-atomic": "true" });

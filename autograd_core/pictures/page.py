@@ -29,7 +29,7 @@ SCRIPTS = ("page_drawing.js", "page_panel.js", "page_stage.js", "page.js")
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # in no HTML, and in no UTF-8
 PAGE_STYLE = (
     "body{margin:0;padding:24px;background:#fff}body[data-ag-page=dark]{background:#0f1720}"
-    "main{max-width:1500px;margin:auto}"
+    "main{max-width:1500px;margin:auto}h1{position:absolute;clip-path:inset(50%)}"
     "@media(prefers-color-scheme:dark){body[data-ag-page=auto]{background:#0f1720}}"
 )
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -59,13 +59,14 @@ def fragment(data: dict[str, Any]) -> str:
 
 def document(data: dict[str, Any]) -> str:
     """Return a whole page with the picture on it. Its policy forbids the browser to ask any network for anything."""
+    title = text(data["title"] or "graph")
     theme = data["theme"] if data["theme"] in {"auto", "dark"} else "light"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{text(data['title'] or 'graph')}</title><style>{PAGE_STYLE}</style></head>"
-        f'<body data-ag-page="{theme}"><main>{fragment(data)}</main></body></html>\n'
+        f"<title>{title}</title><style>{PAGE_STYLE}</style></head>"
+        f'<body data-ag-page="{theme}"><main><h1>{title}</h1>{fragment(data)}</main></body></html>\n'
     )
 
 

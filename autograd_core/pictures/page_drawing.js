@@ -69,6 +69,7 @@ class Drawing {
     this.collapsed = new Set(view.collapsed);
     this.svg = parse(view.forward);
     this.svg.setAttribute("focusable", "false");
+    this.svg.setAttribute("role", "group"); // as an "img" its parts could not be reached
     this.parts = new Map(); // of each node and module its group, the first if a shared leaf is drawn several times
     this.groups = []; // all of them
     this.boxes = new Map();

@@ -33,7 +33,7 @@ class Stage {
     const drawing = new Drawing(this.data, view);
     for (const { id, part } of drawing.groups) {
       part.setAttribute("tabindex", "-1");
-      part.setAttribute("aria-label", described(this.data, id));
+      this.name(part, id);
       part.addEventListener("pointerenter", () => this.tell(id, part));
       part.addEventListener("pointerleave", () => this.hide());
       part.addEventListener("focus", () => part.matches(":focus-visible") && this.tell(id, part));
@@ -48,6 +48,13 @@ class Stage {
       for (const name of part.querySelectorAll("text.name")) if (!/^[▸▾]/.test(name.textContent)) name.prepend(closed ? "▸ " : "▾ ");
     }
     return drawing;
+  }
+
+  // What can be read in a box, and what more there is to say.
+  name(part, id) {
+    const face = part.querySelector(part.classList.contains("flipped") ? ":scope > .back" : ":scope > .there");
+    const read = [...face.querySelectorAll("text")].map((text) => text.textContent.trim()).filter(Boolean);
+    part.setAttribute("aria-label", `${read.join(" ")}: ${described(this.data, id)}`);
   }
 
   showExtreme(sign) {
@@ -88,7 +95,11 @@ class Stage {
       const here = own ? this.pulledAt(copy) <= k : reached.has(box) || !known.has(box); // what is only summed up is always there
       part.classList.remove("current");
       part.classList.toggle("pending", !whole && !here && (Boolean(own) || !awake.has(box)));
-      part.classList.toggle("flipped", back && part.classList.contains("both") && (whole || here));
+      const flipped = back && part.classList.contains("both") && (whole || here);
+      if (flipped !== part.classList.contains("flipped")) {
+        part.classList.toggle("flipped", flipped);
+        this.name(part, id);
+      }
     }
   }
 

@@ -1,11 +1,19 @@
-"""Random programs over smooth functions, with values used many times: every walk must tell the same story."""
+"""Random programs, with values used many times: every walk must tell the same story, and other judges too."""
+
+import copy
+import functools
+import sys
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from numeric import along, close, dot
+from samples import samples_of
+from test_rules import FUNCTIONS, Case
 
 import autograd_core as ag
+from autograd_core.tree import flatten
 
 SHAPES = [(3, 3), (3,), (3, 1), (), (2, 3, 1), (1, 1)]  # all of them broadcast together
 EVEN = np.eye(3, dtype=bool)
@@ -117,3 +125,103 @@ def test_second_derivatives_agree(steps, shapes, seed):
     close(ag.grad(lambda x: ag.jvp(f, (x,), (v,))[1])(x), product, 1e-10)
     close([dot(ag.hvp(f)(x, w), v)], [dot(product, w)], 1e-9)
     close(product, along(ag.grad(f), x, v), 1e-6)
+
+
+# --- programs of every function that has a rule -----------------------------------------------------------------------
+# A step calls a function at one of its samples, whose arrays are moved a little by what has been computed before: far
+# less than the samples are from a kink, so that differences are a judge, and so is JAX where it has the function.
+
+
+def steps_of_all():
+    """Return a step for each smooth sample in real numbers of each function: some 1,700 of them."""
+    found = []
+    for fn in FUNCTIONS:
+        for sample in samples_of(fn):
+            if sample.smooth and not any(np.iscomplexobj(a) for a in flatten((sample.args, sample.kwargs))[0]):
+                case = Case(fn, sample, np.float64)
+                if case.x and all(np.size(a) for a in case.x) and case.accepted():
+                    found.append(case)
+    return found
+
+
+STEPS = []
+
+
+def step(k):
+    STEPS[:] = STEPS or steps_of_all()
+    return STEPS[k % len(STEPS)]
+
+
+def moved(xp, base, values, i):
+    """Return an array of a sample, moved by values."""
+    value = values[i % len(values)]
+    spread = xp.resize(xp.ravel(value), np.shape(base))
+    return base + 0.01 * xp.tanh(spread)
+
+
+def compose(xp, program, leaves, call=lambda case, x: case.f(x)):
+    """Return the sum over everything that a random program of these functions computes."""
+    values = list(leaves)
+    for k, i in program:
+        case = step(k)
+        x = tuple(moved(xp, a, values, i + 3 * place) for place, a in enumerate(case.x))
+        for y in call(case, x):
+            parts = (xp.real(y), xp.imag(y)) if y.dtype.kind == "c" else (y,)
+            values += [xp.tanh(xp.ravel(part) / 4) for part in parts if part.size]
+    return sum(xp.mean(xp.sin(v + 0.1 * n)) for n, v in enumerate(values))
+
+
+everything = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 30)), min_size=3, max_size=12)
+
+
+def leaves(seed):
+    rng = np.random.default_rng(seed)
+    return draw_like(rng, [np.zeros(3), np.zeros((2, 2))]), draw_like(rng, [np.zeros(3), np.zeros((2, 2))])
+
+
+@given(everything, st.integers(0, 99))
+def test_programs_of_all_functions(program, seed):
+    x, v = leaves(seed)
+    f = lambda x: compose(np, program, x)
+    try:
+        gradient = ag.grad(f)(x)
+        slope = dot(gradient, v)
+        close((ag.jvp(f, (x,), (v,))[1],), (slope,), 1e-10)
+        close((slope,), along(lambda x: (f(x),), x, v), 1e-7)
+        close(ag.hvp(f)(x, v), along(ag.grad(f), x, v), 1e-5)
+    except Exception as error:
+        error.add_note(" -> ".join(repr(step(k)) for k, _ in program))
+        raise
+
+
+@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])  # each is compiled by JAX: shrinking takes minutes
+@given(everything, st.integers(0, 99))
+def test_programs_of_all_functions_in_jax(program, seed):
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax.config.update("jax_enable_x64", True)
+    x, _ = leaves(seed)
+    program = [(k, i) for k, i in program if in_jax(jax, step(k)) is not None]
+    call = lambda case, x: in_jax(jax, case)(x)
+    f = jax.jit(jax.value_and_grad(lambda x: compose(jax.numpy, program, x, call)))
+    value, expected = f.lower(x).compile(compiler_options={"xla_backend_optimization_level": 0})(x)
+    ours, gradient = ag.value_and_grad(lambda x: compose(np, program, x))(x)
+    assume(np.allclose(ours, value, rtol=1e-10))  # some functions have other defaults there
+    assume(all(np.all(np.isfinite(a)) for a in expected))  # and some no gradient beside NaN
+    close(gradient, [np.asarray(a) for a in expected], 1e-9)
+
+
+@functools.cache
+def in_jax(jax, case):
+    """Return a step as JAX computes it; None if it does not have the function, or does not differentiate it."""
+    module = (getattr(case.fn, "__module__", None) or "numpy").replace("numpy", "jax.numpy", 1)
+    theirs = getattr(sys.modules.get(module, jax.numpy), case.fn.__name__, None)
+    if theirs is None or not module.startswith("jax.numpy"):
+        return None
+    twin = copy.copy(case)
+    twin.fn = theirs
+    try:
+        shapes = jax.eval_shape(twin.f, case.x)
+        jax.eval_shape(jax.grad(lambda x: sum(jax.numpy.sum(jax.numpy.real(y)) for y in twin.f(x))), case.x)
+    except Exception:  # whatever JAX refuses
+        return None
+    return twin.f if [a.shape for a in shapes] == [np.shape(a) for a in case.f(case.x)] else None

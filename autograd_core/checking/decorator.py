@@ -1,0 +1,184 @@
+"""`checks_gradient`: a test whose body is the function to be checked, at arguments that Hypothesis looks for."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import strategies
+from .checker import gradcheck
+from .report import GradientError, InconclusiveWarning, Report
+
+LIMIT = 0.2  # of the derivatives a test looks at, so many may remain unjudged
+
+
+class Tally:
+    """How many derivatives have been judged, over all examples of one test."""
+
+    def __init__(self) -> None:
+        self.examples = self.entries = self.inconclusive = 0
+
+    def add(self, report: Report) -> None:
+        """Count one report."""
+        self.examples += 1
+        self.entries += sum(report.counts.values())
+        self.inconclusive += report.counts.get("inconclusive", 0)
+
+    def require(self, name: str, limit: float) -> None:
+        """Raise if so little was judged that passing would mean nothing."""
+        if not self.entries:
+            raise AssertionError(
+                f"{name} checked no derivative in {self.examples} examples: all of its arguments were empty, or its "
+                "results have no gradient; draw other arguments"
+            )
+        share = self.inconclusive / self.entries
+        if share > limit:
+            raise AssertionError(
+                f"{name} could judge too little to pass: {self.inconclusive:,} of {self.entries:,} derivatives in "
+                f"{self.examples} examples were inconclusive ({100 * share:.0f} %, allowed are {100 * limit:.0f} %). "
+                "Draw values of moderate size, away from jumps and from the ends of the domain: tensors(domain=...)"
+            )
+
+
+def checks_gradient(
+    *together: Any,
+    gradient: Callable[..., Any] | None = None,
+    order: int = 1,
+    modes: Sequence[str] | str = ("reverse", "forward"),
+    rtol: float | None = None,
+    kinks: str = "subgradient",
+    noise: float = 1.0,
+    examples: int | None = None,
+    inconclusive: float = LIMIT,
+    **arguments: Any,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Turn a function into a test of its own gradient, at many arguments.
+
+    Parameters
+    ----------
+    *together : strategy, optional
+        One strategy for a tuple of all arguments not named: ``operands(2)`` draws arrays that broadcast together.
+    **arguments : strategy, str, Domain, tuple of int, ndarray, or anything
+        Where the values of each parameter come from: a Hypothesis strategy; a domain by name ("positive") or itself, in
+        any shape; a shape; an array, for its shape and dtype. Anything else is a constant. The parameters named nowhere
+        belong to pytest (fixtures, parametrize); but if none is named at all, all get arrays that broadcast together.
+    gradient, order, modes, rtol, kinks, noise
+        As `autograd_core.gradcheck` has them.
+    examples : int, optional
+        How many to try, instead of Hypothesis' own setting.
+    inconclusive : float
+        The share of derivatives that may remain unjudged; with more, or with none at all, the test fails.
+
+    Examples
+    --------
+    >>> from autograd_core.checking.strategies import tensors
+    >>> @checks_gradient(x=tensors(domain="positive"), y="unit", examples=10)
+    ... def test_entropy(x, y):
+    ...     return np.sum(x * np.log(x)) + np.sum(np.log(y))
+    >>> test_entropy()
+    >>> @checks_gradient(x=(3,), gradient=lambda x: 2 * x * np.sign(x + 100.5), examples=10)
+    ... def test_square(x):
+    ...     return np.sum(x * x)
+    >>> test_square()
+    """
+
+    def decorate(f: Callable[..., Any]) -> Callable[..., Any]:
+        hypothesis = _hypothesis()
+        parameters = inspect.signature(f).parameters
+        drawn, names, outside = _sources(f.__name__, list(parameters), together, arguments)
+        options: dict[str, Any] = {"order": order, "modes": modes, "rtol": rtol, "kinks": kinks, "noise": noise}
+        tallies: list[Tally] = []
+
+        def run(**found: Any) -> None:
+            if GROUP in found:
+                found |= dict(zip([n for n in names if n not in arguments], found.pop(GROUP), strict=True))
+            passed = {n: found[n] for n in outside}
+
+            def call(*values: Any) -> Any:
+                return f(**dict(zip(names, values, strict=True)), **passed)
+
+            call.__name__ = call.__qualname__ = f.__name__
+            call.__signature__ = inspect.Signature([parameters[n] for n in names])  # type: ignore[attr-defined]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", InconclusiveWarning)
+                tallies[-1].add(gradcheck(call, *(found[n] for n in names), gradient=gradient, **options))
+
+        for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
+            setattr(run, attribute, getattr(f, attribute))
+        run.__signature__ = _keywords([*drawn, *outside])  # type: ignore[attr-defined]
+        settings = {"deadline": None} if examples is None else {"deadline": None, "max_examples": examples}
+        test = hypothesis.settings(**settings)(hypothesis.given(**drawn)(run))
+
+        @functools.wraps(test)
+        def wrapper(*args: Any, **kwargs: Any) -> None:
+            __tracebackhide__ = True
+            tallies.append(Tally())
+            try:
+                test(**dict(zip(outside, args, strict=False)), **kwargs)
+                tallies[-1].require(f.__name__, inconclusive)
+            except GradientError as error:  # the report says it all, our own frames would bury it
+                raise error.with_traceback(None) from None
+            finally:
+                tallies.pop()
+
+        del wrapper.__wrapped__  # pytest would look there for the names of fixtures
+        wrapper.__signature__ = inspect.Signature([parameters[n] for n in outside])  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorate
+
+
+GROUP = "operands"  # under this name Hypothesis prints what was drawn together
+
+
+def _hypothesis() -> Any:
+    strategies.hypothesis()
+    import hypothesis
+
+    return hypothesis
+
+
+def _sources(
+    test: str, parameters: list[str], together: tuple[Any, ...], arguments: dict[str, Any]
+) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return strategies by name, the names of the parameters drawn in order, and those that pytest is to pass."""
+    if len(together) > 1:
+        raise TypeError("checks_gradient takes one strategy for a tuple of arguments, and all others by name")
+    unknown = [name for name in arguments if name not in parameters]
+    if unknown:
+        raise TypeError(f"{test} has no argument {unknown[0]!r}; it takes {', '.join(parameters) or 'none'}")
+    own = [p for p in parameters if p != "self"]
+    drawn = {name: _strategy(spec) for name, spec in arguments.items()}
+    if not together and not arguments:
+        together = (strategies.operands(len(own)),)
+        names = own
+    elif together:
+        names = own
+    else:
+        names = [p for p in own if p in arguments]
+    if together:
+        drawn[GROUP] = together[0]
+    return drawn, names, [p for p in parameters if p not in names]
+
+
+def _strategy(spec: Any) -> Any:
+    """Return the strategy that a short form stands for."""
+    st = strategies.hypothesis()
+    if isinstance(spec, st.SearchStrategy):
+        return spec
+    if isinstance(spec, str | strategies.Domain):
+        return strategies.tensors(domain=spec)
+    if isinstance(spec, tuple) and all(isinstance(n, int) for n in spec):
+        return strategies.tensors(spec)
+    if isinstance(spec, np.ndarray) and spec.dtype.kind in "fc":
+        return strategies.tensors(spec.shape, spec.dtype)
+    return st.just(spec)
+
+
+def _keywords(names: Sequence[str]) -> inspect.Signature:
+    return inspect.Signature([inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY) for n in names])

@@ -127,6 +127,7 @@ def fit(
     rng: Rng = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    compile: bool = False,
 ) -> History:
     """Train a model: minimise ``loss(model(X), y)`` over minibatches.
 
@@ -161,6 +162,9 @@ def fit(
         Written after every epoch.
     resume : bool
         Go on from the checkpoint, if there is one, up to `epochs`: bit by bit as if it had not been interrupted.
+    compile : bool
+        Record the step once for each size of batch and replay it, several times faster for small networks: model, loss
+        and clipping must do the same operations for every batch (see `ag.compile`).
 
     Returns
     -------
@@ -180,18 +184,14 @@ def fit(
     >>> history["loss"][-1] < 0.01
     True
     """
-    run = _Training(model, check(data), loss, optimizer, batch_size, generator(rng))
-    run.validation = None if validation is None else run.cast(check(validation, "the validation data"))
-    run.metrics = _named(metrics)
-    run.early, run.schedule, run.clip = early_stopping, schedule, _clipper(clip)
     if not whole(epochs, 1):
         raise ValueError(f"epochs is a positive number, not {epochs!r}")
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
-    if early_stopping is not None:
-        if early_stopping.monitor not in (None, *(columns := run.columns())):
-            raise ValueError(f"early stopping watches {early_stopping.monitor}; there are {', '.join(columns)}")
-        early_stopping.start()
+    run = _Training(model, check(data), loss, optimizer, batch_size, generator(rng))
+    run.schedule, run.metrics = schedule, _named(metrics)
+    run.judge_by(validation, early_stopping)
+    run.steps = _Steps(model, loss, optimizer, _clipper(clip), compile)
     run.attach()
     if resume and checkpoint is not None and Path(checkpoint).exists():
         run.restore(checkpoint)
@@ -200,13 +200,42 @@ def fit(
     return run.history
 
 
+class _Steps:
+    """One update in two parts, between which the loss is looked at; both are replayed if they are to be compiled."""
+
+    def __init__(self, model: Module, loss: Any, optimizer: Optimizer, clip: Any, compiled: bool) -> None:
+        self.model, self.loss, self.optimizer, self.clip = model, loss, optimizer, clip
+        self.forward_and_back = ag.compile(self.gradients) if compiled else self.gradients
+        self.update = ag.compile(self.change) if compiled else self.change
+        self.compiled = compiled
+
+    def gradients(self, *batch: Any) -> Any:
+        """Leave the gradient of the loss of a batch in the parameters; return the loss."""
+        self.optimizer.zero_grad()
+        value = self.loss(self.model(*batch[:-1]), batch[-1])
+        if not isinstance(value, ag.Tensor) or value.size != 1:
+            raise TypeError(
+                f"the loss of a batch is one tracked number, not {_kind(value)}: does it take the mean, and is it "
+                f"computed from the model's output?"
+            )
+        if self.compiled or math.isfinite(value.item()):
+            value.backward()
+        return value
+
+    def change(self) -> None:
+        """Change the parameters by their gradients."""
+        if self.clip is not None:
+            self.clip(self.optimizer.parameters)
+        self.optimizer.step()
+
+
 class _Training:
     """Everything that one call of `fit` works with."""
 
     validation: Data | None = None
     early: EarlyStopping | None = None
     schedule: Any = None
-    clip: Callable[[list[ag.Tensor]], Any] | None = None
+    steps: _Steps
 
     def __init__(
         self, model: Module, data: Data, loss: Any, optimizer: Optimizer, batch_size: int | None, rng: Any
@@ -228,6 +257,15 @@ class _Training:
     def cast(self, data: Data) -> Data:
         """Return data with floats in the dtype of the parameters."""
         return tuple(a.astype(self.dtype, copy=False) if self.dtype and a.dtype.kind == "f" else a for a in data)
+
+    def judge_by(self, validation: Any, early_stopping: EarlyStopping | None) -> None:
+        """Say by which data, and when to stop."""
+        self.validation = None if validation is None else self.cast(check(validation, "the validation data"))
+        self.early = early_stopping
+        if early_stopping is not None:
+            if early_stopping.monitor not in (None, *(columns := self.columns())):
+                raise ValueError(f"early stopping watches {early_stopping.monitor}; there are {', '.join(columns)}")
+            early_stopping.start()
 
     def attach(self) -> None:
         """Give the optimizer the model's parameters, or see that it has none but those."""
@@ -289,26 +327,15 @@ class _Training:
 
     def update(self, batch: Data, epoch: int, number: int) -> float:
         """Take one step; return the loss before it."""
-        optimizer = self.optimizer
         if self.schedule is not None:
-            optimizer.scale = float(self.schedule(self.updates))
-        optimizer.zero_grad()
+            self.optimizer.scale = float(self.schedule(self.updates))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a loss that is not finite is told below
-            value = self.loss(self.model(*batch[:-1]), batch[-1])
-            if not isinstance(value, ag.Tensor) or value.size != 1:
-                raise TypeError(
-                    f"the loss of a batch is one tracked number, not {_kind(value)}: does it take the mean, and is it "
-                    f"computed from the model's output?"
-                )
-            found = value.item()
+            found = float(np.asarray(_value(self.steps.forward_and_back(*batch))).item())
             if not math.isfinite(found):
                 raise TrainingError(self.where(found, batch, epoch, number), self.history)
-            value.backward()
-            if self.clip is not None:
-                self.clip(optimizer.parameters)
-            optimizer.step()
+            self.steps.update()
         self.updates += 1
-        return float(found)
+        return found
 
     def judge(self, epoch: int, row: dict[str, float]) -> None:
         """Tell the loss after an epoch to whom it concerns."""

@@ -14,7 +14,7 @@ from ..notes import GraphError
 from ..state import PLAIN, STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from . import kernels, scalars
+from . import kernels, width
 from .memory import Layout, Memory
 from .passes import optimised
 from .plan import Plan
@@ -145,7 +145,7 @@ class Entry:
     """A plan and the functions made of it, each with buffers of its own: one for every call at a time."""
 
     def __init__(self, plan: Plan) -> None:
-        self.scalar = scalars.executor(plan)
+        self.scalar = width.executor(plan)
         self.plan = optimised(plan) if self.scalar is None else plan
         self.guards = plan.guards
         self.pool: list[Any] = []

@@ -1,12 +1,8 @@
 """Scalar graphs: plans whose values are single floats, in the style of micrograd; read here, run by two executors.
 
-`levels` turns a wide graph into operations on arrays: all products of one level at once. `floats` turns a narrow one, a
-chain, into straight-line Python over Python floats. The width decides: an array operation costs as much as some eighty
-operations on floats.
-
-Both compute first and change the world afterwards, so a call may be given up in between: where Python's floats raise
-and NumPy's do not, and where a value is not finite although the plan was recorded without masks (see `Trace`). Then
-`NotFinite` is raised, and the caller runs the function itself.
+Both of them, `levels` and `floats`, compute first and change the world afterwards, so a call may be given up in between:
+where Python's floats raise and NumPy's do not, and where a value is not finite although the plan was recorded without
+masks (see `Trace`). Then `NotFinite` is raised, and the caller runs the function itself.
 """
 
 from __future__ import annotations
@@ -23,8 +19,6 @@ from ..rules import RULES
 from ..tensor import _square
 from .plan import Plan, Ref, refs
 from .writer import give
-
-OPERATION, ELEMENT, FLOAT = 3.0, 0.012, 0.04  # microseconds: an array operation, an entry of one, a float's operation
 
 
 class NotFinite(ArithmeticError):
@@ -305,21 +299,6 @@ def read(plan: Plan) -> Graph | None:
         return _Reader(plan).read()
     except _Unfit:
         return None
-
-
-def executor(plan: Plan) -> Callable[..., list[Any]] | None:
-    """Return a function that runs a scalar plan, in the way that its width suggests; None for other plans."""
-    graph = read(plan)
-    if graph is None or len(graph.operations) < 2:
-        return None
-    from . import floats, levels
-
-    schedule = levels.schedule(graph)
-    n = len(graph.operations)
-    passes = sum(min(len(g.columns), 3) for g in schedule.groups)
-    wide = OPERATION * passes + ELEMENT * n < FLOAT * n
-    plan.notes["scalars"] = f"{n} operations, in {len(schedule.groups)} array operations" if wide else f"{n} on floats"
-    return levels.executor(graph, schedule) if wide else floats.executor(graph)
 
 
 def apply_effects(graph: Graph, values: list[Any]) -> None:

@@ -9,7 +9,7 @@ changed through another name. All of these are refused, and what has been change
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -57,17 +57,28 @@ class Trace:
         """Write down one operation."""
         several = isinstance(ans, tuple | list)
         results = ans if several else (ans,)
+        byproducts = by_products(fn, results[0]) if results else []
         if not several and made_of_others(fn) and self.unfolded(fn, args, kwargs, ans):
+            if byproducts:  # what is left of this, should no pullback ask for one, is dropped
+                self.write(ByProducts(fn, 0), args, kwargs, [], byproducts, several=True)
             return
         if type(kwargs.get("axes")) is ndarray:
             kwargs = {**kwargs, "axes": tuple(kwargs["axes"].tolist())}
-        given, named = self.refs(args), {k: self.refs(v) for k, v in kwargs.items()}
         if not several and type(ans._data) in (*WEAK, float, int):
             if type(ans._data) not in WEAK:  # 0.9 ** t: of a float and an int of ours Python makes its own
                 ans._data = weak(ans._data)
             fn = OPERATORS.get(fn, fn)
         if fn is total and is_leading(kwargs.get("axis")) and type(ans._data) is ndarray:
             ans._data[...] = sum_leading(args[0]._data, kwargs["axis"])
+        if byproducts:
+            self.write(ByProducts(fn, len(results) if several else 1), args, kwargs, results, byproducts, several=True)
+        else:
+            self.write(fn, args, kwargs, results, [], several)
+
+    def write(self, fn: Any, args: Any, kwargs: Any, results: Any, more: list[Any], several: bool) -> None:
+        """Write down a step with its results, and more that it returns behind them."""
+        given, named = self.refs(args), {k: self.refs(v) for k, v in kwargs.items()}
+        results = [*results, *map(tensor, more)]
         outs = tuple([self.new(t) for t in results])
         step = Step(computing(fn), given, named, outs, told=fn, several=several)
         step.shares = self.shared(results, step)
@@ -79,7 +90,7 @@ class Trace:
         """Record the body of an operation in its place, if it runs on Tensors and gives the same bits."""
         self.refs(args)  # what is taken from around the program is to be known as it is
         before = len(self.plan.steps), len(self.plan.slots)
-        known, memory = dict(self.known), dict(self.memory)
+        known, memory, aliases, sums = dict(self.known), dict(self.memory), dict(self.aliases), list(self.sums)
         given = [tensor(a._data) if isinstance(a, Tensor) else a for a in args]
         try:
             with switched(recorder=self, grad=False):
@@ -91,7 +102,7 @@ class Trace:
         except Exception:
             pass  # it asks for values, or does what Tensors refuse: then it stays one step
         del self.plan.steps[before[0] :], self.plan.slots[before[1] :]
-        self.known, self.memory = known, memory
+        self.known, self.memory, self.aliases, self.sums = known, memory, aliases, sums
         return False
 
     def shared(self, results: Any, step: Step) -> tuple[int, ...]:
@@ -106,7 +117,8 @@ class Trace:
     def find(self, value: Any) -> Any:
         """Return the Tensor that stands for a value the tape had kept, in tuples and slices also, or the value."""
         if isinstance(value, tuple | list):
-            return type(value)([self.find(v) for v in value])
+            parts = [self.find(v) for v in value]
+            return value if all(a is b for a, b in zip(parts, value, strict=True)) else type(value)(parts)
         return tensor(value) if id(value) in self.known and value is not None else value
 
     def note(self, what: str, target: Any, value: Any) -> Any:
@@ -342,6 +354,39 @@ def draw(generator: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     if name == "shuffle":
         raise GraphError("rng.shuffle(x) changes x in place inside a compiled function: write x = rng.permuted(x)")
     return getattr(generator, name)(*args, **kwargs)
+
+
+class ByProducts:
+    """An operation called for its results and for what its forward pass leaves to the pullbacks, arrays end to end."""
+
+    def __init__(self, fn: Any, results: int) -> None:
+        self.op, self.results = RULES[fn], results
+        self.__name__ = self.op.name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Return results, if they are wanted, and by-products."""
+        if self.op.variadic:
+            args = tuple(args[0])
+        ans, aux = self.op.compute(*args, **kwargs)
+        return (*((ans,) if self.results == 1 else ans if self.results else ()), *arrays_of(aux))
+
+
+def by_products(fn: Any, result: Any) -> list[Any]:
+    """Return the arrays that the forward pass of an operation has left to its pullbacks."""
+    op = RULES.get(fn)
+    if op is None or not op.aux or (node := getattr(result, "_node", None)) is None:
+        return []
+    node = node.p if op.outputs else node
+    return list(arrays_of(node.kwargs.get("aux")))
+
+
+def arrays_of(tree: Any) -> Iterator[Any]:
+    """Yield the arrays in nested tuples and lists."""
+    if isinstance(tree, tuple | list):
+        for part in tree:
+            yield from arrays_of(part)
+    elif isinstance(tree, ndarray | np.generic):
+        yield tree
 
 
 def made_of_others(fn: Any) -> bool:

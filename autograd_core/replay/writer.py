@@ -65,6 +65,8 @@ class Writer:
             return self.slot(tree.slot)
         if kind in (list, dict) and not any(True for _ in refs(tree)):
             return self.bind(tree)
+        if hasattr(tree, "_fields") and not any(True for _ in refs(tree)):
+            return self.bind(tree)
         if isinstance(tree, tuple):
             return "(" + "".join(self.expression(v) + ", " for v in tree) + ")"
         if kind is list:

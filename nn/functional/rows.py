@@ -28,20 +28,30 @@ def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Any:
            [3., 4.],
            [1., 2.]])
     """
-    indices = np.asarray(indices.data if isinstance(indices, ag.Tensor) else indices)
-    if indices.dtype.kind not in "iu":
-        raise TypeError(f"an embedding takes integers, not {indices.dtype}")
     n = weight.shape[0]
-    if indices.size and (indices.min() < 0 or indices.max() >= n):
-        raise ValueError(
-            f"an embedding of {n} rows takes indices 0 to {n - 1}; these go from {indices.min()} to {indices.max()}"
-        )
+    indices = indices.data if isinstance(indices, ag.Tensor) else np.asarray(indices)
+    indices = _valid(indices, n=n)  # inside ag.compile they are a Tensor still
     if padding_idx is None:
         return take_rows(weight, indices)
     row = padding_idx + n if padding_idx < 0 else padding_idx
     if not 0 <= row < n:
         raise ValueError(f"an embedding of {n} rows has none with the number padding_idx={padding_idx}")
     return take_rows(weight, indices, padding=row)
+
+
+@ag.primitive
+def _valid(indices: Any, n: int) -> Any:
+    """Return indices of rows that there are: one operation, so that a compiled model looks at each batch."""
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"an embedding takes integers, not {indices.dtype}")
+    if indices.size and (indices.min() < 0 or indices.max() >= n):
+        raise ValueError(
+            f"an embedding of {n} rows takes indices 0 to {n - 1}; these go from {indices.min()} to {indices.max()}"
+        )
+    return indices
+
+
+ag.rule(_valid, None, args="indices", metadata="n")
 
 
 @ag.primitive

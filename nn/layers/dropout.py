@@ -41,5 +41,5 @@ class Dropout(Module):
         if not self.training or not self.p:
             return x
         x = x if isinstance(x, ag.Tensor) else np.asarray(x)
-        kept = self.rng.random(x.shape, np.float32) >= self.p
+        kept = ag.fresh(self.rng.random, x.shape, np.float32) >= self.p
         return x * (kept * x.dtype.type(1 / (1 - self.p)))

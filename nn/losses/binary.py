@@ -20,13 +20,21 @@ def signs(name: str, labels: Any) -> Any:
     >>> signs("hinge", np.array([0, 1]))
     array([-1,  1], dtype=int8)
     """
-    y = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
+    return _signs(labels.data if isinstance(labels, ag.Tensor) else np.asarray(labels), name=name)
+
+
+@ag.primitive
+def _signs(y: Any, name: str) -> Any:
+    """Look at the labels and turn them: one operation, so that a compiled loss does it for each batch."""
     positive, zero, negative = y == 1, y == 0, y == -1
     if not np.all(positive | zero | negative) or (zero.any() and negative.any()):
         wrong = np.unique(y)
         found = ", ".join(map(str, wrong[:5])) + (", ..." if wrong.size > 5 else "")
         raise ValueError(f"the labels of {name} are 0 and 1, or -1 and 1; these are {found}")
     return np.where(positive, np.int8(1), np.int8(-1))
+
+
+ag.rule(_signs, None, args="y", metadata="name")
 
 
 _hinge = elementwise_loss("hinge", lambda f, y: np.maximum(1 - y * f, 0), lambda f, y: -y * (y * f < 1))

@@ -67,21 +67,34 @@ def _class_weights(logits: Any, labels: Any, weight: Any, label_smoothing: float
         )
     if weight.shape != (k,):
         raise ValueError(f"{k} classes need a weight of shape ({k},), not {weight.shape}")
-    found = weight[_checked(logits, labels)]
+    found = np.take(weight, _checked(logits, labels))
     return found if sample_weight is None else found * sample_weight
 
 
 def _checked(scores: Any, labels: Any, name: str = "cross_entropy") -> Any:
-    """Return integer labels that fit the scores, as a plain array; or say why they do not."""
-    labels = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
-    if labels.shape != scores.shape[:-1] or not scores.ndim:
-        what = f"integer labels of shape {scores.shape[:-1]}, not {labels.shape}"
-        hint = "; write labels.astype(float) for one-hot labels" if labels.shape == scores.shape else ""
-        raise ValueError(f"{name} with logits of shape {scores.shape} needs {what}{hint}")
-    k = scores.shape[-1]
+    """Return integer labels that fit the scores; or say why they do not."""
+    labels = labels.data if isinstance(labels, ag.Tensor) else np.asarray(labels)
+    return _valid(labels, scores=scores.shape, name=name)  # inside ag.compile the labels are a Tensor still
+
+
+@ag.primitive
+def _valid(labels: Any, scores: tuple[int, ...], name: str) -> Any:
+    """Return labels that fit scores of a shape: one operation, so that a compiled loss looks at each batch."""
+    if labels.shape != scores[:-1] or not scores:
+        what = f"integer labels of shape {scores[:-1]}, not {labels.shape}"
+        hint = "; write labels.astype(float) for one-hot labels" if labels.shape == scores else ""
+        raise ValueError(f"{name} with logits of shape {scores} needs {what}{hint}")
+    k = scores[-1]
     if labels.size and labels.astype(np.uintp).max() >= k:  # a negative number becomes a huge one
         raise ValueError(f"labels of {k} classes are 0 to {k - 1}; these go from {labels.min()} to {labels.max()}")
     return labels
+
+
+ag.rule(_valid, None, args="labels", metadata="scores name")
+
+
+def _array(x: Any) -> Any:
+    return x if hasattr(x, "dtype") else np.asarray(x)
 
 
 def _hot(scores: Any, labels: Any) -> Any:
@@ -114,7 +127,7 @@ def _at_labels(logits: Any, labels: Any, reduction: str = "mean") -> Any:
 
 
 def _at_labels_and_softmax(logits: Any, labels: Any, reduction: str = "mean") -> tuple[Any, Any]:
-    logits = np.asarray(logits)
+    logits = _array(logits)
     labels = _checked(logits, labels)
     z, e, total = _exponentials(logits)
     losses = np.log(total[..., 0]) - _at(z, labels)
@@ -128,7 +141,7 @@ def _under(logits: Any, probabilities: Any, reduction: str = "mean") -> Any:
 
 
 def _under_and_softmax(logits: Any, probabilities: Any, reduction: str = "mean") -> tuple[Any, Any]:
-    logits, probabilities = np.asarray(logits), np.asarray(probabilities)
+    logits, probabilities = _array(logits), _array(probabilities)
     if probabilities.shape != logits.shape or not logits.ndim:
         raise ValueError(
             f"cross_entropy with logits of shape {logits.shape} needs probabilities of that shape or integer labels of "
@@ -211,7 +224,7 @@ def nll(
 
 @ag.primitive
 def _nll(x: Any, labels: Any, reduction: str = "mean") -> Any:
-    x = np.asarray(x)
+    x = _array(x)
     return reduce(-_at(x, _checked(x, labels, "nll")), reduction)
 
 

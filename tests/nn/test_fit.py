@@ -378,3 +378,43 @@ def test_bad_input(kind):
 def test_a_model_without_parameters():
     with pytest.raises(ValueError, match="Sequential has no parameters to train"):
         train(nn.Sequential(np.tanh))
+
+
+# --- compiled ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": lambda: nn.SGD(lr=0.1, momentum=0.9)},
+        {"optimizer": lambda: nn.Adam(lr=0.01), "clip": 0.05},
+        {"optimizer": lambda: nn.AdamW(lr=0.01), "schedule": nn.schedules.cosine(60)},
+    ],
+)
+def test_compiled_training_is_the_same(settings):
+    X, y = nn.data.moons(50, rng=0)
+    runs = []
+    for compiled in (False, True):
+        model = nn.Sequential(
+            nn.Linear(2, 8, rng=0), nn.Activation("tanh"), nn.Dropout(0.2, rng=1), nn.Linear(8, 2, rng=2)
+        )
+        chosen = {**settings, "optimizer": settings["optimizer"]()}
+        history = nn.fit(
+            model, (X, y), loss=nn.cross_entropy, epochs=8, batch_size=16, progress=False, compile=compiled, **chosen
+        )
+        runs.append((history.columns, model.state_dict(), chosen["optimizer"].state_dict()["state"]))
+    (columns, weights, state), (own_columns, own_weights, own_state) = runs
+    np.testing.assert_allclose(own_columns["loss"], columns["loss"], 1e-13)
+    for name, value in weights.items():
+        np.testing.assert_allclose(own_weights[name], value, 1e-12, 1e-13)
+    assert [s["step"] for s in own_state.values()] == [s["step"] for s in state.values()]
+
+
+def test_compiled_training_tells_of_a_loss_that_is_not_finite():
+    model = nn.Linear(1, 1, rng=0)
+    with pytest.raises(nn.TrainingError, match="the loss is inf in epoch 1, batch 1"):
+        nn.fit(
+            model, (np.full((4, 1), 1e200), np.zeros((4, 1))), loss=nn.mse, optimizer=nn.SGD(lr=1.0), epochs=3,
+            progress=False, compile=True,
+        )  # fmt: skip
+    assert np.isfinite(model.weight.data).all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import autograd_core as ag
 from autograd_core import Tensor
-from autograd_core.replay import floats, levels, scalars
+from autograd_core.replay import floats, levels, scalars, width
 
 WAYS = {"levels": lambda g: levels.executor(g, levels.schedule(g)), "floats": floats.executor}
 
@@ -23,7 +23,7 @@ def compiled(f, way, monkeypatch):
         assert graph is not None
         return WAYS[way](graph)
 
-    monkeypatch.setattr(scalars, "executor", executor)
+    monkeypatch.setattr(width, "executor", executor)
     return ag.compile(f)
 
 

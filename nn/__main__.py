@@ -1,10 +1,10 @@
-"""``python -m nn``: differentiate an expression, train a network on XOR, print both. Exits with 0 if XOR is learnt."""
+"""Two programs: ``python -m nn`` differentiates an expression and learns XOR; ``python -m nn demo`` writes a report."""
 
 from __future__ import annotations
 
 import platform
 import sys
-from importlib import metadata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,18 +16,19 @@ X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([[0.0], [1.0], [1.0], [0.0]])
 
 
-def main() -> int:
-    """Run both parts; return the exit code."""
-    print(f"autograd-core {_version()}, NumPy {np.__version__}, Python {platform.python_version()}")
+def main(argv: Sequence[str]) -> int:
+    """Run what the command line asks for; return the exit code: 0 if all was learnt that should be."""
+    from .demo.main import main as demo
+    from .demo.main import version
+
+    if argv[:1] == ["demo"]:
+        return demo(argv[1:])
+    if argv:
+        print(f"{__doc__}\nnot understood: {' '.join(argv)}", file=sys.stderr)
+        return 2
+    print(f"autograd-core {version()}, NumPy {np.__version__}, Python {platform.python_version()}")
     show_gradient()
     return 0 if train_xor() else 1
-
-
-def _version() -> str:
-    try:
-        return metadata.version("autograd-core")
-    except metadata.PackageNotFoundError:
-        return "(a checkout, not installed)"
 
 
 def show_gradient() -> None:
@@ -70,4 +71,4 @@ def train_xor(steps: int = 1000) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """Scalar graphs: plans whose values are single floats, in the style of micrograd; read here, run by two executors.
 
-Both of them, `levels` and `floats`, compute first and change the world afterwards, so a call may be given up in between:
+Both, `levels` and `floats`, compute first and change the world afterwards, so a call may be given up in between:
 where Python's floats raise and NumPy's do not, and where a value is not finite although the plan was recorded without
 masks (see `Trace`). Then `NotFinite` is raised, and the caller runs the function itself.
 """

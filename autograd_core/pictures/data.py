@@ -8,61 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-Number = float | str  # JSON knows neither NaN nor infinity: they are the strings "nan", "inf", "-inf"
-MINUS = "\N{MINUS SIGN}"
-
-
-def tell(x: Any) -> str:
-    """Return a number in four digits.
-
-    Examples
-    --------
-    >>> tell(-1234.5678), tell(2.0), tell(1e-9), tell(float("nan"))
-    ('−1235', '2', '1e−09', 'nan')
-    """
-    kind = type(x)
-    if kind is not float:
-        if isinstance(x, complex | np.complexfloating):
-            sign = "+" if not x.imag < 0 else MINUS
-            return f"{tell(x.real)} {sign} {tell(abs(x.imag))}i"
-        if isinstance(x, bool | np.bool_ | str | int | np.integer):
-            return str(x).replace("-", MINUS)
-        x = float(x)
-    return format(x + 0.0, ".4g").replace("-", MINUS)  # + 0.0: no −0
-
-
-@dataclass(slots=True)
-class Stats:
-    """An array in a few numbers; complex entries count by their absolute values."""
-
-    n: int
-    norm: Number
-    mean: Number | None = None
-    min: Number | None = None
-    max: Number | None = None
-    nonfinite: int = 0
-    histogram: tuple[int, ...] | None = None
-    written: str | None = None  # a small array itself
-
-    @property
-    def text(self) -> str | None:
-        """The array itself, if it is small."""
-        return tell(self.mean) if self.written is None and self.n == 1 and self.mean is not None else self.written
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
-        return {
-            "n": self.n,
-            "text": self.text,
-            "mean": self.mean,
-            "min": self.min,
-            "max": self.max,
-            "norm": self.norm,
-            "nonfinite": self.nonfinite,
-            "histogram": None if self.histogram is None else list(self.histogram),
-        }
+from .numbers import Stats
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from .data import Vertex
 from .labels import NOTE, Label, Labels, box_size, split_name
-from .numbers import norm_of
+from .numbers import is_broken, norm_of
 from .ranks import hanging, spine, weight
 from .themes import THEMES
 from .view import Key, Link, View, role_of
@@ -221,8 +221,7 @@ def not_finite(view: View, key: Key, backward: bool) -> bool:
 
 def bad(v: Vertex, backward: bool) -> bool:
     """Say whether a vertex has an entry that is not finite."""
-    stats = v.gradient if backward else v.value
-    return stats is not None and stats.nonfinite > 0
+    return is_broken(v.gradient if backward else v.value)
 
 
 def attributes(of: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..rules import Op, same
-from .data import tell
+from .numbers import tell
 from .symbols import clean, raised
 
 BAR = "\N{COMBINING MACRON}"

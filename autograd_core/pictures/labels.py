@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .data import Graph, Module, Stats, Vertex, tell
-from .numbers import norm_of, tell_shape
+from .data import Graph, Module, Vertex
+from .numbers import Stats, norm_of, tell, tell_shape
 from .symbols import HOLE, shorten
 from .view import Key, View
 from .writing import pulls

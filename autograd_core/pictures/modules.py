@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .data import Graph, Module
+from .view import put_in_order
 
 CANDIDATES = 24  # distances tried as periods in one pass
 PASSES = 30
@@ -35,7 +36,7 @@ def find_modules(graph: Graph, fold: bool = True) -> None:
     top = _level(graph, 0, len(graph.vertices), 0, None, prints)
     if prints is not None:
         _repeats(graph, top, None, prints)
-    _in_order(graph)
+    put_in_order(graph)
 
 
 def _level(graph: Graph, first: int, last: int, depth: int, parent: int | None, prints: Prints | None) -> list[Unit]:
@@ -61,16 +62,6 @@ def _level(graph: Graph, first: int, last: int, depth: int, parent: int | None, 
         units += [Unit(start, end, made)] if made is not None else inside
         start = end
     return units
-
-
-def _in_order(graph: Graph) -> None:
-    """Put the modules in order, first to last, outer before inner."""
-    old = graph.modules
-    turn = sorted(range(len(old)), key=lambda m: (old[m].first, -old[m].last, old[m].times == 1, m))
-    place = {m: k for k, m in enumerate(turn)}
-    graph.modules = [old[m] for m in turn]
-    for m in graph.modules:
-        m.parent = None if m.parent is None else place[m.parent]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

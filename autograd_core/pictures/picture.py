@@ -223,9 +223,11 @@ class Picture:
         sets = [base.closed]
         everything = frozenset(k for k in base.closed if not modules[k].opens)
         toggles = sorted(closed | set(base.frames))
+        spare = OPEN_LIMIT  # boxes in all further views: each of them takes dot a millisecond
         for other in (everything, *(base.closed ^ {k} for k in toggles if modules[k].opens)):
-            if other not in sets and len(sets) < VIEWS and drawn(self.graph, other) <= max(OPEN_LIMIT, len(base.boxes)):
+            if other not in sets and len(sets) < VIEWS and (more := drawn(self.graph, other)) <= spare:
                 sets.append(frozenset(other))
+                spare -= more
         return [base, *(make_view(self.graph, s) for s in sets[1:])]
 
     def _shown(self, views: Iterable[View]) -> set[int]:

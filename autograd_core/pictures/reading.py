@@ -11,9 +11,9 @@ import numpy as np
 from ..graph import order
 from ..nodes import PICK, Leaf, Node
 from ..notes import NOTHING
-from .data import Edge, Graph, Stats, Vertex, tell
+from .data import Edge, Graph, Vertex
 from .given import Given, alike
-from .numbers import summarise, tell_dtype
+from .numbers import Stats, summarise, tell, tell_dtype
 from .sweep import gradient_of_leaf, watch
 from .symbols import clean, label_of, light
 from .values import UNKNOWN, Values, kept_operand

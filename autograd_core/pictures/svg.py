@@ -9,11 +9,10 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape as xml_escape
 
-from .data import tell
 from .dot import edge_width, fades, is_round, largest_flow, look, not_finite
 from .labels import LINE, NOTE, TITLE, Label, Labels, split_name, text_width
 from .layout import Layout, Point
-from .numbers import norm_of, tell_shape
+from .numbers import norm_of, tell, tell_shape
 from .themes import FONT, THEMES
 from .view import Key, Link, View, role_of
 from .writing import formula

@@ -15,8 +15,7 @@ from ..graph import _Sweep, refuse_stale
 from ..nodes import PICK, Leaf, Node, Wide
 from ..notes import GraphError, refuse_changed
 from ..state import STATE
-from .data import Stats
-from .numbers import flow_of, summarise
+from .numbers import Stats, summarise
 from .values import UNKNOWN, Values, is_freed
 
 
@@ -45,7 +44,7 @@ class Watched(_Sweep):
                 if node.op is not None:
                     self.visited.append(node)
                     if node.op is PICK:
-                        self.flows[node, 0] = flow_of(g)
+                        self.flows[node, 0] = summarise(g, True)
                     self.visit(node)
 
     def add(self, p: Node, gp: Any, mask: Any = None) -> None:
@@ -53,7 +52,7 @@ class Watched(_Sweep):
         parents = self.at.parents  # type: ignore[union-attr]
         self.cursor = next((i for i in range(self.cursor + 1, len(parents)) if parents[i] is p), self.cursor)
         if mask is None or np.any(mask):  # else a selection sends nothing at all this way
-            self.flows[self.at, self.cursor] = flow_of(gp)  # type: ignore[index]
+            self.flows[self.at, self.cursor] = summarise(gp, True)  # type: ignore[index]
         super().add(p, gp, mask)
 
     def _wants(self, p: Node | None) -> bool:  # noqa: ARG002

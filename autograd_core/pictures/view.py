@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .data import Edge, Graph, Module, Stats
-from .numbers import norm_of
+from .data import Edge, Graph, Module
+from .numbers import Stats, norm_of
 
 Key = tuple[
     str, int
@@ -196,32 +196,48 @@ def to_close(graph: Graph, budget: int) -> set[int]:
 
 def _sum_up(graph: Graph, closed: set[int], budget: int) -> set[int]:
     """Put a run in the middle of the longest row of siblings into one box that does not open."""
-    owner = owners(graph, closed)
-    single = np.flatnonzero(owner < 0)
+    most = len(graph.vertices) // 2
+    parent = next((k for k, m in enumerate(graph.modules) if m.last - m.first > most and k not in closed), None)
+    low, high = (
+        (0, len(graph.vertices)) if parent is None else (graph.modules[parent].first, graph.modules[parent].last)
+    )
+    rows = siblings(graph, closed, low, high)
+    rows = rows[next((i for i, (k, _) in enumerate(rows) if graph.vertices[k].role != "input"), 0) :]
     head = budget // 4
-    shown = single.tolist()
-    parent = None
-    outer = [m for m in graph.modules if m.parent is None and m.last - m.first > len(graph.vertices) // 2]
-    if outer and graph.modules.index(outer[0]) not in closed:
-        parent = graph.modules.index(outer[0])
-        shown = [k for k in shown if outer[0].first <= k < outer[0].last]
-    inputs = next((i for i, k in enumerate(shown) if graph.vertices[k].role != "input"), 0)
-    shown = shown[inputs:]
-    first, last = shown[min(head, len(shown) - 1)], shown[max(0, len(shown) - (budget - head))]
+    first, last = rows[min(head, len(rows) - 1)][0], rows[max(0, len(rows) - (budget - head))][0]
     first, last = _clear_of_modules(graph, first, last, parent)
     if last - first < 2:
         return closed
-    inside = {k for k, m in enumerate(graph.modules) if first <= m.first and m.last <= last and k != parent}
-    count = sum(v.role == "operation" for v in graph.vertices[first:last])
-    for k in inside:
-        graph.modules[k].opens = False
-    graph.modules.append(Module(f"{count:,} operations", first, last, parent, 1, False))
-    from .modules import _in_order
+    for k, m in enumerate(graph.modules):
+        if first <= m.first and m.last <= last and k != parent:
+            m.opens = False
+    kept = {id(graph.modules[k]) for k in closed}
+    summed = Module("", first, last, parent, 1, False)
+    graph.modules.append(summed)
+    put_in_order(graph)
+    return {k for k, m in enumerate(graph.modules) if m is summed or id(m) in kept}
 
-    marked = [graph.modules[k] for k in closed]
-    summed = graph.modules[-1]
-    _in_order(graph)
-    return {k for k, m in enumerate(graph.modules) if m is summed or any(m is n for n in marked)}
+
+def siblings(graph: Graph, closed: set[int], low: int, high: int) -> list[tuple[int, int]]:
+    """Return the runs that are drawn as one box each, from one vertex up to another."""
+    owner = owners(graph, closed)
+    runs: list[tuple[int, int]] = []
+    k = low
+    while k < high:
+        end = k + 1 if owner[k] < 0 else graph.modules[owner[k]].last
+        runs.append((k, end))
+        k = end
+    return runs
+
+
+def put_in_order(graph: Graph) -> None:
+    """Put the modules in order, first to last, outer before inner."""
+    old = graph.modules
+    turn = sorted(range(len(old)), key=lambda m: (old[m].first, -old[m].last, old[m].times == 1, m))
+    place = {m: k for k, m in enumerate(turn)}
+    graph.modules = [old[m] for m in turn]
+    for m in graph.modules:
+        m.parent = None if m.parent is None else place[m.parent]
 
 
 def _clear_of_modules(graph: Graph, first: int, last: int, parent: int | None) -> tuple[int, int]:

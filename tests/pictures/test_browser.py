@@ -7,7 +7,7 @@ import pytest
 
 import autograd_core as ag
 import nn
-from autograd_core.pictures.data import tell
+from autograd_core.pictures.numbers import tell
 from autograd_core.pictures.page import document, fragment, script
 
 HOSTILE = "</script><img src=x onerror=\"alert(1)\"> & 'q' <b>${alert(2)}</b>"

@@ -241,7 +241,7 @@ ZEROS = {
     "saturated, nearly": (lambda x: np.sum(np.tanh(8 + x)), "tanh"),
     "saturated, sigmoid": (lambda x: np.sum(nn.functional.sigmoid(800 + x)), "sigmoid"),
     "absent": (lambda x: np.sum(np.where(x > 100, np.exp(x), 1.0)), "where"),
-    "absent, clip": (lambda x: np.sum(np.clip(x, 50.0, 60.0)), "maximum"),
+    "absent, clip": (lambda x: np.sum(np.clip(x, 50.0, 60.0)), "clip"),
     "zero": (lambda x: np.sum(x * np.zeros(3)), "multiply"),
     "zero, product": (lambda x: np.sum(x @ np.zeros((3, 2))), "matmul"),
     "zero, stationary": (lambda x: np.sum((x - x.data) ** 2), "square"),
@@ -310,6 +310,28 @@ def test_detached(case):
     assert (e.kind, e.operation, e.name) == ("detached", operation, "x")
     if operation:
         assert e.line == f"{__file__}:{f.__code__.co_firstlineno}"
+
+
+def test_detached_before_the_question_was_asked():
+    x, y = Tensor(SAFE, name="x"), Tensor(SAFE, name="y")
+    with ag.debug():
+        line, loss = here(), np.sum(x.detach() * y)
+        other = np.sum(forgotten(x) * y)
+    e = explain(loss, wrt=x)
+    assert (e.kind, e.operation, e.line) == ("detached", "multiply", line)
+    e = explain(other, wrt=x)
+    assert e.kind == "never connected"
+    assert "which takes an untracked Tensor" in e.text
+
+
+def test_a_grad_that_is_none_all_the_same():
+    x = Tensor(SAFE, name="x")
+    h = np.tanh(x)
+    loss = np.sum(h * h)
+    assert "backward() has not been called" in explain(loss, wrt=x).text
+    assert "only leaves have a .grad" in explain(loss, wrt=h).text
+    loss.backward(retain_graph=True)
+    assert "None" not in explain(loss, wrt=x).text
 
 
 def test_not_tracked():

@@ -62,7 +62,16 @@ def _gradient(case: Case, key: Node, name: str) -> Explanation:
             details=("an earlier backward() put it there; set grad to None before the next one",),
         )
     text = f"the gradient of {name} is finite, from {np.min(np.real(g)):.3g} to {np.max(np.real(g)):.3g}"
-    return Explanation("fine", text, name=name, details=tuple(_remarks(case)))
+    return Explanation("fine", text, name=name, details=(*_absent_grad(case, key), *_remarks(case)))
+
+
+def _absent_grad(case: Case, key: Node) -> list[str]:
+    """Return why `.grad` is None all the same, if somebody may be looking for it."""
+    if case.again is not None or getattr(key, "grad", None) is not None:
+        return []
+    if isinstance(key, Leaf):
+        return ["its .grad is None, since backward() has not been called"]
+    return [f"only leaves have a .grad, and this is the result of {key.op.name}: ag.vjp gives its gradient"]
 
 
 def _worst(case: Case, found: list[Explanation]) -> Explanation:

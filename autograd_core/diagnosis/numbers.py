@@ -57,7 +57,7 @@ def _begin(case: Case, what: str, kind: str, steps: list[Step], began: Step) -> 
             f"{argument(node, began.given)} was given with {v[at]} at {where_in(at) or '()'}: no operation made it"
         )
     else:
-        details += advice(node.op.name)
+        details += advice(node.op.name) or _overflow(operands)
     after = [s for s in steps[:-1] if s.node.op is not None and np.isnan(s.value) and not np.isnan(began.value)]
     details += [f"then {s.node.op.name}{place(case.spot(s.node)[0], ())} made nan of it" for s in after[-1:]]
     if began.unknown or line is None:
@@ -126,6 +126,18 @@ def _because(case: Case, op: Node, operands: dict[str, Any]) -> list[str]:
             found.append(f"its {argument(op, i)} had become {np.asarray(v)[at]} forwards, in {where}")
             found += advice(step.node.op.name)
     return found
+
+
+def _overflow(operands: dict[str, Any]) -> list[str]:
+    """Say so if operands are finite but so large that their product is not."""
+    arrays = [np.asarray(v) for v in operands.values() if isinstance(v, np.ndarray | np.floating | float)]
+    largest = max((float(np.max(np.abs(a), initial=0.0)) for a in arrays if a.dtype.kind == "f"), default=0.0)
+    smallest = min((np.finfo(a.dtype).max for a in arrays if a.dtype.kind == "f"), default=np.inf)
+    if not np.sqrt(float(smallest)) <= largest < np.inf:
+        return []
+    return [
+        f"operands as large as {largest:.1e}: what came before has grown without bound, as by too high a learning rate"
+    ]
 
 
 def _chosen(step: Step) -> bool:

@@ -150,7 +150,7 @@ class Trace:
     def _grad(self, leaf: Leaf, value: Any) -> None:
         self.leaves.setdefault(id(leaf), (leaf, leaf.grad))
         if id(leaf) not in self.reset and leaf.grad is None:
-            self.plan.guards.append((functools.partial(_has_gradient, leaf), False))
+            self.plan.guards.append((functools.partial(has_gradient, leaf), False))
         self.reset.add(id(leaf))
         given = None if value is None else self.refs(value)
         self.plan.steps.append(Step(None, (given,), {}, (), effect="grad", target=leaf))
@@ -170,7 +170,7 @@ class Trace:
         if id(g) not in self.known:
             slot = self.plan.slot("grad", np.shape(g), g.dtype, source=leaf)
             self.know(g, slot.number)
-            self.plan.guards.append((functools.partial(_has_gradient, leaf), True))
+            self.plan.guards.append((functools.partial(has_gradient, leaf), True))
         return tensor(g)
 
     def _call(self, fn: Any, given: Any) -> tuple[Any]:
@@ -441,7 +441,8 @@ def _standing_for(value: Any) -> Any:
     return value
 
 
-def _has_gradient(leaf: Leaf) -> bool:
+def has_gradient(leaf: Leaf) -> bool:
+    """Say whether a leaf has one."""
     return leaf.grad is not None
 
 

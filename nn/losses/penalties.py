@@ -9,9 +9,11 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..module import Module
+
 
 def l1_penalty(parameters: Any) -> Any:
-    """Return the sum of |p| over all entries of an array or of several; the derivative at 0 is 0.
+    """Return the sum of |p| over all entries of an array, of several, or of a model; the derivative at 0 is 0.
 
     Examples
     --------
@@ -22,7 +24,7 @@ def l1_penalty(parameters: Any) -> Any:
 
 
 def l2_penalty(parameters: Any) -> Any:
-    """Return the sum of p**2 over all entries of an array or of several: the lectures' ridge penalty, not halved.
+    """Return the sum of p**2 over all entries of an array, of several, or of a model: the ridge penalty, not halved.
 
     Examples
     --------
@@ -44,6 +46,8 @@ ag.rule(_squares, lambda g, x: (g + g) * x, name="l2_penalty")
 def _each(parameters: Any) -> Iterable[Any]:
     if isinstance(parameters, ag.Tensor | np.ndarray):
         return [parameters]
+    if isinstance(parameters, Module):
+        return parameters.parameters()
     if not isinstance(parameters, Iterable):
         raise TypeError(
             f"a penalty is of an array or of several, such as model.parameters(), not of a {type(parameters).__name__}"

@@ -12,6 +12,7 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..module import Module
 from .runs import Run, Settings, runs_of, settings_of
 
 
@@ -106,8 +107,7 @@ class Optimizer:
     def _grouped(self, parameters: Iterable[Any]) -> list[dict[str, Any]]:
         """Return groups with all their settings, or say what is wrong with them."""
         who = type(self).__name__
-        given = parameters if isinstance(parameters, ag.Tensor) or not isinstance(parameters, Iterable) else None
-        if given is not None or isinstance(parameters, Mapping):
+        if isinstance(parameters, ag.Tensor | Mapping | Module) or not isinstance(parameters, Iterable):
             raise TypeError(
                 f"{who} takes parameters, such as model.parameters() or [p], not a {type(parameters).__name__}; "
                 f"a learning rate is written lr=0.1"

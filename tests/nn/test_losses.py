@@ -394,8 +394,10 @@ def test_penalties(check_derivatives):
     assert nn.l1_penalty(ag.Tensor([0.0, -2.0])).item() == 2
     with pytest.raises(ValueError, match="no parameters at all"):
         nn.l1_penalty([])
-    with pytest.raises(TypeError, match=r"model\.parameters\(\), not of a MLP"):
-        nn.l2_penalty(model)
+    every = nn.l2_penalty(model.parameters())
+    assert nn.l2_penalty(model).item() == every.item()
+    with pytest.raises(TypeError, match=r"model\.parameters\(\), not of a float"):
+        nn.l2_penalty(0.1)
 
 
 # --- all --------------------------------------------------------------------------------------------------------------

@@ -178,6 +178,7 @@ UNTRAINABLE = {
         r"takes parameters, such as model\.parameters\(\) or \[p\], not a Tensor",
     ),
     "a module": (lambda: nn.Linear(1, 1, rng=0), TypeError, r"such as model\.parameters\(\) or \[p\], not a Linear"),
+    "a model": (lambda: nn.MLP([2, 1], rng=0), TypeError, r"such as model\.parameters\(\) or \[p\], not a MLP"),
     "a group": (lambda: {"params": [ag.Tensor([1.0])]}, TypeError, "not a dict"),
     "groups without parameters": (lambda: [{"lr": 0.1}], TypeError, 'group 0 of SGD is not a dict with "params"'),
     "an unknown setting": (

@@ -67,7 +67,7 @@ WALK = """host => {
     one("button.next").click();
     steps.push({
       way: one(".panel .badge").textContent.split(" ")[0], op: one(".panel .heading > b").textContent,
-      current: all(".current").length, rows: all(".panel tr").map(row), said: one("[aria-live=polite]").textContent,
+      current: all(".current").map(e => e.dataset.node || e.dataset.module), rows: all(".panel tr").map(row), said: one("[aria-live=polite]").textContent,
       turned: all(".edge.flipped").flatMap(e => e.dataset.edge.split(" ")), markup: all(".panel b *, .panel img").length,
     });
   }
@@ -119,7 +119,10 @@ def test_steps_come_in_the_order_of_execution(visit):
     names = {name for _, name in log}
     assert [(step["way"], step["op"]) for step in steps if step["op"] in names] == log
     assert len(log) == 10
-    assert [step["current"] for step in steps] == [1] * len(steps)
+    data = picture.to_dict()
+    ringed = [node for step in steps for node in step["current"]]
+    assert ringed == data["forward"] + data["backward"]
+    assert [data["nodes"][node]["op"] for node in ringed] == [step["op"] for step in steps]
 
 
 def test_numbers_are_those_of_the_sweep(visit):
@@ -360,7 +363,9 @@ def test_modules_collapse_and_expand_and_steps_go_on_inside(visit):
     assert closed.count() == 1
     assert closed.get_attribute("aria-expanded") == "false"
     assert page.locator(".node[data-node]").count() < everything
-    assert [step["current"] for step in walk(page)] == [1] * (len(data["forward"]) + len(data["backward"]))
+    ringed = [step["current"] for step in walk(page)]
+    assert [len(boxes) for boxes in ringed] == [1] * (len(data["forward"]) + len(data["backward"]))
+    assert [name] in ringed
     closed.focus()
     page.keyboard.press("Enter")
     assert page.locator(".node[data-node]").count() == everything

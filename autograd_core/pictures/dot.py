@@ -16,7 +16,7 @@ from .themes import THEMES
 from .view import Key, Link, View, role_of
 from .writing import LOW
 
-THINNEST, THICKEST, DECADES = 0.7, 4.0, 6.0
+THINNEST, THICKEST, DECADES = 0.7, 3.4, 6.0
 
 
 def escape(text: str) -> str:
@@ -47,7 +47,7 @@ def edge_width(norm: float, largest: float) -> float:
     Examples
     --------
     >>> edge_width(1.0, 1.0), edge_width(1e-3, 1.0), edge_width(0.0, 1.0)
-    (4.0, 2.35, 0.7)
+    (3.4, 2.05, 0.7)
     """
     if math.isnan(norm) or math.isinf(norm):
         return THICKEST
@@ -184,7 +184,7 @@ class _Writer:
                 "label": html(self.labels.of(key, self.backward)),
             }
             if not_finite(self.view, key, self.backward):
-                shown |= {"peripheries": "2", "penwidth": "2.5", "color": quote(self.theme["ring"])}
+                shown |= {"penwidth": "4", "color": quote(self.theme["ring"])}
         return f"{self.view.id(key)} [{attributes(shown)}];"
 
     def _edge(self, k: int, link: Link) -> str:

@@ -58,6 +58,19 @@ WRITTEN = {
     "linear": (f"{G} W", f"{G}ᵀ x", f"Σ rows of {G}"),
     "affine": (f"{G} W", f"{G}ᵀ x", f"Σ rows of {G}"),
     "input": (G,),
+    "var": (f"2 {G} (x − mean) / n",),
+    "std": (f"{G} (x − mean) / n v",),
+    "max": (f"{G} where x = v",),
+    "min": (f"{G} where x = v",),
+    "softmax": (f"v ({G} − Σ {G} v)",),
+    "log_softmax": (f"{G} − softmax(x) Σ {G}",),
+}
+LOSSES = {  # divided by the number of observations where the mean is taken
+    "cross_entropy": (f"{G} (softmax(x) − y)", f"−{G} log softmax(x)"),
+    "mse": (f"2 {G} (a − b)", f"2 {G} (b − a)"),
+    "l1": (f"{G} sign(x − y)", f"{G} sign(y − x)"),
+    "bce": (f"{G} (p − y) / p (1 − p)", f"{G} log((1 − p) / p)"),
+    "bce_with_logits": (f"{G} (σ(x) − y)", f"−{G} x"),
 }
 SIGNS: dict[type, tuple[str, int]] = {
     ast.Add: (" + ", 1),
@@ -71,7 +84,7 @@ SIGNS: dict[type, tuple[str, int]] = {
 TESTS: dict[type, str] = {ast.Gt: ">", ast.GtE: "≥", ast.Lt: "<", ast.LtE: "≤", ast.Eq: "=", ast.NotEq: "≠"}
 
 
-def pull_formulas(op: Op, n: int) -> tuple[str, ...]:
+def pull_formulas(op: Op, n: int, mean: bool = True) -> tuple[str, ...]:
     """Return the formula of each pullback of an operation with `n` operands, "" where nothing flows.
 
     Examples
@@ -81,6 +94,8 @@ def pull_formulas(op: Op, n: int) -> tuple[str, ...]:
     >>> pull_formulas(RULES[np.sin], 1)[0]
     'v̄ cos(x)'
     """
+    if (loss := LOSSES.get(clean(op.name))) is not None:
+        return tuple(f"{part} / n" if mean else part for part in (*loss, *[G] * n)[:n])
     written = WRITTEN.get(clean(op.name))
     if written is not None:
         made = written * n if len(written) == 1 else written

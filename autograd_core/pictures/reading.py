@@ -42,6 +42,8 @@ class _Reader:
         self.at: dict[Node, int] = {}
         self.constants: dict[int, int] = {}
         self.kept_alive: list[Any] = []  # ids are keys only while their objects live
+        # The note of an operation with several results is with the results.
+        self.picked = {n.p: n for n in reversed(self.path) if n.op is PICK}
         self.ops = [n for n in self.path if n.op is not None and not self._passes(n)]
         self._place_inputs()
         for k, node in enumerate(self.ops):
@@ -65,6 +67,9 @@ class _Reader:
     def _name(self, node: Node) -> str:
         own = node.name if isinstance(node, Leaf) else getattr(node, "note", NOTHING).name
         return self.given.names.get(node) or own or self.given.variables.get(node, "")
+
+    def _note(self, node: Node | None) -> Any:
+        return getattr(self.picked.get(node, node), "note", NOTHING)
 
     def _stats(self, node: Node) -> Stats | None:
         value = self.values.of.get(node)
@@ -142,7 +147,7 @@ class _Reader:
         return UNKNOWN
 
     def _operation(self, node: Node, following: Node | None) -> None:
-        graph, note = self.graph, getattr(node, "note", NOTHING)
+        graph, note = self.graph, self._note(node)
         path = note.scope
         operands: list[int | str | None] = [
             self._constant(node, i, path) if p is None else self._source(p, path) for i, p in enumerate(node.parents)
@@ -183,7 +188,7 @@ class _Reader:
     def _output(self, node: Node, k: int, following: Node | None) -> None:
         """Put a named result behind its operation; what uses the result uses it from there."""
         made = self.graph.vertices[k]
-        path = made.path if following is None else common(made.path, getattr(following, "note", NOTHING).scope)
+        path = made.path if following is None else common(made.path, self._note(following).scope)
         name = self.given.outputs.get(node) or made.name or ("output" if node in self.roots else "")
         if node in self.roots:
             path = ()

@@ -132,8 +132,8 @@ class _Writer:
         parts = [f"<title>{escape(self._hover(key))}</title>"]
         parts.append(shape(role, x, y, w, h, paint + (' stroke-dasharray="5 4"' if dashed else "")))
         if broken:
-            ring = f'fill="none" stroke="{self.theme["ring"]}" stroke-width="2.6"'
-            parts.append(shape(role, x, y, w + 9, h + 9, ring, "ring"))
+            ring = f'fill="none" stroke="{self.theme["ring"]}" stroke-width="4"'
+            parts.append(shape(role, x, y, w, h, ring, "ring"))
         parts += self._texts(self.labels.of(key, self.backward), x, y, c["text"])
         kind = f"node {role}{' folded' if folded else ''}{' nonfinite' if broken else ''}{' copy' * (key[0] == 'c')}"
         what = f'data-module="m{key[1]}"' if key[0] == "m" else f'data-node="n{self.view.vertex(key)}"'
@@ -209,6 +209,7 @@ class _Writer:
         x += text_width(heading, 11, True) + 22
         present = {role_of(self.view, key) for key in self.view.boxes}
         dashed = any(fades(self.view, key, self.backward) for key in self.view.boxes)
+        broken = any(not_finite(self.view, key, self.backward) for key in self.view.boxes)
         entries = [("input", "input / output", present & {"input", "output"})]
         entries += [
             ("parameter", "parameter", present & {"parameter"}),
@@ -237,6 +238,11 @@ class _Writer:
             )
             parts.append(self._line(x + 25, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
             x += 25 + text_width(name, 11) + 18
+        if broken:
+            paint = f'fill="none" stroke="{t["ring"]}" stroke-width="2.4"'
+            parts.append(shape("operation", x + 8, y, 16, 11, paint, "key", 4))
+            parts.append(self._line(x + 21, y + 4, "NaN or infinite", 11, t["muted"], kind="legend", anchor="start"))
+            x += 21 + text_width("NaN or infinite", 11) + 18
         return ['<g class="legend">', *parts, "</g>"], x - PAD
 
 

@@ -32,7 +32,7 @@ def pulls(graph: Graph, v: Vertex) -> tuple[str, ...]:
     names = operand_names(graph, v)
     letters = dict(zip(v.rule.args, names, strict=False)) | {"v": v.name}
     letters = {k: lowered(n) for k, n in letters.items() if len(k) == 1 and (LETTER.fullmatch(n) or n[:1].isdigit())}
-    found = pull_formulas(v.rule, len(v.operands))
+    found = pull_formulas(v.rule, len(v.operands), v.metadata.get("reduction", "mean") == "mean")
     if v.op in ("power", "float_power") and isinstance(v.operands[1], str):
         found = (power_pull(v.operands[1]), "")
     return tuple(in_names(f, letters) if isinstance(o, int) else "" for f, o in zip(found, v.operands, strict=True))

@@ -14,7 +14,7 @@ from ..module import Module
 
 
 class RBF(Module):
-    """exp(-|x - center_m|**2 / (2 * scale_m**2)) for each of n units.
+    """``exp(-|x - center_m|**2 / (2 * scale_m**2))`` for each of n units.
 
     The lecture's lambda is scale**2; here the logarithm of the scale is the parameter, so that any value is a good one.
 

@@ -13,7 +13,7 @@ from ..module import Module
 
 
 def l1_penalty(parameters: Any) -> Any:
-    """Return the sum of |p| over all entries of an array, of several, or of a model; the derivative at 0 is 0.
+    """Return the sum of ``|p|`` over all entries of an array, of several, or of a model; the derivative at 0 is 0.
 
     Examples
     --------

@@ -68,7 +68,7 @@ _l1 = elementwise_loss(
 
 
 def l1(prediction: Any, target: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
-    """Return the absolute error |prediction - target|, whose derivative where they are equal is 0.
+    """Return the absolute error ``|prediction - target|``, whose derivative where they are equal is 0.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def l1(prediction: Any, target: Any, reduction: Reduction = "mean", *, sample_we
 def huber(
     prediction: Any, target: Any, reduction: Reduction = "mean", *, delta: float = 1.0, sample_weight: Any = None
 ) -> Any:
-    """Return d**2 / 2 where d = |prediction - target| is at most `delta`, and delta * d - delta**2 / 2 beyond.
+    """Return ``d**2 / 2`` where ``d = |prediction - target|`` is at most `delta`; beyond, ``delta * d - delta**2 / 2``.
 
     Examples
     --------

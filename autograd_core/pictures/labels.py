@@ -93,8 +93,8 @@ class Labels:
         else:
             title, note = name or {"parameter": "parameter", "constant": "constant"}.get(v.role, v.role), result
         notes = [shorten(note, WIDEST)]
-        if self.scalar and v.gradient is not None:
-            notes.append(f"{PARTIAL} {gradient_text(v.gradient)}")
+        if self.scalar:
+            notes.append("" if v.gradient is None else f"{PARTIAL} {gradient_text(v.gradient)}")
         return Label(title, tuple(notes))
 
     def _backward(self, v: Vertex, k: int, framed: bool) -> Label:

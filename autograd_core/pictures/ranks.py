@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .view import LEAVES, Key, Link, View, role_of
 
+FIRST = {"input": 2, "parameter": 1}  # where a spine rather begins, of ways that are equally long
+
 
 def spine(view: View) -> set[int]:
     """Return the links of the longest way through the picture, if possible from an input: it is drawn straight."""
@@ -14,7 +16,7 @@ def spine(view: View) -> set[int]:
     best: dict[Key, int] = {}
     for key in view.boxes:
         ranked = [
-            (depth[source := view.links[k].source], role_of(view, source) == "input", -k) for k in into.get(key, ())
+            (depth[source := view.links[k].source], FIRST.get(role_of(view, source), 0), -k) for k in into.get(key, ())
         ]
         if ranked:
             longest = max(ranked)
@@ -60,9 +62,10 @@ def beside(view: View, key: Key, target: Key, on: set[Key]) -> bool:
 
 
 def weight(view: View, link: Link, straight: bool, first: bool, hangs: dict[Key, Key]) -> int:
-    """Return how much a link wants to be short and straight; a leaf used again further on pulls nobody towards it."""
+    """Return how much a link wants to be short and straight; a leaf used again in another module pulls nobody to it."""
     if straight:
         return 12
     if role_of(view, link.source) in LEAVES:
-        return 3 if hangs.get(link.source) == link.target else int(first)
+        near = first or view.frame_of[link.source] == view.frame_of[link.target]
+        return 3 if hangs.get(link.source) == link.target else int(near)
     return 1

@@ -134,7 +134,11 @@ def power_of(step: Step) -> Any:
 
 def write(w: Writer, step: Step) -> None:
     """Write one step in the best way known."""
-    if step.effect == "assign":
+    if hasattr(step.fn, "overwrites"):
+        from .blocks import write_group
+
+        write_group(w, step)
+    elif step.effect == "assign":
         _assign(w, step)
     elif step.effect == "grad":
         _grad(w, step)
@@ -237,7 +241,7 @@ def _view(w: Writer, step: Step) -> None:
 
 def _ufunc(w: Writer, k: int, fn: np.ufunc, args: Any) -> None:
     """Write ``fn(a, b, out)``."""
-    dtypes = _loop(w.plan, fn, args)
+    dtypes = loop(w.plan, fn, args)
     operands = [w.operand(a, d) for a, d in zip(args, dtypes, strict=True)]
     f = w.bind(fn, fn.__name__ + "_")
     inside = ", ".join(operands)
@@ -245,7 +249,7 @@ def _ufunc(w: Writer, k: int, fn: np.ufunc, args: Any) -> None:
     w.put(k, f"{f}({inside})", f"{f}({inside}{comma}{{}})")
 
 
-def _loop(plan: Plan, fn: np.ufunc, args: Any) -> list[Any]:
+def loop(plan: Plan, fn: np.ufunc, args: Any) -> list[Any]:
     """Return the dtypes in which a ufunc computes with these arguments."""
     kinds: list[Any] = []
     for a in args:

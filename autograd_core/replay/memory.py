@@ -20,6 +20,7 @@ class Memory:
         self.used = layout.used
         self.alive: list[Any] = []
         self.blocks = [_aligned(n) for n in layout.blocks]
+        self.room = 0  # bytes of the buffers that groups work in
         self.slots = plan.slots
 
     def buffer(self, k: int) -> Any:
@@ -91,34 +92,34 @@ class Layout:
                 and target.flags.writeable
                 and target.flags.c_contiguous
                 and (target.shape, target.dtype, None) == (slot.shape, slot.dtype, slot.axes)
-                and writable(plan, plan.steps[made[k]])
+                and (writable(plan, plan.steps[made[k]]) or is_group(plan.steps[made[k]]))
                 and k not in set(refs(plan.outputs))
                 and id(target) not in taken
-                and self.undisturbed(target, made[k], i)
+                and self.undisturbed(k, target, made[k], i)
             ):
                 self.places[k] = target
                 taken.add(id(target))
 
-    def undisturbed(self, target: Any, start: int, stop: int) -> bool:
+    def undisturbed(self, new: int, target: Any, start: int, stop: int) -> bool:
         """Say whether nobody reads the old values of an array after the step that makes the new ones, nor calls out."""
         steps = self.plan.steps
         for i in range(start, stop + 1):
             step = steps[i]
             if step.effect == "call" and i > start:
                 return False
-            for k in step.reads:
-                slot = self.plan.slots[self.root[k]]
-                held = slot.source._data if slot.kind == "tensor" else slot.source if slot.kind == "constant" else None
-                if (
-                    type(held) is ndarray
-                    and np.may_share_memory(held, target)
-                    and (i > start or not in_place(self.plan, step, k, step.outs[0]))
-                ):
-                    return False
+            olds = {k for k in step.reads if self.overlapping(k, target)}
+            if olds and (i > start or not overwritable(self.plan, step, olds, new)):
+                return False
             if i != start and step.effect in ("assign", "grad") and i != stop and overlaps(step, target):
                 return False
-        last = self.last.get(steps[start].outs[0], start)
+        last = self.last.get(new, start)
         return not any(overlaps(step, target) for step in steps[stop + 1 : last])
+
+    def overlapping(self, k: int, target: Any) -> bool:
+        """Say whether a slot is memory around the program, or a view of it, that overlaps an array."""
+        slot = self.plan.slots[self.root[k]]
+        held = slot.source._data if slot.kind == "tensor" else slot.source if slot.kind == "constant" else None
+        return type(held) is ndarray and np.may_share_memory(held, target)
 
     # --- blocks -----------------------------------------------------------------------------------------------------
 
@@ -130,10 +131,10 @@ class Layout:
         ends: dict[int, list[int]] = {}
         self.owner: dict[int, int] = {}
         for i, step in enumerate(plan.steps):
-            if len(step.outs) == 1 and writable(plan, step):
-                k = step.outs[0]
-                if k not in self.places and k not in outputs and self.root[k] == k and plan.slots[k].nbytes:
-                    self.place(k, step, i, free)
+            for k in step.outs if is_group(step) else step.outs[:1] if writable(plan, step) else ():
+                if k not in self.places and k not in outputs and self.root[k] == k and plan.slots[k].shape:
+                    if plan.slots[k].nbytes:
+                        self.place(k, step, i, free)
                     if isinstance(block := self.places.get(k), int):
                         self.owner[block] = k
                         ends.setdefault(max(self.last.get(k, i), i), []).append(k)
@@ -185,6 +186,19 @@ def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
     a, b = plan.slots[q], plan.slots[k]
     alike = (a.shape, a.dtype, a.axes) == (b.shape, b.dtype, b.axes)
     return alike and isinstance(step.fn, np.ufunc) and step.fn.signature is None
+
+
+def is_group(step: Step) -> bool:
+    """Say whether a step is a group of element-wise operations."""
+    return hasattr(step.fn, "overwrites")
+
+
+def overwritable(plan: Plan, step: Step, olds: set[int], new: int) -> bool:
+    """Say whether a step may write a result over what it reads in some slots."""
+    if is_group(step):
+        shape = plan.slots[new].shape
+        return all(plan.slots[k].shape == shape for k in olds) and bool(step.fn.overwrites(plan, new, olds))
+    return all(in_place(plan, step, k, new) for k in olds)
 
 
 def overlaps(step: Step, target: Any) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .groups import group
+from .kernels import elementwise_ufunc
 from .plan import Plan, Ref, Step, refs, replaced
 
 ndarray = np.ndarray
@@ -14,10 +16,12 @@ ndarray = np.ndarray
 def optimised(plan: Plan) -> Plan:
     """Apply all passes."""
     plan.notes["recorded"] = f"{len(plan.steps)} steps"
-    simplify(plan)
     fold(plan)
+    unstretch(plan)
+    simplify(plan)
     merge(plan)
     drop(plan)
+    group(plan)
     return plan
 
 
@@ -107,11 +111,37 @@ def _locked(a: Any) -> bool:
         if a.flags.writeable:
             return False
         a = a.base
-    return a is None
+    return a is None or isinstance(a, np.generic)
 
 
 def _filled(plan: Plan, tree: Any) -> Any:
     return replaced(tree, {k: plan.slots[k].source for k in refs(tree)})
+
+
+# --- stretched operands -----------------------------------------------------------------------------------------------
+
+
+def unstretch(plan: Plan) -> None:
+    """Let element-wise operations read what was stretched, where another operand has the shape anyway."""
+    stretched = {s.outs[0]: s.args[0] for s in plan.steps if s.told is np.broadcast_to and type(s.args[0]) is Ref}
+    for slot in plan.slots:
+        if (
+            slot.kind == "constant"
+            and type(slot.source) is ndarray
+            and slot.source.size
+            and not any(slot.source.strides)
+        ):
+            if slot.shape and _locked(slot.source):
+                stretched[slot.number] = slot.source[(0,) * len(slot.shape)]
+    for step in plan.steps:
+        if elementwise_ufunc(step) is None or stretched.keys().isdisjoint(step.reads):
+            continue
+        for i, a in enumerate(step.args):
+            if type(a) is Ref and a.slot in stretched:
+                args = (*step.args[:i], stretched[a.slot], *step.args[i + 1 :])
+                shapes = [plan.slots[b.slot].shape for b in args if type(b) is Ref]
+                if np.broadcast_shapes(*shapes) == plan.slots[step.outs[0]].shape:
+                    step.args = args
 
 
 # --- common sub-expressions -------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class Writer:
         self.names: dict[str, Any] = {"assign": assign, "give": give, "own": own, "Leaf": Leaf, "tick": tick}
         self.by_identity: dict[int, str] = {}
         self.lines: list[str] = []
+        self.functions: list[str] = []  # of groups, before the one that replays
+        self.described: list[str] = []  # groups, for people
         self.fixed: dict[int, Any] = {}  # slot -> its array
         self.boxes: dict[tuple[int, Any], str] = {}  # a number as an array without axes, for ufuncs
         self.rebinding: list[tuple[str, str]] = []
@@ -166,7 +168,7 @@ class Writer:
         if "quiet" in self.plan.notes:
             self.names["errstate"] = np.errstate
             self.lines = ["with errstate(all='ignore'):", *(f"    {line}" for line in self.lines)]
-        return "\n".join([f"def replay({inputs}):", *(f"    {line}" for line in self.lines)])
+        return "\n".join([*self.functions, f"def replay({inputs}):", *(f"    {line}" for line in self.lines)])
 
     def result(self, r: Any) -> str:
         """Return source for a result of the program."""

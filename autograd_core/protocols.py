@@ -50,7 +50,8 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     why = REFUSED.get(fn) or REFUSED.get(getattr(fn, "__module__", None))
     if why:
         raise TypeError(f"{title(fn)} is refused for Tensors: {why}")
-    found = ops.late.known(fn) if ops.late.load() or hasattr(fn, "__wrapped__") else None
+    ops.late.load()
+    found = ops.late.known(fn)
     if found is None:
         raise TypeError(no_rule(fn))
     return call(found, args, kwargs)
@@ -81,11 +82,12 @@ def extreme(op: Op, a: Any, b: Any) -> Any:
 
 def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a function without gradient to plain values; under a recorder it stands on the tape."""
-    if not isinstance(fn, np.ufunc):
+    if (kwargs or len(args) > 1) and not isinstance(fn, np.ufunc):
         args, kwargs, out = without_out(fn, args, kwargs)
         if out is not None:
             return deliver(call_constant(fn, args, kwargs), out, fn)
-    ans = fn(*strip(args), **{k: strip(v) for k, v in kwargs.items()})
+    plain_args = [strip(a) for a in args]
+    ans = fn(*plain_args, **{k: strip(v) for k, v in kwargs.items()}) if kwargs else fn(*plain_args)
     state = state_now()
     if state is not PLAIN and state.recorder is not None:
         parts = ans if isinstance(ans, tuple) else (ans,)
@@ -135,8 +137,11 @@ def deliver(ans: Any, out: Any, fn: Any) -> Any:
 
 def strip(a: Any) -> Any:
     """Return a structure of arguments with the values of its Tensors."""
-    if type(a) is recording.Tensor:
+    kind = type(a)
+    if kind is recording.Tensor:
         return a._data
+    if kind is ndarray or kind is float or kind is int:
+        return a
     if isinstance(a, list | tuple):
         parts = [strip(v) for v in a]
         return type(a)(*parts) if hasattr(a, "_fields") else type(a)(parts)
@@ -195,6 +200,8 @@ def no_rule(fn: Any) -> str:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a ufunc in any of its ways: with keywords, or by one of its methods."""
+    if not kwargs and ufunc in CONSTANTS and method == "__call__":
+        return call_constant(ufunc, inputs, kwargs)
     out = kwargs.pop("out", None)
     out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
     if isinstance(out, tuple):
@@ -206,7 +213,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         else:
             ans = _call_plain(ufunc, inputs, kwargs)
     else:
-        if ufunc not in RULES:
+        if ufunc not in RULES and ufunc not in CONSTANTS:
             ops.late.load()
         if method == "at":
             return _ufunc_at(ufunc, *inputs)
@@ -217,8 +224,11 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
 
 
 def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    op = RULES.get(ufunc) or (ops.late.load() and RULES.get(ufunc))
-    if not op:
+    op = RULES.get(ufunc)
+    if op is None and ufunc not in COMPOSITES and ufunc not in CONSTANTS:
+        ops.late.load()
+        op = RULES.get(ufunc)
+    if op is None:
         return call(ufunc, inputs, kwargs)
     if op.wide or op.outputs:
         return record(op, inputs, kwargs)

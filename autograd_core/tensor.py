@@ -745,12 +745,12 @@ class Tensor:
 
     def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
         """Return the entries in another shape."""
-        return record(
-            RULES[np.reshape],
-            (self,),
-            {"shape": shape[0] if len(shape) == 1 else shape, "order": order}
-            | ({} if copy is None else {"copy": copy}),
-        )
+        metadata = {"shape": shape[0] if len(shape) == 1 else shape}
+        if order != "C":
+            metadata["order"] = order
+        if copy is not None:
+            metadata["copy"] = copy
+        return record_primitive(ops.shape.RESHAPE, (self,), metadata)
 
     def transpose(self, *axes: Any) -> Any:
         """Return the axes in another order."""

@@ -253,9 +253,6 @@ def address(y):
     return y.data.__array_interface__["data"][0]
 
 
-KEPT_VIEWS = (
-    "an operation that keeps a view of y, as y[i - 1] * w does, makes the next assignment copy all of y: quadratic"
-)
 LOOPS = {
     "constants": lambda y, _, i: y.__setitem__(i, 1.0),
     "entries": lambda y, t, i: y.__setitem__(i, t[i]),
@@ -268,13 +265,7 @@ LOOPS = {
 }
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        bug(f, reason=KEPT_VIEWS, id=name) if name == "kept slices" else pytest.param(f, id=name)
-        for name, f in LOOPS.items()
-    ],
-)
+@pytest.mark.parametrize("step", LOOPS.values(), ids=LOOPS)
 def test_a_loop_of_assignments_copies_nothing(step, monkeypatch):
     x, t = Tensor(np.ones(LONG)), Tensor(np.full(STEPS, 0.9))
     y = x * 1
@@ -289,7 +280,7 @@ def test_a_loop_of_assignments_copies_nothing(step, monkeypatch):
         tracemalloc.stop()
     assert len(places) == 1
     assert peak < 3 * 8 * LONG
-    assert kept < 8 * LONG
+    assert kept < 1.5 * 8 * LONG  # one copy, where a view from before the first assignment is kept
     loss = np.sum(y)
     large = []
 

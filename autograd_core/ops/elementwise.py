@@ -140,6 +140,7 @@ def _safe_square(a: Any, b: Any) -> Any:
 
 # --- selections -------------------------------------------------------------------------------------------------------
 
+
 def _where(c: Any, a: Any, b: Any) -> Any:
     ans = np.where(c, a, b)
     return ans if ans.shape else ans[()]

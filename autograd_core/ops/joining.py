@@ -12,8 +12,8 @@ from ..rules import composite, rule
 
 def _concatenate(*arrays: Any, axis: Any = 0, dtype: Any = None, casting: Any = "same_kind") -> Any:
     """Return the arrays joined, and where each of them ends."""
-    lengths = [np.size(a) if axis is None else np.shape(a)[axis] for a in arrays]
-    return np.concatenate(arrays, axis=axis, dtype=dtype, casting=casting), list(itertools.accumulate(lengths))
+    joined = np.concatenate(arrays, axis=axis, dtype=dtype, casting=casting)
+    return joined, list(itertools.accumulate([np.size(a) if axis is None else a.shape[axis] for a in arrays]))
 
 
 def _concatenate_pull(g: Any, i: int, space: Any, aux: Any, axis: int | None = 0) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from typing import Any
 
 from ..rules import COMPOSITES, CONSTANTS, REFUSED, RULES
@@ -18,16 +19,16 @@ FAMILIES = {  # modules of SciPy, and those of ours that know them
     "scipy.signal": ("signals",),
 }
 loaded: set[str] = set()
+LOADING = threading.Lock()  # a second thread waits until all rules are there
 
 
-def load() -> bool:
-    """Register the rules of what the program has imported of SciPy; say whether there are any new ones."""
-    found = [name for name in FAMILIES if name in sys.modules and name not in loaded]
-    for name in found:
-        loaded.add(name)
-        for ours in FAMILIES[name]:
-            importlib.import_module(f".{ours}", __package__).register(importlib.import_module(name))
-    return bool(found)
+def load() -> None:
+    """Register the rules of what the program has imported of SciPy, unless they are there."""
+    with LOADING:
+        for name in [name for name in FAMILIES if name in sys.modules and name not in loaded]:
+            for ours in FAMILIES[name]:
+                importlib.import_module(f".{ours}", __package__).register(importlib.import_module(name))
+            loaded.add(name)
 
 
 def known(fn: Any) -> Any:

@@ -328,14 +328,9 @@ rule(
 
 @composite(np.prod)
 def _prod(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = _NoValue,
-    where: Any = True,
-) -> Any:
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
+    initial: Any = _NoValue, where: Any = True,
+) -> Any:  # fmt: skip
     a = _masked(a if dtype is None else np.astype(a, dtype), where, 1)
     keepdims = keepdims is not _NoValue and keepdims
     if initial is _NoValue:
@@ -345,14 +340,9 @@ def _prod(
 
 @composite(np.sum)
 def _sum(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = _NoValue,
-    where: Any = True,
-) -> Any:
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
+    initial: Any = _NoValue, where: Any = True,
+) -> Any:  # fmt: skip
     keepdims = keepdims is not _NoValue and keepdims
     if dtype is None and where is True and initial is _NoValue:
         return _to(out, total(a, axis=axis, keepdims=keepdims))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, rule
+from ..rules import Door, composite, rule
 from ..spaces import from_end
 
 MOVES: dict[str, Any] = {"linear": True, "batched": True, "carries": True}
@@ -35,7 +35,12 @@ def _reshape(x: Any, shape: Any = None, order: Any = "C", copy: bool | None = No
     return x.reshape(shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
 
 
-rule(np.reshape, _reshape_pull, compute=_reshape, params="a shape order copy", **MOVES)
+RESHAPE = rule(np.reshape, _reshape_pull, compute=_reshape, params="a shape order copy", **MOVES)
+
+
+def reshaped(a: Any, shape: Any) -> Any:
+    """Return ``np.reshape(a, shape)``, past NumPy's dispatcher: what others are made of."""
+    return Door.record(RESHAPE, (a,), {"shape": shape}) if type(a) is Door.kind else np.reshape(a, shape)
 
 
 @composite(np.ravel)
@@ -44,27 +49,38 @@ def _ravel(a: Any, order: Any = "C") -> Any:
         a, order = np.transpose(a, np.argsort([-abs(s) for s in a.strides], kind="stable")), "C"
     elif order == "A":
         order = "F" if a.flags.fnc else "C"
-    return np.reshape(a, -1, order=order)
+    return reshaped(a, -1) if order == "C" else np.reshape(a, -1, order=order)
 
 
 @composite(np.squeeze)
 def _squeeze(a: Any, axis: Any = None) -> Any:
-    axes = range(-a.ndim, 0) if axis is None else from_end(axis, a.ndim)
-    if any(a.shape[i] != 1 for i in axes) and axis is not None:
-        raise ValueError(f"cannot squeeze axis {axis} of shape {a.shape}: its length is not 1")
-    return np.reshape(a, tuple(n for i, n in zip(range(-a.ndim, 0), a.shape, strict=True) if i not in axes or n != 1))
+    shape = a.shape
+    if axis is None:
+        return reshaped(a, tuple([n for n in shape if n != 1]))
+    axes = from_end(axis, len(shape))
+    if any(shape[i] != 1 for i in axes):
+        raise ValueError(f"cannot squeeze axis {axis} of shape {shape}: its length is not 1")
+    return reshaped(a, tuple([n for i, n in enumerate(shape, -len(shape)) if i not in axes]))
 
 
 @composite(np.expand_dims)
 def _expand_dims(a: Any, axis: Any) -> Any:
-    shape = np.expand_dims(np.broadcast_to(np.float64(0), a.shape), axis).shape
-    return np.reshape(a, shape)
+    shape = a.shape
+    if type(axis) is int and -len(shape) <= axis <= len(shape):  # of others, NumPy knows what they are
+        at = axis % (len(shape) + 1)
+        return reshaped(a, (*shape[:at], 1, *shape[at:]))
+    return reshaped(a, np.expand_dims(np.broadcast_to(np.float64(0), shape), axis).shape)
 
 
-def _at_least(n: int, fn: Any) -> Any:
+def _at_least(n: int) -> Any:
     def one(a: Any) -> Any:
-        shape = fn(np.broadcast_to(np.float64(0), np.shape(a))).shape
-        return a if np.shape(a) == shape else np.reshape(a, shape)
+        a = a if hasattr(a, "shape") else np.asarray(a)
+        shape = a.shape
+        missing = n - len(shape)
+        if missing <= 0:
+            return a
+        before = missing - 1 if n == 3 and shape else missing  # a third axis comes last
+        return reshaped(a, (1,) * before + shape + (1,) * (missing - before))
 
     def body(*arrays: Any) -> Any:
         return one(arrays[0]) if len(arrays) == 1 else tuple(one(a) for a in arrays)
@@ -73,9 +89,9 @@ def _at_least(n: int, fn: Any) -> Any:
     return body
 
 
-composite(np.atleast_1d)(_at_least(1, np.atleast_1d))
-composite(np.atleast_2d)(_at_least(2, np.atleast_2d))
-composite(np.atleast_3d)(_at_least(3, np.atleast_3d))
+composite(np.atleast_1d)(_at_least(1))
+composite(np.atleast_2d)(_at_least(2))
+composite(np.atleast_3d)(_at_least(3))
 
 
 # --- axes -------------------------------------------------------------------------------------------------------------
@@ -95,26 +111,36 @@ def _transpose(x: Any, axes: Any = None) -> Any:
     return x.transpose(axes)
 
 
-rule(np.transpose, _transpose_pull, compute=_transpose, params="a axes", **MOVES)
+TRANSPOSE = rule(np.transpose, _transpose_pull, compute=_transpose, params="a axes", **MOVES)
+
+
+def transposed(a: Any, axes: Any) -> Any:
+    """Return ``np.transpose(a, axes)``, past NumPy's dispatcher."""
+    return Door.record(TRANSPOSE, (a,), {"axes": axes}) if type(a) is Door.kind else np.transpose(a, axes)
 
 
 @composite(np.swapaxes)
 def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    order = list(range(a.ndim))
+    order = list(range(len(a.shape)))
     order[axis1], order[axis2] = order[axis2], order[axis1]
-    return np.transpose(a, order)
+    return transposed(a, order)
 
 
 @composite(np.moveaxis)
 def _moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    positions = np.moveaxis(np.broadcast_to(np.float64(0), range(1, a.ndim + 1)), source, destination).shape
-    return np.transpose(a, [n - 1 for n in positions])
+    ndim = len(a.shape)
+    if type(source) is int and type(destination) is int and -ndim <= source < ndim and -ndim <= destination < ndim:
+        order = list(range(ndim))
+        order.insert(destination % ndim, order.pop(source))
+        return transposed(a, order)
+    positions = np.moveaxis(np.broadcast_to(np.float64(0), range(1, ndim + 1)), source, destination).shape
+    return transposed(a, [n - 1 for n in positions])
 
 
 @composite(np.rollaxis)
 def _rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     positions = np.rollaxis(np.broadcast_to(np.float64(0), range(1, a.ndim + 1)), axis, start).shape
-    return np.transpose(a, [n - 1 for n in positions])
+    return transposed(a, [n - 1 for n in positions])
 
 
 @composite(np.matrix_transpose)

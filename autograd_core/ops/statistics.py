@@ -141,15 +141,9 @@ def _slope(at: Any, count: Any, method: str) -> Any:
 
 
 def _order_pull_x(
-    g: Any,
-    x: Any,
-    q: Any,
-    of: str,
-    axis: Any = None,
-    method: str = "linear",
-    weights: Any = None,
+    g: Any, x: Any, q: Any, of: str, axis: Any = None, method: str = "linear", weights: Any = None,
     keepdims: Any = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """Send the cotangent to the two entries that a quantile lies between."""
     if not x.size:
         return np.zeros(x.shape, g.dtype)
@@ -172,15 +166,9 @@ def _as_rows(q: Any, at: Any) -> Any:
 
 
 def _order_pull_q(
-    g: Any,
-    x: Any,
-    q: Any,
-    of: str,
-    axis: Any = None,
-    method: str = "linear",
-    weights: Any = None,
+    g: Any, x: Any, q: Any, of: str, axis: Any = None, method: str = "linear", weights: Any = None,
     keepdims: Any = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """Return the slope between the two entries; at an entry, that to the right."""
     scale = 0.01 if of.endswith("percentile") else 1.0
     if method not in SLOPES or not x.size:

@@ -1,0 +1,25 @@
+"""What the README's table says of us is so."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autograd_core as ag
+
+ROOT = Path(__file__).parents[1]
+SPEC = importlib.util.spec_from_file_location("features", ROOT / "benchmarks" / "features.py")
+features = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(features)
+
+
+@pytest.mark.parametrize("row", features.ROWS)
+def test_we_can(row):
+    assert row("ours", lambda f, x: ag.grad(f)(x), np)
+
+
+def test_the_readme_has_every_row():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for row in features.ROWS:
+        assert f"| {row.__doc__.rstrip('.')} | yes |" in readme

@@ -18,8 +18,13 @@ from .names import named_leaves
 from .programs import Array, Program, Pull, Slot, is_float
 
 
+LOCAL = {np.ndarray, np.float64, float, int, Tensor}
+
+
 def home(x: Any) -> str:
     """Return "torch", "jax" or "" for the library that an array belongs to."""
+    if type(x) in LOCAL:
+        return ""
     root = type(x).__module__.partition(".")[0]
     if root == "torch" or ("torch" in sys.modules and isinstance(x, sys.modules["torch"].nn.Module)):
         return "torch"

@@ -16,9 +16,10 @@ from ..nodes import PICK
 from ..recording import record1, record2, record_wide
 from ..state import switched
 from ..tree import flatten
+from . import numeric
 from .programs import Array, Derivative, Slot, Traced, is_float
 from .report import Blame, Entry
-from .trial import Trial
+from .trial import Claim, Trial
 
 LIMIT = 5000  # operations; beyond, the first ones
 WHOLE = 64  # entries of an operation's operands that are looked at one by one
@@ -103,41 +104,52 @@ def compare(trial: Trial, modes: Sequence[str], full: bool) -> list[Entry]:
         return []
     entries: list[Entry] = []
     if "reverse" in modes or not trial.program.can_push:
-        _, pull = trial.program.pull(trial.xs)
-        entries = _reverse(trial, pull, full)
+        entries = _reverse(trial, full)
     if "forward" in modes and trial.program.can_push and not any(e.verdict in ("wrong", "nonfinite") for e in entries):
         entries += _forward(trial, full, verified="reverse" in modes)
     return entries
 
 
-def _reverse(trial: Trial, pull: Any, full: bool) -> list[Entry]:
+def _reverse(trial: Trial, full: bool) -> list[Entry]:
     if full:
         rows = trial.rows()
-        claimed = np.stack([trial.gradient(pull, w) for w in rows])
-        return trial.by_entry(rows, claimed, "reverse")
+        return trial.by_entry(rows, _by_reverse(trial, rows), "reverse")
     entries: list[Entry] = []
     for _ in range(trial.settings.projections):
         w, u = trial.weights(), trial.direction()
-        g = trial.gradient(pull, w)
-        found = trial.by_projection(w, g, u, "reverse")
+        found = _projected(trial, w, u)
         if any(e.verdict in ("wrong", "nonfinite") for e in found):
-            return entries + (_located(trial, pull, w, g) or found)
+            return entries + (_located(trial, w) or found)
         entries += found
     return entries
 
 
-def _located(trial: Trial, pull: Any, w: Array, g: Array) -> list[Entry]:
+def _by_reverse(trial: Trial, rows: Array) -> Claim:
+    """Return the claim of reverse mode about some combinations of results."""
+
+    def claim(xs: Sequence[Array]) -> Array:
+        _, pull = trial.program.pull(xs)
+        return np.stack([trial.gradient(pull, w) for w in rows])
+
+    return claim
+
+
+def _projected(trial: Trial, w: Array, u: Array) -> list[Entry]:
+    claim = _by_reverse(trial, w[None])
+    terms = float(np.sum(np.abs(claim(trial.xs)[0] * u)))
+    return trial.by_projection(w, u, lambda xs: claim(xs) @ u, "reverse", terms)
+
+
+def _located(trial: Trial, w: Array) -> list[Entry]:
     """Halve the entries until those that are wrong stand alone; then do the same with the results."""
-    bad = np.flatnonzero(~np.isfinite(g))
-    quiet = trial.settings.silent()
-    columns: list[int] = list(map(int, bad[:8]))
-    stack = [] if columns else [np.arange(trial.x.size)]
-    settings, trial.settings = trial.settings, quiet
+    _, pull = trial.program.pull(trial.xs)
+    columns = np.flatnonzero(~np.isfinite(trial.gradient(pull, w)))[:8].tolist()
+    stack = [] if columns else [np.flatnonzero(trial.known)]
+    settings, trial.settings = trial.settings, trial.settings.silent()
     try:
         while stack and len(columns) < 8:
             part = stack.pop()
-            found = trial.by_projection(w, g, trial.direction(part), "reverse")
-            if not any(e.verdict == "wrong" for e in found):
+            if not any(e.verdict == "wrong" for e in _projected(trial, w, trial.direction(part))):
                 continue
             if len(part) == 1:
                 columns.append(int(part[0]))
@@ -151,20 +163,15 @@ def _located(trial: Trial, pull: Any, w: Array, g: Array) -> list[Entry]:
     rows = trial.rows()
     if len(rows) < trial.y.size:
         rows = np.stack([w, *(_unit_row(trial, pull, w, j) for j in columns[:2])])
-    claimed = np.stack([trial.gradient(pull, v) for v in rows])
-    found = trial.by_entry(rows, claimed, "reverse", columns)
-    single = [e for e in found if e.row is not None]
-    return single or found
+    found = trial.by_entry(rows, _by_reverse(trial, rows), "reverse", columns)
+    return [e for e in found if e.row is not None] or found
 
 
 def _unit_row(trial: Trial, pull: Any, w: Array, j: int) -> Array:
     """Return the result whose derivative by entry `j` is off most, as weights."""
     part = np.arange(trial.y.size)
-    line = trial.along_entry(j)
-    from . import numeric
-
     with np.errstate(all="ignore"):
-        measured = numeric.quick(line, numeric.power_of_two(1e-3 * trial.scale[j]))
+        measured = numeric.quick(trial.along_entry(j), numeric.power_of_two(1e-3 * trial.scale[j]))
     while len(part) > 1:
         halves = part[: len(part) // 2], part[len(part) // 2 :]
         off = []
@@ -175,42 +182,48 @@ def _unit_row(trial: Trial, pull: Any, w: Array, j: int) -> Array:
     return np.asarray(np.arange(w.size) == part[0], float)
 
 
+def _by_forward(trial: Trial, rows: Array, columns: Sequence[int]) -> Claim:
+    """Return the claim of forward mode, column by column."""
+
+    def claim(xs: Sequence[Array]) -> Array:
+        found = np.zeros((len(rows), trial.x.size))
+        for j in columns:
+            unit = np.zeros(trial.x.size)
+            unit[j] = trial.scale[j]
+            found[:, j] = rows @ trial.tangent(unit, xs) / trial.scale[j]
+        return found
+
+    return claim
+
+
 def _forward(trial: Trial, full: bool, verified: bool) -> list[Entry]:
     """Check forward mode: against reverse mode, to rounding, where that has been found right; else by differences."""
-    if not verified:
+    if not verified and full:
         rows = trial.rows()
-        if full:
-            units = np.eye(trial.x.size)
-            claimed = np.stack([rows @ trial.tangent(u) for u in units], axis=1)
-            return trial.by_entry(rows, claimed, "forward")
-        entries = []
-        for _ in range(trial.settings.projections):
-            w, u = trial.weights(), trial.direction()
-            t = trial.tangent(u)
-            entries += trial.by_projection(w, np.abs(w @ t) / u / len(u), u, "forward", claimed=float(w @ t))
-        return entries
-    _, pull = trial.program.pull(trial.xs)
+        return trial.by_entry(rows, _by_forward(trial, rows, np.flatnonzero(trial.known).tolist()), "forward")
+    entries: list[Entry] = []
     for _ in range(trial.settings.projections):
         w, u = trial.weights(), trial.direction()
-        g, t = trial.gradient(pull, w), trial.tangent(u)
+        t = trial.tangent(u, trial.xs)
+        if not verified:
+            claim = lambda xs, w=w, u=u: np.array([w @ trial.tangent(u, xs)])
+            entries += trial.by_projection(w, u, claim, "forward", float(np.sum(np.abs(w * t))))
+            continue
+        g = trial.gradient(trial.program.pull(trial.xs)[1], w)
         with np.errstate(all="ignore"):
             off = abs(float(w @ t) - float(g @ u))
             terms = float(np.sum(np.abs(g * u)) + np.sum(np.abs(w * t)))
         if off > 1e7 * trial.unit * terms or (np.isnan(off) and np.all(np.isfinite(g))):
-            return _forward_located(trial, pull)
-    return []
+            return _forward_located(trial)
+    return entries
 
 
-def _forward_located(trial: Trial, pull: Any) -> list[Entry]:
-    rows = trial.rows()
-    claimed = np.stack([trial.gradient(pull, w) for w in rows])
-    columns = range(min(trial.x.size, 2000))
-    pushed = np.zeros_like(claimed)
-    for j in columns:
-        unit = np.zeros(trial.x.size)
-        unit[j] = trial.scale[j]
-        pushed[:, j] = rows @ trial.tangent(unit) / trial.scale[j]
+def _forward_located(trial: Trial) -> list[Entry]:
+    """Compare forward mode with differences where it disagrees with reverse mode."""
+    rows, columns = trial.rows(), np.flatnonzero(trial.known)[:2000].tolist()
+    claimed, forward = _by_reverse(trial, rows)(trial.xs), _by_forward(trial, rows, columns)
+    pushed = forward(trial.xs)
     with np.errstate(all="ignore"):
         off = np.max(np.abs(pushed - claimed) / (np.abs(pushed) + np.abs(claimed)), axis=0)
     wrong = [j for j in columns if not off[j] <= 1e-8]
-    return trial.by_entry(rows, pushed, "forward", wrong)
+    return trial.by_entry(rows, _by_forward(trial, rows, wrong), "forward", wrong)

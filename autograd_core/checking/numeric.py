@@ -18,7 +18,8 @@ import numpy as np
 EPS = float(np.finfo(float).eps)
 TINY = float(np.finfo(float).tiny)
 GOLDEN = 0.5 * (5**0.5 - 1)
-ORDERS = 5  # extrapolations at most: more amplify rounding and no longer gain
+ORDERS = 6  # extrapolations at most: more amplify rounding and no longer gain
+CLOSE, RATIO = 1.7, 4.0  # of neighbouring steps: large ones, where rounding matters most, and the others
 
 Array = np.ndarray[Any, Any]
 Line = Callable[[float], tuple[Array, float]]  # step -> results there, as a vector, and the step really taken
@@ -64,13 +65,18 @@ def noise(line: Line, base: Array, size: float, unit: float = EPS) -> Array:
 
     Differences of high order of neighbouring values hold nothing else (Moré and Wild's way): the results themselves may
     be small because large terms have cancelled, and then their size tells nothing. If neighbours are equal the function
-    is a staircase, an excursion into float32 perhaps, and farther ones show how high its steps are.
+    is a staircase, an excursion into float32 perhaps, and we go farther until its steps are seen.
     """
-    near, steps = _scatter(line, base, power_of_two(64 * unit * size))
-    if np.all(steps > 3):
-        return near
-    far, _ = _scatter(line, base, power_of_two(max(1e-5, 1000 * unit) * size))
-    return np.where(steps <= 3, np.fmax(near, far), near)
+    step = power_of_two(64 * unit * size)
+    found, different = _scatter(line, base, step)
+    if np.any(different <= 3):  # of results that do not depend on this variable there is nothing to see
+        different = np.where(line(power_of_two(1e-2 * size))[0] == base, 4, different)
+    while np.any(flat := different <= 3) and step < 1e-5 * size:
+        step *= 16
+        farther, different = _scatter(line, base, step)
+        found = np.where(flat, np.fmax(found, farther), found)
+        different = np.where(flat, different, 4)
+    return found
 
 
 def _scatter(line: Line, base: Array, step: float) -> tuple[Array, Array]:
@@ -132,11 +138,11 @@ def ladder(
 
 def _lost(reach: Array, unit: float, grain: Array | float) -> Array:
     """Return how far rounding may have moved the difference of two values."""
-    return 2 * np.maximum(2 * unit * reach, grain)
+    return 2 * np.maximum(0.75 * unit * reach, grain)
 
 
 def _steps(size: float, unit: float, phase: float) -> Iterator[float]:
-    """Yield steps: about halves where rounding matters most, then about quarters.
+    """Yield steps: closer together where rounding matters most.
 
     None is a simple multiple of another: with halves alone ``sin(1e9 * x)`` looks slow and smooth whenever the smallest
     of a few steps happens to be close to a multiple of its period, for then they all are.
@@ -146,7 +152,7 @@ def _steps(size: float, unit: float, phase: float) -> Iterator[float]:
     k = 0
     while h >= lowest and k < 64:
         yield h * (1 + 0.25 * (k * GOLDEN % 1))
-        h /= 2 if k < 5 else 4
+        h /= CLOSE if k < 8 else RATIO
         k += 1
 
 

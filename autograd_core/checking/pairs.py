@@ -43,7 +43,7 @@ class Pair(Program):
             leaves[slot.place] = a = like(self.leaves[slot.place], x)
             given.append(a)
         out = flatten(f(*self.rebuild(leaves)))[0]
-        for slot, a, x in zip(self.slots, given, xs, strict=True):
+        for slot, a, x in zip(self.slots, given, xs, strict=True) if self.watched else ():
             if isinstance(a, np.ndarray) and not np.array_equal(a, x, equal_nan=True):
                 self._changed = slot.name
         return [to_numpy(r) for r in out]

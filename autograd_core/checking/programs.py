@@ -43,7 +43,7 @@ class Program:
     name = "f"
     slots: list[Slot]
     can_push = False
-    wide = True  # may the inputs be given in float64 whatever their own dtype?
+    watched = True  # look whether calls change their arguments
 
     def values(self, xs: Sequence[Array]) -> list[Array]:
         """Return the results that can have derivatives."""
@@ -156,12 +156,14 @@ class Function(Traced):
         for slot, t in zip(self.slots, ts, strict=True):
             if slot.held is None:
                 leaves[slot.place] = t
-                before.append((slot.name, t, t._node, np.array(t._data)))
+                if self.watched:
+                    before.append((slot.name, t, t._node, np.array(t._data)))
             else:
                 held.append((slot.held, t))
         with lent(held):
             out = self.f(*self.rebuild(leaves))
-        self._look(before)
+        if self.watched:
+            self._look(before)
         return [r for r in flatten(out)[0] if is_float(r)]
 
     def _look(self, before: Sequence[tuple[str, Any, Any, Any]]) -> None:

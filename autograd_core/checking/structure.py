@@ -23,16 +23,13 @@ class Refusal(Exception):
 
 def inspect(program: Program, xs: Sequence[Array], rng: np.random.Generator) -> list[Array]:
     """Raise a `Refusal` unless the program is one that has gradients; return its results."""
-    for slot, x in zip(program.slots, xs, strict=True):
-        if not np.all(np.isfinite(x)):
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
-            raise Refusal("structure", f"{slot.name}{list(at) if at else ''} is {x[at]}: check at finite values")
     results = _values(program, xs)
     again = _values(program, xs)
     _refuse_change(program)
     _refuse_chance(results, again)
     for k, r in enumerate(results):
         if not np.all(np.isfinite(r)):
+            _refuse_input(program, xs)
             where = np.argwhere(~np.isfinite(r))[0].tolist()
             raise Refusal(
                 "structure",
@@ -46,7 +43,16 @@ def inspect(program: Program, xs: Sequence[Array], rng: np.random.Generator) -> 
     _refuse_change(program)
     _refuse_other_values(results, recorded)
     _spaces(program, xs, results, pull, rng)
+    program.watched = False
     return results
+
+
+def _refuse_input(program: Program, xs: Sequence[Array]) -> None:
+    """Raise if values that are not finite come from values that are not."""
+    for slot, x in zip(program.slots, xs, strict=True):
+        if not np.all(np.isfinite(x)):
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+            raise Refusal("structure", f"{slot.name}{list(at) if at else ''} is {x[at]}: check at finite values")
 
 
 def _values(program: Program, xs: Sequence[Array]) -> list[Array]:

@@ -6,21 +6,22 @@ each other. Between the two lies "inconclusive": the differences cannot see what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import numeric
+from .judging import agreed, combine, differ, judge, reduce
 from .names import Coordinates
 from .programs import Program, Pull
 from .report import Entry
 
 Array = np.ndarray[Any, Any]
+Claim = Callable[[Sequence[Array]], Array]  # claimed derivatives, at the inputs given
 ROWS = 64  # results that are checked one by one; of more, three random combinations
 COLUMNS = 2000  # results whose one-sided limits are kept apart
 ENOUGH = 12  # wrong entries after which nobody wants another
-FLOOR = 256  # units in the last place by which a gradient may be off relative to ``result / variable``
 
 
 class Restructured(Exception):
@@ -44,11 +45,12 @@ class Trial:
         self.unit = max([numeric.EPS, *(_unit(r.dtype) for r in (*results, *self.xs))])
         self.rtol = settings.rtol or max(1e-6, 200 * self.unit)
         self.grain = np.maximum(settings.noise, 1.0) * self.unit * np.abs(self.y)
+        self.known = np.isfinite(self.x)  # by other entries nothing can be moved
         self.scale = self._scales()
 
     def _scales(self) -> Array:
         """Return the size of every coordinate: its own, or else its array's, or else 1."""
-        sizes = np.abs(self.x)
+        sizes = np.where(self.known, np.abs(self.x), 1.0)
         for start, end in zip(self.inputs.ends[:-1], self.inputs.ends[1:], strict=True):
             part = sizes[start:end]
             typical = float(np.sqrt(np.mean((part / (peak := np.max(part))) ** 2)) * peak) if np.any(part) else 1.0
@@ -78,15 +80,14 @@ class Trial:
 
     def along_entry(self, j: int) -> Any:
         """Return the line through the point along one coordinate."""
-        k, i = self.inputs.find(j)
-        dtype = self.xs[k].real.dtype
+        k, index, part = self.inputs.index(j)
 
         def line(h: float) -> tuple[Array, float]:
-            x = np.array(self.xs[k])
-            flat = x.reshape(-1).view(dtype)
-            before = float(flat[i])
-            flat[i] = before + h
-            return self.at({k: x}), float(flat[i]) - before
+            x = np.array(self.xs[k])  # in the same order in memory: np.ravel(x, "K") is a function, too
+            real = x.imag if part == ".imag" else x.real
+            before = float(real[index])
+            real[index] = before + h
+            return self.at({k: x}), float(real[index]) - before
 
         return line
 
@@ -97,7 +98,14 @@ class Trial:
             part = u[self.inputs.ends[k] : self.inputs.ends[k + 1]]
             if np.any(part):
                 parts.append((k, part.view(complex).reshape(x.shape) if x.dtype.kind == "c" else part.reshape(x.shape)))
-        return lambda h: (self.at({k: (self.xs[k] + h * v).astype(self.xs[k].dtype) for k, v in parts}), h)
+
+        def line(h: float) -> tuple[Array, float]:
+            moved = {k: np.array(self.xs[k]) for k, _ in parts}
+            for k, v in parts:
+                moved[k] += (h * v).astype(self.xs[k].dtype)
+            return self.at(moved), h
+
+        return line
 
     # --- the claimed derivative ---------------------------------------------------------------------------------------
 
@@ -116,15 +124,15 @@ class Trial:
             for g, x in zip(pull(self.cotangents(w)), self.xs, strict=True):
                 g = np.zeros(x.shape, x.dtype) if g is None else np.asarray(g)
                 parts.append(np.conj(g) if x.dtype.kind == "c" else g)  # df/dx - i df/dy
-        return self.inputs.flat(parts)
+        return np.where(self.known, self.inputs.flat(parts), 0.0)
 
-    def tangent(self, u: Array) -> Array:
-        """Return the derivatives of all results along a direction, as forward mode claims them."""
+    def tangent(self, u: Array, xs: Sequence[Array]) -> Array:
+        """Return the derivatives of all results along a direction, as forward mode claims them at some inputs."""
         tangents = []
         for k, x in enumerate(self.xs):
             part = u[self.inputs.ends[k] : self.inputs.ends[k + 1]]
             tangents.append((part.view(complex) if x.dtype.kind == "c" else part).astype(x.dtype).reshape(x.shape))
-        pushed = self.program.push(self.xs, tangents)
+        pushed = self.program.push(xs, tangents)
         return self.outputs.flat(
             [np.zeros(s, d) if t is None else np.asarray(t) for t, (s, d) in zip(pushed, self.shapes, strict=True)]
         )
@@ -146,9 +154,13 @@ class Trial:
 
     # --- entry by entry -----------------------------------------------------------------------------------------------
 
-    def by_entry(self, rows: Array, claimed: Array, mode: str, columns: Iterable[int] | None = None) -> list[Entry]:
+    def by_entry(
+        self, rows: Array, claim: Claim, mode: str, columns: Iterable[int] | None = None, claimed: Array | None = None
+    ) -> list[Entry]:
         """Compare claimed derivatives (of `rows`, by all coordinates) with differences; return the verdicts."""
-        columns = list(range(self.x.size) if columns is None else columns)
+        claimed = claim(self.xs) if claimed is None else claimed
+        columns = [j for j in (range(self.x.size) if columns is None else columns) if self.known[j]]
+        rest = self._rest(rows, claimed)
         entries: list[Entry] = []
         doubtful: list[tuple[float, int]] = []
         for j in columns:
@@ -157,8 +169,12 @@ class Trial:
                 self.count("ok", len(rows))
             else:
                 doubtful.append((-off, j))
+        noise = self.noise_of(claim, claimed) if doubtful else claimed
         for _, j in sorted(doubtful):
-            found = self.examine(rows, claimed[:, j], self.along_entry(j), self.scale[j], j, mode)
+            size = self.scale[j]
+            found = self.examine(
+                rows, claimed[:, j], self.along_entry(j), size, j, mode, floor=noise[:, j], rest=rest / size
+            )
             self.count("ok", len(rows) - len(found))
             entries += found
             for entry in found:
@@ -166,6 +182,38 @@ class Trial:
             if sum(e.verdict in ("wrong", "nonfinite") for e in entries) >= ENOUGH:
                 break
         return entries
+
+    def noise_of(self, claim: Claim, claimed: Array) -> Array:
+        """Return how far claimed derivatives move when the inputs do by a few units in the last place.
+
+        A derivative that cancels, as ``1 - tanh(x)**2`` does at 15, is right and yet off by more than the allowance.
+        """
+        found = np.zeros(claimed.shape)
+        with np.errstate(all="ignore"):
+            for _ in range(3):
+                moved = [
+                    x * (1 + self.unit * self.rng.integers(1, 4, x.shape) * self.rng.choice([-1, 1], x.shape))
+                    for x in self.xs
+                ]
+                moved = [np.asarray(m, x.dtype) for m, x in zip(moved, self.xs, strict=True)]
+                try:
+                    found = np.fmax(found, np.abs(claim(moved) - claimed))
+                except Exception:  # as near to the edge of the domain as that
+                    continue
+        return 4 * np.where(np.isfinite(found), found, 0.0)
+
+    def _rest(self, rows: Array, claimed: Array) -> Array:
+        """Return what rounding in a rule may leave of a zero, at size 1: units in the last place of its neighbours.
+
+        Once of those in the same row, and once of those in all rows of the same array.
+        """
+        sizes = np.where(np.isfinite(claimed), np.abs(claimed) * self.scale, 0.0)
+        rest = np.max(sizes, axis=1, initial=0.0)
+        beside = rest.copy()
+        if len(rows) == rows.shape[1] == self.y.size:
+            for start, end in zip(self.outputs.ends[:-1], self.outputs.ends[1:], strict=True):
+                beside[start:end] = np.max(rest[start:end], initial=0.0)
+        return 64 * self.unit * np.stack([rest, beside])
 
     def count(self, verdict: str, n: int = 1) -> None:
         """Add to the number of entries with a verdict."""
@@ -180,41 +228,57 @@ class Trial:
         tries = [(numeric.central, 0.5e-5 * size), (numeric.quick, 1e-3 * size), (numeric.quick, 1e-3 * max(size, 1.0))]
         wider = (self.unit / numeric.EPS) ** 0.25
         with np.errstate(all="ignore"):
-            for difference, h in tries:
-                n = _combine(rows, difference(line, numeric.power_of_two(h * wider)))
-                gap = np.abs(a - n) / np.maximum(np.abs(a), np.abs(n))
-                off = np.fmin(off, np.where(a == n, 0.0, gap))
+            for last, (difference, h) in enumerate(tries, -2):
+                n = combine(rows, difference(line, numeric.power_of_two(h * wider)))
+                gap = np.where(a == n, 0.0, np.abs(a - n) / np.maximum(np.abs(a), np.abs(n)))
+                zero = (a == 0) & (n == 0)
+                if last and np.any(zero):  # or does it move, but less than can be seen at a small step?
+                    far = combine(rows, line(numeric.power_of_two(0.5 * max(size, 1.0)))[0])
+                    gap = np.where(zero & (far != combine(rows, self.y)), np.nan, gap)
+                off = np.fmin(off, gap)
                 if np.all(off <= self.rtol):
                     return True, 0.0
         return False, float(np.max(off))
 
     def examine(
-        self, rows: Array, a: Array, line: Any, size: float, j: int | None, mode: str, cancelled: Array | float = 0.0
+        self,
+        rows: Array,
+        a: Array,
+        line: Any,
+        size: float,
+        j: int | None,
+        mode: str,
+        *,
+        floor: Array | float = 0.0,
+        cancelled: Array | float = 0.0,
+        rest: Array | float = 0.0,
     ) -> list[Entry]:
         """Judge claimed derivatives along a line by ladders; return an entry for each that is not simply right.
 
-        `cancelled` is the size of the terms of which `a` is the sum, for a direction of many entries.
+        `floor` is how far `a` is off by rounding, `cancelled` the size of the terms of which it is the sum, for a
+        direction of many entries, and `rest` what rounding in the rule may leave of a zero.
         """
         with np.errstate(all="ignore"):
             base = self.y
-            grain = np.fmax(self.grain, 4 * numeric.noise(line, base, size, self.unit))
-            first = _reduce(rows, numeric.ladder(line, base, size, grain, unit=self.unit))
-            lost = np.abs(rows) @ np.where(np.isfinite(grain), grain, 0.0)
-            floor = FLOOR * lost / size
-            verdicts = self._judge(a, first, floor, cancelled)
-            if any(v not in ("ok", "kink") for v in verdicts):
-                second = _reduce(rows, numeric.ladder(line, base, size, grain, unit=self.unit, phase=0.7))
-                first = _agreed(first, second)
-                verdicts = self._judge(a, first, floor, cancelled)
+            grain = np.fmax(self.grain, 2 * numeric.noise(line, base, size, self.unit))
+            first = reduce(rows, numeric.ladder(line, base, size, grain, unit=self.unit))
+            verdicts = self._judge(a, first, floor, cancelled, rest)
+            clear = (np.abs(a - first.value) > 1e3 * first.error) & (first.error < 1e-6 * np.abs(first.value))
+            if any(v not in ("ok", "kink") and not sure for v, sure in zip(verdicts, clear, strict=True)):
+                second = reduce(rows, numeric.ladder(line, base, size, grain, unit=self.unit, phase=0.7))
+                first = agreed(first, second)
+                verdicts = self._judge(a, first, floor, cancelled, rest)
         return [self._entry(i, j, rows, a, first, v, mode) for i, v in enumerate(verdicts) if v != "ok"]
 
-    def _judge(self, a: Array, s: numeric.Slope, floor: Array, cancelled: Array | float) -> list[str]:
-        floor = np.broadcast_to(floor, a.shape)
-        cancelled = np.broadcast_to(cancelled, a.shape)
+    def _judge(
+        self, a: Array, s: numeric.Slope, floor: Array | float, cancelled: Array | float, rest: Array | float
+    ) -> list[str]:
+        floor, cancelled = (np.broadcast_to(b, a.shape) for b in (floor, cancelled))
+        rest = np.broadcast_to(rest, (2, *a.shape))
         kinks = self.settings.kinks
         return [
-            judge(x, (*(float(part[i]) for part in s),), float(floor[i]), float(cancelled[i]), self.rtol, kinks)
-            for i, x in enumerate(map(float, a))
+            judge(x, slope, float(floor[i]), float(cancelled[i]), self.rtol, kinks, *rest[:, i].tolist())
+            for i, (x, *slope) in enumerate(zip(*map(np.ndarray.tolist, (a, *s)), strict=True))
         ]
 
     def _entry(self, i: int, j: int | None, rows: Array, a: Array, s: numeric.Slope, verdict: str, mode: str) -> Entry:
@@ -244,119 +308,28 @@ class Trial:
 
     def direction(self, columns: Array | None = None) -> Array:
         """Return a random direction in which every entry moves by its own size: each has its relative say."""
-        u = self.random(self.x.size) * self.scale
+        u = self.random(self.x.size) * self.scale * self.known
         if columns is not None:
             u = np.where(np.isin(np.arange(u.size), columns), u, 0.0)
         return u
 
-    def by_projection(self, w: Array, g: Array, u: Array, mode: str, claimed: float | None = None) -> list[Entry]:
-        """Compare one number, the derivative of weighted results in a direction."""
+    def by_projection(self, w: Array, u: Array, claim: Claim, mode: str, terms: float) -> list[Entry]:
+        """Compare one number, the derivative of weighted results in a direction: a sum of `terms` of that size."""
         with np.errstate(all="ignore"):
-            a = np.array([g @ u if claimed is None else claimed])
-            terms = float(np.sum(np.abs(g * u)))
+            a = claim(self.xs)
             line = self.along(u)
             tries = ((numeric.central, 2.0**-17), (numeric.quick, 2.0**-10))
             for difference, h in tries if self.settings.kinks != "forbid" else ():
-                n = _combine(w[None], difference(line, h * (self.unit / numeric.EPS) ** 0.25))
+                n = combine(w[None], difference(line, h * (self.unit / numeric.EPS) ** 0.25))
                 if np.abs(a[0] - n[0]) <= 0.1 * self.rtol * terms:
                     self.count("ok")
                     return []
-        found = self.examine(w[None], a, line, 1.0, None, mode, cancelled=terms)
+        found = self.examine(w[None], a, line, 1.0, None, mode, floor=self.noise_of(claim, a), cancelled=terms)
         for entry in found:
             self.count(entry.verdict)
         if not found:
             self.count("ok")
         return found
-
-
-def judge(
-    a: float, slope: tuple[float, ...], floor: float, cancelled: float, rtol: float, kinks: str = "subgradient"
-) -> str:
-    """Return the verdict on one claimed derivative.
-
-    Parameters
-    ----------
-    a : float
-        What is claimed.
-    slope : tuple
-        The fields of a `Slope`.
-    floor : float
-        What rounding may leave of a derivative that is zero.
-    cancelled : float
-        The size of the terms of which `a` is the sum.
-    """
-    value, error, left, left_error, right, right_error, steep = slope
-    if not np.isfinite(a):
-        return "nonfinite"
-    if differ(left, right, left_error, right_error, rtol, floor):
-        if kinks == "skip":
-            return "kink"
-        slack = rtol * max(abs(left), abs(right), cancelled) + 3 * max(left_error, right_error) + floor
-        inside = min(left, right) - slack <= a <= max(left, right) + slack
-        return "kink" if inside and kinks == "subgradient" else "wrong"
-    if not np.isfinite(value):
-        return "inconclusive"
-    off = abs(a - value)
-    allowed = rtol * max(abs(a), abs(value), cancelled)
-    if off <= allowed:
-        return "ok"
-    if off <= allowed + floor:
-        return "ok" if abs(a) <= floor / 16 else "inconclusive"
-    if off > allowed + floor + 3 * error:
-        return "wrong"
-    # Zero as far as one can see, and one can see much smaller slopes than there are around.
-    flat = abs(a) <= error <= 1e-10 * steep and abs(value) <= 3 * error
-    return "ok" if flat else "inconclusive"
-
-
-def differ(left: float, right: float, left_error: float, right_error: float, rtol: float, floor: float = 0.0) -> bool:
-    """Say whether the limits from the left and from the right are known well enough to be different."""
-    if not (np.isfinite(left) and np.isfinite(right)):
-        return False
-    return abs(right - left) > 10 * (left_error + right_error) + rtol * max(abs(left), abs(right)) + floor
-
-
-def _combine(rows: Array, column: Array) -> Array:
-    """Return combinations of results; one of them that is not finite spoils only those in which it stands."""
-    if np.all(np.isfinite(column)):
-        return rows @ column
-    safe = np.where(np.isfinite(column), column, 0.0)
-    return np.where((rows != 0) @ ~np.isfinite(column), np.nan, rows @ safe)
-
-
-def _reduce(rows: Array, s: numeric.Slope) -> numeric.Slope:
-    """Return slopes of combinations of results. The sides stay intervals: at a kink each result may take any slope."""
-    if len(rows) == rows.shape[1] and np.array_equal(rows, np.eye(len(rows))):
-        return s
-    low = np.minimum(rows * s.left, rows * s.right)
-    high = np.maximum(rows * s.left, rows * s.right)
-    absent = rows == 0
-
-    def total(parts: Array) -> Array:
-        return np.sum(np.where(absent, 0.0, parts), axis=1)
-
-    weight = np.abs(rows)
-    side_error = np.fmax(s.left_error, s.right_error)
-    # Where both sides agree the value from both is the better one.
-    same = ~(np.abs(s.right - s.left) > 10 * (s.left_error + s.right_error))
-    value = rows * s.value
-    low, high = np.where(same, value, low), np.where(same, value, high)
-    side_error = np.where(same, s.error, side_error)
-    side_error = total(weight * side_error)
-    return numeric.Slope(
-        total(value), total(weight * s.error), total(low), side_error, total(high), side_error, total(weight * s.steep)
-    )
-
-
-def _agreed(first: numeric.Slope, second: numeric.Slope) -> numeric.Slope:
-    """Return what two ladders say together: their difference is part of the error."""
-    parts: list[Array] = []
-    for v, e in ((0, 1), (2, 3), (4, 5)):
-        better = first[e] <= second[e]
-        value = np.where(better, first[v], second[v])
-        error = np.fmax(np.fmin(first[e], second[e]), np.abs(first[v] - second[v]))
-        parts += [value, np.where(np.isfinite(first[v]) & np.isfinite(second[v]), error, np.fmin(first[e], second[e]))]
-    return numeric.Slope._make([*parts, np.fmax(first.steep, second.steep)])
 
 
 def _unit(dtype: Any) -> float:

@@ -16,7 +16,8 @@ from .themes import THEMES
 from .view import Key, Link, View, role_of
 from .writing import LOW
 
-THINNEST, THICKEST, DECADES = 0.7, 3.4, 6.0
+THINNEST, THICKEST = 0.7, 3.4
+LEAST, MOST = 3.0, 8.0  # decades between them
 
 
 def escape(text: str) -> str:
@@ -41,26 +42,29 @@ def sizes(view: View, labels: Labels) -> dict[Key, tuple[float, float]]:
     return {k: box_size(labels.of(k, False), labels.of(k, True), is_round(role_of(view, k))) for k in view.boxes}
 
 
-def edge_width(norm: float, largest: float) -> float:
-    """Return how thick a gradient is drawn: by the logarithm of its norm, over six decades below the largest.
+def edge_width(norm: float, scale: tuple[float, float]) -> float:
+    """Return how thick a gradient is drawn: by the logarithm of its norm, on a scale of the largest and of decades.
 
     Examples
     --------
-    >>> edge_width(1.0, 1.0), edge_width(1e-3, 1.0), edge_width(0.0, 1.0)
+    >>> edge_width(1.0, (1.0, 6.0)), edge_width(1e-3, (1.0, 6.0)), edge_width(0.0, (1.0, 6.0))
     (3.4, 2.05, 0.7)
     """
+    largest, decades = scale
     if math.isnan(norm) or math.isinf(norm):
         return THICKEST
     if not norm or not largest or not math.isfinite(largest):
         return THINNEST
-    share = max(0.0, 1 + (math.log10(norm) - math.log10(largest)) / DECADES)
+    share = max(0.0, 1 + (math.log10(norm) - math.log10(largest)) / decades)
     return round(THINNEST + (THICKEST - THINNEST) * share, 2)
 
 
-def largest_flow(view: View) -> float:
-    """Return the largest finite norm that flows along an edge."""
-    norms = [norm_of(link.flow) for link in view.links if link.flow is not None]
-    return max((n for n in norms if math.isfinite(n)), default=0.0)
+def flow_scale(view: View) -> tuple[float, float]:
+    """Return the largest finite norm that flows along an edge, and how many decades below it the smallest is."""
+    norms = [n for link in view.links if link.flow is not None and 0 < (n := norm_of(link.flow)) < math.inf]
+    if not norms:
+        return 0.0, LEAST
+    return max(norms), min(MOST, max(LEAST, math.log10(max(norms)) - math.log10(min(norms))))
 
 
 def fades(view: View, key: Key, backward: bool) -> bool:
@@ -102,7 +106,7 @@ class _Writer:
         self.sizes = sizes(view, self.labels)
         self.straight = spine(view)
         self.hangs, self.above = hanging(view, self.straight)
-        self.largest = largest_flow(view)
+        self.scale = flow_scale(view)
         self.first = {link.source: k for k, link in reversed(list(enumerate(view.links)))}
         self.inside: dict[int | None, list[Key]] = {}
         for key in view.boxes:
@@ -203,7 +207,7 @@ class _Writer:
         elif link.flow is None:
             shown |= {"color": quote(self.theme["constant_line"]), "penwidth": 1.1, "style": "dashed", "dir": "none"}
         else:
-            width = edge_width(norm_of(link.flow), self.largest)
+            width = edge_width(norm_of(link.flow), self.scale)
             direction = "forward" if turned else "back"
             shown |= {"color": quote(self.theme["flow"]), "penwidth": width, "dir": direction}
         ends = [self.view.id(link.source), self.view.id(link.target)]

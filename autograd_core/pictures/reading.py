@@ -17,6 +17,7 @@ from .numbers import Stats, summarise, tell, tell_dtype
 from .sweep import gradient_of_leaf, watch
 from .symbols import clean, label_of, light
 from .values import UNKNOWN, Values, kept_operand
+from .writing import UNTRACKED
 
 CONSTANT = "const"
 
@@ -122,7 +123,7 @@ class _Reader:
         if name and (declared or not self.at.keys() & set(self.ops)):
             v.path = ()  # what enters the first module comes from outside
         v.value = summarise(value)
-        v.why_none = "not tracked"
+        v.why_none = UNTRACKED
         self.kept_alive.append(value)
         self.constants[id(value)] = self._add(v)
         return self.constants[id(value)]
@@ -206,7 +207,7 @@ class _Reader:
             v = graph.vertices[k]
             v.gradient = totals.get(node)
             if v.gradient is None:
-                v.why_none = "not known" if sweep is None else "nothing flows here"
+                v.why_none = "not known" if sweep is None else "nothing flows"
             if node.op is None:
                 total = gradient_of_leaf(node)
                 if total is not None and sweep is None:

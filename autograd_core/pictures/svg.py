@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape as xml_escape
 
-from .dot import edge_width, fades, is_round, largest_flow, look, not_finite
+from .dot import edge_width, fades, flow_scale, is_round, look, not_finite
 from .labels import LINE, NOTE, TITLE, Label, Labels, split_name, text_width
 from .layout import Layout, Point
 from .numbers import norm_of, tell, tell_shape
@@ -47,7 +47,7 @@ class _Writer:
     def __init__(self, view: View, layout: Layout, backward: bool, theme: dict[str, str], legend: bool) -> None:
         self.view, self.layout, self.backward, self.theme = view, layout, backward, theme
         self.labels = Labels(view)
-        self.largest = largest_flow(view)
+        self.scale = flow_scale(view)
         self.legend = legend
 
     def text(self, alt: str, description: str) -> str:
@@ -103,7 +103,7 @@ class _Writer:
             if nothing:
                 colour, width, dashes = self.theme["constant_line"], 1.1, ' stroke-dasharray="5 4"'
             else:
-                colour, width = self.theme["flow"], edge_width(norm_of(link.flow), self.largest)
+                colour, width = self.theme["flow"], edge_width(norm_of(link.flow), self.scale)
                 points = points[::-1]
         if not nothing:
             size = HEAD + 0.9 * max(0.0, width - 1.3)

@@ -8,6 +8,7 @@ from .data import Graph, Vertex
 from .formulas import in_names, power_pull, pull_formulas
 from .symbols import HOLE, formula_of
 
+UNTRACKED = "not tracked"
 LETTER = re.compile("[^\\W\\d_][\u0300-\u036f]?_?\\d{0,2}'*")  # x, W1, ŷ
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -26,7 +27,7 @@ def formula(graph: Graph, v: Vertex) -> str:
 
 
 def pulls(graph: Graph, v: Vertex) -> tuple[str, ...]:
-    """Return what each operand of a vertex receives on the way back, "" for an operand that is no vertex."""
+    """Return what each operand of a vertex receives on the way back, "" for one that has no gradient."""
     if v.rule is None:
         return ()
     names = operand_names(graph, v)
@@ -35,7 +36,12 @@ def pulls(graph: Graph, v: Vertex) -> tuple[str, ...]:
     found = pull_formulas(v.rule, len(v.operands), v.metadata.get("reduction", "mean") == "mean")
     if v.op in ("power", "float_power") and isinstance(v.operands[1], str):
         found = (power_pull(v.operands[1]), "")
-    return tuple(in_names(f, letters) if isinstance(o, int) else "" for f, o in zip(found, v.operands, strict=True))
+    return tuple(in_names(f, letters) if tracked(graph, o) else "" for f, o in zip(found, v.operands, strict=True))
+
+
+def tracked(graph: Graph, o: int | str | None) -> bool:
+    """Say whether an operand is a vertex that can have a gradient."""
+    return isinstance(o, int) and graph.vertices[o].why_none != UNTRACKED
 
 
 def lowered(name: str) -> str:

@@ -1,0 +1,67 @@
+"""Draw the images of `pictures.md` again: ``python docs/pictures.py``, where Graphviz is installed."""
+
+from pathlib import Path
+
+import numpy as np
+
+import autograd_core as ag
+import nn
+
+IMAGES = Path(__file__).parent / "images"
+
+
+def micrograd():
+    """Draw the example of micrograd's README."""
+    a, b = ag.Tensor(-4.0), ag.Tensor(2.0)
+    c = a + b
+    d = a * b + b**3
+    c = c + c + 1
+    c = c + 1 + c + (-a)
+    d = d + d * 2 + ag.relu(b + a)
+    d = d + 3 * d + ag.relu(b - a)
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g = g + 10.0 / f
+    return ag.draw(g)
+
+
+def lecture():
+    """Draw the loss of a two-layer perceptron with a penalty."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=3), np.array([1.0])
+    W1, W2 = ag.Tensor(rng.normal(size=(3, 4))), ag.Tensor(rng.normal(size=(4, 1)))
+    with ag.scope("layer 1"):
+        h = nn.functional.sigmoid(x @ W1)
+    with ag.scope("layer 2"):
+        p = nn.functional.sigmoid(h @ W2)
+    loss = nn.bce(p, y)
+    with ag.scope("regulariser"):
+        penalty = 0.1 * (np.linalg.norm(W1) + np.linalg.norm(W2))
+    L = loss + penalty
+    return ag.draw(L, inputs={"x": x, "y": y}, outputs={"ŷ": p})
+
+
+def layers():
+    """Draw twelve equal layers."""
+    model = nn.MLP([8, *[16] * 13, 1], activation="tanh", rng=0)
+    return ag.draw(model, np.random.default_rng(0).normal(size=(4, 8)))
+
+
+def vanishing():
+    """Draw sigmoids, one after another."""
+    model = nn.MLP([4] * 7, activation="sigmoid", rng=0)
+    return ag.draw(lambda x: np.sum(model(x) ** 2), np.random.default_rng(0).normal(size=(4, 4)), params=model)
+
+
+if __name__ == "__main__":
+    for make, direction, theme in [
+        (lecture, "forward", "lecture"),
+        (lecture, "backward", "lecture"),
+        (lecture, "backward", "dark"),
+        (micrograd, "forward", "lecture"),
+        (layers, "forward", "lecture"),
+        (vanishing, "backward", "lecture"),
+    ]:
+        name = f"{make.__name__}_{direction}{'_dark' if theme == 'dark' else ''}.svg"
+        (IMAGES / name).write_text(make().to_svg(direction, theme=theme), encoding="utf-8", newline="\n")

@@ -12,9 +12,9 @@ It has no other input, does not ask for values, and is written with operators on
 stand for the arrays: a compiled training step hands it its own.
 
 An `Optimizer` owns the arrays. `attach` lays the parameters of each group and dtype end to end in one buffer, a `Run`,
-whose parts they become, and the gradients of small ones in another, into which `backward` then writes. So an update is
-a handful of NumPy calls however many parameters there are, and large ones are done in blocks that stay in the cache. In
-step t a run calls the equation of its optimizer with::
+whose parts they become; at each step the gradients of small ones are copied to another. So an update is a handful of
+NumPy calls however many parameters there are, and large ones are done in blocks that stay in the cache. In step t a run
+calls the equation of its optimizer with::
 
     run.values, run.gradients, run.state, run.steps       the buffers, and the steps that each parameter has made
     run.rate(optimizer), run.settings()                    lr and settings

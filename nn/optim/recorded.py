@@ -29,6 +29,7 @@ class Boxes:
 
 def record(run: Run, optimizer: Equation, lr: Any) -> bool:
     """Record the update of all parameters that have a gradient; say whether there are any."""
+    run.settle()
     found = [i for i, p in enumerate(run.parameters) if p.grad is not None]
     if len(found) == len(run.parameters) and run.even:
         spans = [(0, run.small), *((i, i + 1) for i in range(run.small, len(found)))]
@@ -48,8 +49,8 @@ def _span(run: Run, optimizer: Equation, first: int, last: int, lr: Any) -> None
     """Apply the equation to parameters that lie side by side."""
     start, stop, boxes = run.ends[first], run.ends[last], run.boxes
     t = ag.fresh(_count, run.steps, first, last)
-    small = last <= run.small
-    g = boxes.of(run.gradients, start, stop).data if small else run.parameters[first].grad.reshape(-1)
+    parts = [p.grad.reshape(-1) for p in run.parameters[first:last]]
+    g = parts[0] if len(parts) == 1 else np.concatenate(parts)
     values, kept = boxes.of(run.values, start, stop), [boxes.of(s, start, stop) for s in run.state]
     p, state = values.data, [box.data for box in kept]
     if run.half:

@@ -42,8 +42,8 @@ class Run:
     values : array
         The buffer in which the values of all parameters live.
     gradients : array
-        The buffer in which the gradients of the small ones live, the first ``gradients.size`` entries. Copying those of
-        large ones there would take a twentieth of a training step.
+        The buffer to which the gradients of the small ones are copied at each step, the first ``gradients.size``
+        entries. For large ones that would take a twentieth of a training step.
     state : list of arrays
         One as long as `values` for each of `slots`; in float32 for parameters in half precision, where eps would be 0.
     steps : list of int
@@ -68,8 +68,13 @@ class Run:
             (p, self.part(self.values, i), self.part(self.gradients, i) if i < self.small else None)
             for i, p in enumerate(self.parameters)
         ]
-        for p, place, room in self._places:
-            _settle(p, place, room)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let all parameters live in their places, also those that another optimizer has taken over."""
+        for p, place, _ in self._places:
+            if p.data is not place and p.requires_grad:
+                p.place(place)
 
     def part(self, flat: Array, i: int) -> Array:
         """Return the part of a buffer that belongs to a parameter, in its shape."""
@@ -109,14 +114,18 @@ class Run:
         return bool(found)
 
     def gather(self) -> bool:
-        """See that all parameters and small gradients are where they belong; say whether no gradient is missing."""
+        """Copy the small gradients to where they belong; say whether no gradient is missing.
+
+        They are not made there, as `Tensor.place` would have it: who keeps ``p.grad`` is to keep its values.
+        """
         complete = True
         for p, place, room in self._places:
             if (g := p.grad) is None:
                 complete = False
-            elif p.data is not place:  # another optimizer has taken it over
-                _settle(p, place, room)
-            elif room is not None and g is not room:  # it was assigned
+                continue
+            if p.data is not place:  # another optimizer has taken it over
+                p.place(place)
+            if room is not None:
                 room[...] = g
         return complete
 
@@ -189,12 +198,3 @@ def settings_of(group: Settings) -> Settings:
 
 def _is_large(p: ag.Tensor) -> bool:
     return p.size >= LARGE
-
-
-def _settle(p: ag.Tensor, place: Array, room: Array | None) -> None:
-    """Let a parameter live in its place, and its gradient, also one that it has already, in its room."""
-    g = p.grad
-    p.place(place, room)
-    if g is not None and room is not None:
-        room[...] = g
-        p.grad = room

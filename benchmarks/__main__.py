@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.imports import import_times
-from benchmarks.libraries import DEFAULT, LIBRARIES
+from benchmarks.libraries import COMPILED, DEFAULT, LIBRARIES
 from benchmarks.measure import Plan, measure, say
 from benchmarks.rows import ROWS
 from benchmarks.worker import Worker
@@ -52,7 +52,9 @@ def arguments(argv):
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to NumPy written by hand.")
     parser.add_argument("--rows", type=words, help="comma-separated beginnings of rows' names: xor,chain")
-    parser.add_argument("--libs", type=words, default=DEFAULT, help=f"of {','.join(LIBRARIES)}; default: all but jit")
+    parser.add_argument(
+        "--libs", type=words, default=DEFAULT, help=f"of {','.join(LIBRARIES)}; default: those that compile nothing"
+    )
     parser.add_argument("--rounds", type=int, help="default: 7, or 3 with --quick")
     parser.add_argument("--quick", action="store_true", help="short turns, and slow libraries left out of slow rows")
     parser.add_argument("--stat", choices=report.STATS, default="median", help="of the paired ratios; default: median")
@@ -105,7 +107,7 @@ def start_workers(libraries, stack):
 def ask_extra(name, libraries, quick):
     """One of the small tables' numbers: `{library: answer}`, an answer that begins with an error's name if it failed."""
     say(f"measuring {name}")
-    libraries = [library for library in libraries if library != "jit"]
+    libraries = [library for library in libraries if library not in COMPILED]
     if name == "import":
         seconds = import_times([LIBRARIES[library].module for library in libraries], 3 if quick else 10)
         say("")

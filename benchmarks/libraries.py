@@ -47,13 +47,17 @@ LIBRARIES = {
     library.name: library
     for library in [
         Library("numpy", "numpy", "NumPy"),
+        Library("out", "numpy", "NumPy out="),
         Library("ours", "autograd_core", "ours"),
+        Library("compiled", "autograd_core", "ours compiled"),
         Library("torch", "torch", "PyTorch"),
         Library("jax", "jax", "JAX"),
         Library("jit", "jax", "jax.jit"),
+        Library("torch_compile", "torch", "torch.compile"),
         Library("autograd", "autograd", "autograd"),
         Library("mygrad", "mygrad", "MyGrad"),
         Library("micrograd", "micrograd", "micrograd"),
     ]
 }
-DEFAULT = [name for name in LIBRARIES if name != "jit"]
+COMPILED = ("out", "compiled", "jit", "torch_compile")  # whose steps are made once and kept, since that takes a while
+DEFAULT = [name for name in LIBRARIES if name not in COMPILED]

@@ -3,6 +3,7 @@
 `row.at` is the point, followed by the direction if it is a Hessian product.
 """
 
+from benchmarks.styles import compiled as whole
 from benchmarks.styles.gradients import as_jax
 
 
@@ -90,3 +91,6 @@ def mygrad(row):
         return (np.stack(rows),)
 
     return step
+
+
+compiled = whole.second_order_compiled

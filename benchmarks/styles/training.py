@@ -6,6 +6,8 @@ and names the optimizer. Where a library has neither layers nor optimizers, the 
 
 import itertools
 
+from benchmarks.styles import compiled as whole
+
 
 def numpy(row):
     """Gradients by hand, and an update of each parameter by hand."""
@@ -120,3 +122,9 @@ def by_hand(row, params):
             p -= row.rate * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + 1e-8)
 
     return update
+
+
+compiled = whole.training_compiled
+jit = whole.training_jit
+out = whole.training_out
+torch_compile = whole.training_torch_compile

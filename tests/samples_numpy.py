@@ -544,6 +544,7 @@ SAMPLES |= {
     editing.padded: calls(
         ((2, 3), {"widths": [(0, 1), (2, 0)]}), ((2,), {"widths": [(1, 1)], "constant_values": 2.0}), ((2, 3), {"widths": [(3, 1), (5, 0)], "mode": "reflect"}), ((2,), {"widths": [(3, 1)], "mode": "wrap"}),
     ),
+    calculus.area: calls(((5,), {"x": None, "dx": 0.5, "axis": -1}), ((2, 3, 2), {"x": np.array([0, 1, 3]), "dx": 1.0, "axis": -2}), ((1, 2), {"x": None, "dx": 2, "axis": -2})),
     calculus.slope: calls(((6,), {"spacing": 0.5, "axis": -1}), ((2, 5), {"spacing": np.array([0, 1, 3, 4, 6]), "axis": -1, "edge_order": 2}), ((3, 2), {"spacing": 1.0, "axis": -2, "edge_order": 2}), ((2, 1), {"spacing": 1.0, "axis": -2})),
     polynomials.monic: calls(((4,),), ((1,),)),
     parts.finite: all_of(anywhere, S(holes), rough(EDGES, nan=2.0, posinf=3.0)),

@@ -116,10 +116,32 @@ def _differences(f: Any, h: Any, d: Any, axis: int, edge_order: int) -> Any:
     return slope if slope.dtype == f.dtype else np.astype(slope, f.dtype)
 
 
+@primitive
+def area(y: Any, x: Any, dx: Any, axis: int) -> Any:
+    """Return the integral along an axis by the trapezoidal rule, between places that are fixed."""
+    return np.trapezoid(y, x, dx, axis)
+
+
+def _area_pull(g: Any, y_space: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Weigh each sample by half of the distance between its neighbours."""
+    n = y_space.shape[axis]
+    widths = np.full(n - 1, dx) if x is None else np.diff(x)
+    weights = (np.append(widths, 0) + np.append(0, widths)) / 2
+    return np.expand_dims(g, axis) * np.reshape(weights, (n,) + (1,) * (-1 - axis))
+
+
+rule(area, _area_pull, args="y", params="y x dx axis", linear=True, batched=True, carries=True, name="trapezoid")
+
+
 @composite(np.trapezoid)
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = array(y)
     axis = from_end(axis, y.ndim)[0]
+    if type(dx) in (int, float) and y.dtype.kind in "fc" and y.shape[axis]:
+        if x is None:
+            return area(y, x=x, dx=dx, axis=axis)
+        if type(x) is not Door.kind and (x := np.array(x)).ndim == 1 and len(x) == y.shape[axis]:
+            return area(y, x=x, dx=dx, axis=axis)
     if x is not None:
         x = array(x)
         dx = np.reshape(np.diff(x), (-1, *(1,) * (-1 - axis))) if x.ndim == 1 else np.diff(x, axis=axis)

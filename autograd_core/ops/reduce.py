@@ -304,7 +304,7 @@ def product_of_others(x: Any, axis: Any) -> Any:
 @primitive
 def product(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the product, as `numpy.prod` has it."""
-    return np.prod(x, axis=axis, keepdims=keepdims)
+    return np.multiply.reduce(x, axis=axis, keepdims=keepdims)
 
 
 rule(product, _prod_pull, batched=True, name="prod")
@@ -364,13 +364,13 @@ def _extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: Any = Fa
 @primitive
 def largest(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the maximum, as `numpy.max` has it."""
-    return np.max(x, axis=axis, keepdims=keepdims)
+    return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
 
 
 @primitive
 def smallest(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the minimum, as `numpy.min` has it."""
-    return np.min(x, axis=axis, keepdims=keepdims)
+    return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
 
 
 rule(largest, _extreme_pull, selects=True, batched=True, name="max")
@@ -436,7 +436,14 @@ def _cumsum_pull(g: Any, x_space: Any, axis: Any = None) -> Any:
     return _reverse_running_sum(g, from_end(axis, len(x_space.shape))[0])
 
 
-rule(np.cumsum, _cumsum_pull, linear=True, batched=True, carries=True)
+rule(
+    np.cumsum,
+    _cumsum_pull,
+    compute=lambda x, **keywords: x.cumsum(**keywords),
+    linear=True,
+    batched=True,
+    carries=True,
+)
 
 
 def _cumprod_pull(g: Any, ans: Any, x: Any, axis: Any = None) -> Any:

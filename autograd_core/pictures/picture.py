@@ -59,7 +59,7 @@ class Picture:
             raise ValueError(f'direction must be "forward" or "backward", not {direction!r}')
         self.graph, self.theme, self.direction = graph, theme, direction
         self.timeout, self.interactive, self.max_nodes = timeout, interactive, max_nodes
-        self._failed = ""
+        self._failed, self._form = "", "svg"
         self._chosen = closed is not None
         self._layouts: dict[frozenset[int], Layout] = {}
         self.view: View = make_view(graph, to_close(graph, max_nodes) if closed is None else closed)
@@ -80,9 +80,11 @@ class Picture:
         """Return the same picture, showing the backward pass first."""
         return self._changed(direction="backward")
 
-    def static(self) -> Picture:
-        """Return the same picture as an image only: for notebooks that are viewed where no script may run."""
-        return self._changed(interactive=False)
+    def static(self, form: str = "svg") -> Picture:
+        """Return the same picture as an image only, "svg" or "png": for notebooks that are viewed but not run."""
+        if form not in ("svg", "png"):
+            raise ValueError(f'a static picture is "svg" or "png", not {form!r}')
+        return self._changed(interactive=False, _form=form)
 
     # --- as text ------------------------------------------------------------------------------------------------------
 
@@ -343,6 +345,8 @@ class Picture:
         """Return what a notebook shows; never raise."""
         try:
             if not self.interactive:
+                if self._form == "png":
+                    return {"image/png": base64.b64encode(self.render("png")).decode(), "text/plain": self.text()}
                 return {"image/svg+xml": self.to_svg(), "text/plain": self.text()}
             from .page import fragment
 

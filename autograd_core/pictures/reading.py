@@ -120,7 +120,7 @@ class _Reader:
             if self.graph.vertices[k].name == name:
                 return k
         v = Vertex(role, name=name, shape=np.shape(value), dtype=tell_dtype(np.result_type(value)), path=path)
-        if name and (declared or not self.at.keys() & set(self.ops)):
+        if name and (declared or self.ops[0] not in self.at):
             v.path = ()  # what enters the first module comes from outside
         v.value = summarise(value)
         v.why_none = UNTRACKED

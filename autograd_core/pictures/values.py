@@ -18,6 +18,20 @@ from ..spaces import Space
 from ..tensor import Tensor
 
 UNKNOWN = object()
+HARMLESS = (int, float, complex, str, tuple, list, slice, type, type(...), np.ndarray, np.generic, np.dtype)
+    int,
+    float,
+    complex,
+    str,
+    tuple,
+    list,
+    slice,
+    type,
+    type(...),
+    np.ndarray,
+    np.generic,
+    np.dtype,
+)  # no generators
 LARGEST = 50_000_000  # entries that are computed once more for a picture
 
 
@@ -36,6 +50,8 @@ class Values:
         self.of = {n: v for n, v in self.of.items() if n in wanted}
         for node in path:
             self._kept(node)
+        for leaf in self.stale:  # what follows from its new values never was
+            self.of.pop(leaf, None)
 
     def _kept(self, node: Node) -> None:
         """Note the values that one node keeps."""
@@ -81,6 +97,8 @@ class Values:
         if any(v is UNKNOWN for v in operands):
             return UNKNOWN
         kwargs = {k: v for k, v in node.kwargs.items() if k != "aux"} if node.op.wide else {}
+        if not all(v is None or isinstance(v, HARMLESS) for v in kwargs.values()):  # a random generator, for one
+            return UNKNOWN
         try:
             ans = op.compute(*operands, **kwargs)
         except Exception:  # metadata that has been freed, for example

@@ -140,7 +140,9 @@ def test_freed_and_stale_graphs_say_so():
     assert [v.op for v in p.graph.vertices if v.op] == ["matmul", "tanh", "sum"]
     loss = np.sum(np.tanh(some(3) @ W))
     W.data -= 0.5
-    assert "W of shape (3, 4) was updated" in ag.draw(loss).note
+    p = ag.draw(loss)
+    assert "W of shape (3, 4) was updated" in p.note
+    assert [v.value for v in p.graph.vertices if v.name == "W" or v.op == "matmul"] == [None, None]
 
 
 def test_retained_graphs_are_drawn_whole():
@@ -154,6 +156,22 @@ def test_retained_graphs_are_drawn_whole():
     v = next(v for v in ag.draw(np.sum(W * 1.0)).graph.vertices if v.name == "W")
     assert v.accumulated == summarise(W.grad)
     assert v.gradient == summarise(np.ones((3, 4)))
+
+
+def test_drawing_computes_nothing_that_draws_random_numbers():
+    rng = np.random.default_rng(0)
+
+    @ag.primitive
+    def noisy(x, rng=None):
+        return x + rng.normal(size=x.shape)
+
+    ag.rule(noisy, lambda g: g, args="x", metadata="rng").trusted = True
+    x = ag.Tensor(some(3))
+    y = np.exp(noisy(x, rng=rng)).sum()
+    before = rng.bit_generator.state
+    p = ag.draw(y)
+    assert rng.bit_generator.state == before
+    assert next(v for v in p.graph.vertices if v.op == "noisy").value is None
 
 
 def test_a_failing_pullback_is_told_not_raised():

@@ -192,6 +192,43 @@ def escape_free(text):
     return ET.fromstring(f"<t>{escape(text)}</t>").text.strip()
 
 
+# Colour vision without red, green or blue cones: Machado, Oliveira and Fernandes (2009), severity 1.
+BLIND = {
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def lab(colour, eyes):
+    """Return CIE Lab coordinates of a colour as such eyes see it."""
+    channels = np.array([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.array(BLIND[eyes]) @ linear, 0, 1)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    x, y, z = np.cbrt(xyz / [0.9505, 1.0, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("eyes", BLIND)
+@pytest.mark.parametrize("theme", THEMES)
+def test_roles_differ_to_all_eyes(theme, eyes):
+    fills = [lab(THEMES[theme][role], eyes) for role in ("parameter", "operation", "input")]
+    for k in range(3):
+        assert np.linalg.norm(fills[k] - fills[k - 1]) >= 55
+
+
+def test_each_role_has_its_own_shape():
+    """Red and blue are the same grey."""
+    outlines = {}
+    for g in parts(picture("mlp").to_svg(), "node"):
+        box = next(e for e in g if e.get("class") == "box")
+        outlines.setdefault(g.get("class").split()[1], set()).add(
+            (box.tag, box.get("rx") if box.tag == SVG + "rect" else "")
+        )
+    assert len({tuple(sorted(o)) for role, o in outlines.items() if role != "output"}) == len(outlines) - 1
+
+
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs dot on the PATH")
 def test_files(tmp_path):
     p = picture("mlp")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import autograd_core as ag
-
-if TYPE_CHECKING:
-    from .runs import Equation, Run
 
 
 class Boxes:
@@ -27,7 +24,7 @@ class Boxes:
         return self.found[key][1]
 
 
-def record(run: Run, optimizer: Equation, lr: Any) -> bool:
+def record(run: Any, optimizer: Any, lr: Any) -> bool:
     """Record the update of all parameters that have a gradient; say whether there are any."""
     run.settle()
     found = [i for i, p in enumerate(run.parameters) if p.grad is not None]
@@ -45,7 +42,7 @@ def record(run: Run, optimizer: Equation, lr: Any) -> bool:
     return bool(found)
 
 
-def _span(run: Run, optimizer: Equation, first: int, last: int, lr: Any) -> None:
+def _span(run: Any, optimizer: Any, first: int, last: int, lr: Any) -> None:
     """Apply the equation to parameters that lie side by side."""
     start, stop, boxes = run.ends[first], run.ends[last], run.boxes
     t = ag.fresh(_count, run.steps, first, last)

@@ -19,19 +19,6 @@ from ..tensor import Tensor
 
 UNKNOWN = object()
 HARMLESS = (int, float, complex, str, tuple, list, slice, type, type(...), np.ndarray, np.generic, np.dtype)
-    int,
-    float,
-    complex,
-    str,
-    tuple,
-    list,
-    slice,
-    type,
-    type(...),
-    np.ndarray,
-    np.generic,
-    np.dtype,
-)  # no generators
 LARGEST = 50_000_000  # entries that are computed once more for a picture
 
 

@@ -29,6 +29,7 @@ from .state import PLAIN
 
 ndarray = np.ndarray
 NO_VALUE = np._NoValue
+SEQUENCES = (list, tuple)
 WITH_NUMBER: dict[Any, Op] = ops.elementwise.WITH_NUMBER
 
 
@@ -142,7 +143,7 @@ def strip(a: Any) -> Any:
         return a._data
     if kind is ndarray or kind is float or kind is int:
         return a
-    if isinstance(a, list | tuple):
+    if isinstance(a, SEQUENCES):
         parts = [strip(v) for v in a]
         return type(a)(*parts) if hasattr(a, "_fields") else type(a)(parts)
     return a

@@ -28,6 +28,7 @@ CONSTANT_LIMIT = 1000  # entries in the table of 0-d constants before it starts 
 
 _constants: dict[tuple[Any, Any], Any] = {}
 _OBJECT = np.dtype(object)
+NUMBERS = (np.generic, bool, int, float, complex)  # a tuple: a union of types would be built anew at every call
 NO_METADATA: dict[str, Any] = {}  # shared by all nodes without; nobody writes into it
 
 
@@ -336,7 +337,7 @@ def plain(a: Any) -> Any:
     """Return a plain NumPy value, refusing what would become an array of objects."""
     if type(a) is ndarray and a.dtype is not _OBJECT:
         return a
-    if isinstance(a, np.generic | bool | int | float | complex):
+    if isinstance(a, NUMBERS):
         return a
     if isinstance(a, Tensor):
         return a._data

@@ -17,7 +17,6 @@ from ..tree import flatten
 from .names import named_leaves
 from .programs import Array, Program, Pull, Slot, is_float
 
-
 LOCAL = {np.ndarray, np.float64, float, int, Tensor}
 
 

@@ -148,6 +148,10 @@ class Trial:
         typical = np.max(size, initial=0.0) or 1.0
         return self.random(size.size) / np.maximum(size, 1e-3 * typical)
 
+    def cancelled(self, w: Array) -> float:
+        """Return what rounding may leave of a derivative whose terms cancel, at size 1."""
+        return 1e3 * self.unit * float(np.sum(np.abs(w * self.y)))
+
     def random(self, n: int) -> Array:
         """Return numbers between 1/2 and 3/2 of either sign: none is so small that it hides an error."""
         return self.rng.uniform(0.5, 1.5, n) * self.rng.choice([-1.0, 1.0], n)
@@ -303,6 +307,11 @@ class Trial:
         """Return an entry for a combination of all results that is known to be wrong."""
         name, at = self.inputs.label(j), float(self.x[j])
         return Entry("wrong", "a combination of results", name, at, got, expected, error, column=j)
+
+    def noise(self) -> Array:
+        """Return how far rounding inside the function moves each result, relative to it."""
+        found = numeric.noise(self.along(self.direction()), self.y, 1.0, self.unit)
+        return found / np.maximum(np.abs(self.y), np.max(np.abs(self.y), initial=np.finfo(float).tiny))
 
     # --- in projection ------------------------------------------------------------------------------------------------
 

@@ -363,6 +363,15 @@ def test_gradients_that_cannot_be_one():
         assert words in report.message
 
 
+def test_a_rule_that_loses_digits():
+    rounding = ag.primitive(lambda x: x**2)
+    ag.rule(rounding, lambda g, x: (g * 2 * x).astype(np.float32).astype(float), name="rounding")
+    report = judged(lambda x: np.sum(rounding(np.sin(x))), X)
+    assert (report.verdict, report.op) == ("wrong", "rounding")
+    assert "float32" in report.cause
+    assert judged(lambda x: np.sin(x.astype(np.float32)).astype(np.float64), X)
+
+
 def test_a_rule_that_ignores_its_cotangent():
     ignores = ag.primitive(lambda x: x**2)
     ag.rule(ignores, lambda g, x: 2 * x + 0 * np.sign(g))

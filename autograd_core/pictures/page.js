@@ -49,7 +49,7 @@ class Figure extends Stage {
     const passes = group(
       "pass",
       button("forward", "forward", "Show the whole forward pass", () => this.pass(false)),
-      button("backward", "backward", this.hasBack ? "Show the whole backward pass" : "No gradients yet: call backward() first", () => this.pass(true)),
+      button("backward", "backward", this.hasBack ? "Show the whole backward pass" : "There is no backward pass to show", () => this.pass(true)),
     );
     this.disable(this.backward, !this.hasBack);
     const stepping = group(
@@ -178,6 +178,7 @@ class Figure extends Stage {
     const counts = `${count(times.ends, "operation")} forward` + (this.hasBack ? `, ${data.backward.length} backward` : "");
     const line = element("div", { className: "heading" }, element("b", {}, data.title || "graph"), element("span", { className: "faint" }, counts));
     const summary = this.whole ? glance(data, times, back) : [];
+    if (this.whole && !this.hasBack) summary.push(...glance(data, times, true)); // what an earlier sweep has left
     return this.panel.replaceChildren(line, ...summary.filter(Boolean), element("div", { className: "faint hint" }, HINT));
   }
 

@@ -363,7 +363,8 @@ def test_a_models_parameters_have_their_names():
     assert e.kind == "dead relu"
     assert {f.name: f.kind for f in e.findings}["0.weight"] == "dead relu"
     assert any("MLP" in f.scope for f in e.findings)
-    assert explain(dead, SAFE).kind == "dead relu"
+    assert {f.name for f in explain(dead, SAFE).findings} >= {"0.weight", "2.bias"}
+    assert explain(dead.forward, SAFE).kind == "dead relu"
 
 
 def test_containers_of_arguments():

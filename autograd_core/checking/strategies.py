@@ -464,11 +464,11 @@ def programs(
     ways = 4 * 6 * 6  # to choose two operands and a parameter
     rows = st.lists(st.integers(0, ways * len(chosen(operations)) - 1), min_size=1, max_size=max_size)
     groups = st.sampled_from([g[:n] for n in range(1, inputs + 1) for g in GROUPS])
-    numbers = st.lists(Domain(-2.0, 2.0).elements(), min_size=24, max_size=24)
+    numbers = st.lists(Domain(-2.0, 2.0).elements(), min_size=12, max_size=12)
 
     def make(drawn: tuple[list[int], list[Shape], list[float]]) -> RandomProgram:
         codes, group, values = drawn
-        arrays = [np.resize(np.roll(values, -9 * k), shape).astype(dtype)[()] for k, shape in enumerate(group)]
+        arrays = [np.resize(np.roll(values, -5 * k), shape).astype(dtype)[()] for k, shape in enumerate(group)]
         return build([(c // ways, c // 36 % 4, c // 6 % 6, c % 6) for c in codes], arrays, operations)
 
     return st.tuples(rows, groups, numbers).map(make)

@@ -54,7 +54,8 @@ def explain(subject: Any, *args: Any, wrt: Any = None, **kwargs: Any) -> Explana
         if args or kwargs:
             raise TypeError("explain(loss) takes no further arguments; explain(f, *args) takes a function first")
         return answer(Case(subject, asked, every=not asked))
-    entered: dict[str, Tensor] = {}
+    holder = getattr(subject, "__self__", subject)  # a model, or whose method it is
+    entered: dict[str, Tensor] = _named(holder) if hasattr(holder, "named_parameters") else {}
     own: set[int] = set()
     names = _parameters(subject, args)
     args = tuple(_enter(name, a, entered, own) for name, a in zip(names, args, strict=True))

@@ -1,6 +1,6 @@
 """Networks of autograd_core's operations: modules, activations, losses, optimizers."""
 
-from . import data, functional, init, io, metrics, schedules
+from . import data, functional, init, io, metrics, optim, schedules
 from .functional import (
     elu,
     gelu,
@@ -117,6 +117,7 @@ __all__ = [
     "mse",
     "multinomial_deviance",
     "nll",
+    "optim",
     "relu",
     "save",
     "schedules",

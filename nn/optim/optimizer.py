@@ -20,7 +20,7 @@ class Optimizer:
     """What optimizers share: groups of parameters, their state, and the walk over them.
 
     Made with settings alone it is a configuration; `attach` gives it parameters, and a fresh state. A subclass writes
-    `slots`, the names of its state, and `update`, its equation.
+    `update`, its equation, and `slots`, the names of its state if it has any; its settings hold "lr" at least.
 
     Attributes
     ----------
@@ -84,9 +84,9 @@ class Optimizer:
     # --- what a subclass writes -----------------------------------------------------------------------------------
 
     @staticmethod
-    def slots(settings: Settings) -> tuple[str, ...]:
-        """Return the names of the arrays of state that each parameter has."""
-        raise NotImplementedError
+    def slots(settings: Settings) -> tuple[str, ...]:  # noqa: ARG004
+        """Return the names of the arrays of state that each parameter has: none, unless a subclass says so."""
+        return ()
 
     @staticmethod
     def update(p: Any, g: Any, state: Any, t: Any, lr: Any, settings: Settings) -> None:
@@ -100,8 +100,8 @@ class Optimizer:
 
     def _check(self, settings: Settings) -> None:
         check_rate(settings["lr"])
-        if not 0 <= settings["weight_decay"] < math.inf:
-            raise ValueError(f"a weight decay is a number from 0 upwards, not {settings['weight_decay']}")
+        if not 0 <= (decay := settings.get("weight_decay", 0)) < math.inf:
+            raise ValueError(f"a weight decay is a number from 0 upwards, not {decay}")
         self.check(settings)
 
     def _grouped(self, parameters: Iterable[Any]) -> list[dict[str, Any]]:

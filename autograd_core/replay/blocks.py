@@ -181,8 +181,8 @@ def write_group(w: Writer, step: Step) -> None:
         total = f"{w.bind(groups.added, 'added')}({one}, 0, {body.length}, {body.most})"
         _deliver(w, s, total)
     w.described.append(
-        f"group of {len(group.steps)} operations on {group.shape}: {len(bounds)} blocks of {longest * body.each} entries, "
-        f"{len(body.rooms)} buffers, {len(rooms)} core{'s' * (len(rooms) > 1)}{', with sums' * bool(group.sums)}"
+        f"group of {len(group.steps)} operations on {group.shape}: {len(bounds)} blocks of {longest * body.each} "
+        f"entries, {len(body.rooms)} buffers, {len(rooms)} core{'s' * (len(rooms) > 1)}{', with sums' * bool(group.sums)}"
     )
 
 

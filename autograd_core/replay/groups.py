@@ -38,7 +38,7 @@ class Group:
         self.made: set[int] = set()
         self.after: set[int] = set()  # results of sums, which are there when all blocks are done
 
-    def overwrites(self, plan: Plan, k: int, olds: set[int]) -> bool:
+    def overwrites(self, k: int, olds: set[int]) -> bool:
         """Say whether result `k` may take the place of some operands: nobody reads them after it has been written."""
         at = next(i for i, s in enumerate(self.steps) if k in s.outs)
         if any(not olds.isdisjoint(s.reads) for s in self.steps[at + 1 :]):

@@ -126,7 +126,7 @@ class Layout:
     def share(self, writable: Any) -> None:
         """Give every other result that can be written into a block, free ones again."""
         plan = self.plan
-        outputs = {self.root[k] for k in refs(plan.outputs)}
+        outputs = {self.root[k] for k in (*refs(plan.outputs), *given_away(plan))}
         free: list[int] = []
         ends: dict[int, list[int]] = {}
         self.owner: dict[int, int] = {}
@@ -188,6 +188,12 @@ def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
     return alike and isinstance(step.fn, np.ufunc) and step.fn.signature is None
 
 
+def given_away(plan: Plan) -> list[int]:
+    """Return the slots whose arrays become gradients of leaves, who keep them."""
+    grads = [s for s in plan.steps if s.effect == "grad" and s.target.buffer is None]
+    return [k for s in grads for k in s.reads]
+
+
 def is_group(step: Step) -> bool:
     """Say whether a step is a group of element-wise operations."""
     return hasattr(step.fn, "overwrites")
@@ -197,7 +203,7 @@ def overwritable(plan: Plan, step: Step, olds: set[int], new: int) -> bool:
     """Say whether a step may write a result over what it reads in some slots."""
     if is_group(step):
         shape = plan.slots[new].shape
-        return all(plan.slots[k].shape == shape for k in olds) and bool(step.fn.overwrites(plan, new, olds))
+        return all(plan.slots[k].shape == shape for k in olds) and bool(step.fn.overwrites(new, olds))
     return all(in_place(plan, step, k, new) for k in olds)
 
 

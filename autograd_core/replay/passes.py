@@ -125,14 +125,9 @@ def unstretch(plan: Plan) -> None:
     """Let element-wise operations read what was stretched, where another operand has the shape anyway."""
     stretched = {s.outs[0]: s.args[0] for s in plan.steps if s.told is np.broadcast_to and type(s.args[0]) is Ref}
     for slot in plan.slots:
-        if (
-            slot.kind == "constant"
-            and type(slot.source) is ndarray
-            and slot.source.size
-            and not any(slot.source.strides)
-        ):
-            if slot.shape and _locked(slot.source):
-                stretched[slot.number] = slot.source[(0,) * len(slot.shape)]
+        a = slot.source
+        if slot.kind == "constant" and type(a) is ndarray and a.ndim and a.size and not any(a.strides) and _locked(a):
+            stretched[slot.number] = a[(0,) * a.ndim]
     for step in plan.steps:
         if elementwise_ufunc(step) is None or stretched.keys().isdisjoint(step.reads):
             continue
@@ -190,7 +185,18 @@ def _key(tree: Any) -> Any:
 
 
 def drop(plan: Plan) -> None:
-    """Leave out what nobody reads."""
+    """Leave out what nobody reads, and gradients forgotten that are given anew before anybody could look."""
+    later: set[int] = set()
+    kept = []
+    for step in reversed(plan.steps):
+        if step.effect == "call":
+            later.clear()
+        elif step.effect == "grad":
+            if step.args[0] is None and id(step.target) in later:
+                continue
+            later.add(id(step.target))
+        kept.append(step)
+    plan.steps = kept[::-1]
     used = set(refs(plan.outputs))
     kept = []
     for step in reversed(plan.steps):

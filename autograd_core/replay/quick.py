@@ -1,4 +1,4 @@
-"""The check before a replay, as source: are these the arguments of the plan, and is all else as it was? 0.3 us an array."""
+"""The check before a replay, as source: are these the plan's arguments, is all else as it was? 0.3 us an array."""
 
 from __future__ import annotations
 

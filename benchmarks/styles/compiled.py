@@ -27,7 +27,8 @@ def training_compiled(row):
         optimizer.step()
         return value
 
-    return lambda: (update(*row.data), *[p.data for p in params])
+    arrays = [p.data for p in params]  # updated in place
+    return lambda: (update(*row.data), *arrays)
 
 
 def training_jit(row):

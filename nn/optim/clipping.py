@@ -10,6 +10,8 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..module import Module
+
 
 def clip_by_norm(parameters: Iterable[ag.Tensor], limit: float) -> float:
     """Shorten all gradients by one factor so that their common norm is at most `limit`; return the norm before.
@@ -24,8 +26,8 @@ def clip_by_norm(parameters: Iterable[ag.Tensor], limit: float) -> float:
     array([0.6, 0.8])
     """
     _check_limit(limit)
-    found = [p for p in parameters if p.grad is not None]
-    squares = [np.vdot(g := p.grad, g).real for p in found]
+    found = _with_gradient(parameters)
+    squares = [np.vdot(g := _exact(p.grad), g).real for p in found]
     if any(isinstance(s, ag.Tensor) for s in squares):
         return _clip_recorded(found, squares, limit)
     norm = math.sqrt(sum(float(s) for s in squares))
@@ -56,9 +58,20 @@ def clip_by_value(parameters: Iterable[ag.Tensor], limit: float) -> None:
     array([ 1. , -0.5])
     """
     _check_limit(limit)
-    for p in parameters:
-        if (g := p.grad) is not None:
-            p.grad = np.clip(g, -limit, limit, out=g if isinstance(g, np.ndarray) else None)
+    for p in _with_gradient(parameters):
+        g = p.grad
+        p.grad = np.clip(g, -limit, limit, out=g if isinstance(g, np.ndarray) else None)
+
+
+def _with_gradient(parameters: Iterable[ag.Tensor]) -> list[ag.Tensor]:
+    """Return the parameters that have a gradient, of several or of a model."""
+    every = parameters.parameters() if isinstance(parameters, Module) else parameters
+    return [p for p in every if p.grad is not None]
+
+
+def _exact(g: Any) -> Any:
+    """Return a gradient whose squares do not overflow: in half precision those of 256 do."""
+    return g.astype(np.float32) if g.dtype.itemsize == 2 else g
 
 
 def _check_limit(limit: float) -> None:

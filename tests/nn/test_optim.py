@@ -600,3 +600,17 @@ def test_a_momentum_may_be_switched_on():
     other.attach(twin)
     run(other, twin, 2)
     np.testing.assert_array_equal(p.data, twin[0].data)
+
+
+def test_clipping_gradients_of_a_model_and_of_half_precision():
+    model = nn.MLP([2, 3, 1], rng=0)
+    np.sum(100 * model(np.ones((2, 2)))).backward()
+    norm = nn.clip_by_norm(model, 1.0)
+    assert norm > 1
+    np.testing.assert_allclose(nn.clip_by_norm(model.parameters(), 1.0), 1.0, rtol=1e-12)
+    nn.clip_by_value(model, 1e-3)
+    assert max(np.abs(p.grad).max() for p in model.parameters()) == 1e-3
+    p = ag.Tensor([0.0, 0.0], dtype=np.float16)
+    p.grad = np.array([300.0, 400.0])
+    assert nn.clip_by_norm([p], 5.0) == 500
+    np.testing.assert_allclose(p.grad, [3, 4], rtol=1e-3)

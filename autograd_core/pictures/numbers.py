@@ -179,15 +179,14 @@ def tell(x: Any) -> str:
     >>> tell(-1234.5678), tell(2.0), tell(1e-9), tell(float("nan"))
     ('−1235', '2', '1e−09', 'nan')
     """
-    kind = type(x)
-    if kind is not float:
+    if not isinstance(x, float):
         if isinstance(x, complex | np.complexfloating):
             sign = "+" if not x.imag < 0 else MINUS
             return f"{tell(x.real)} {sign} {tell(abs(x.imag))}i"
         if isinstance(x, bool | np.bool_ | str | int | np.integer):
             return str(x).replace("-", MINUS)
-        x = float(x)
-    return format(x + 0.0, ".4g").replace("-", MINUS)  # + 0.0: no −0
+    text = format(float(x) + 0.0, ".4g")  # + 0.0: no −0
+    return text.replace("-", MINUS) if "-" in text else text
 
 
 def array_text(x: Any) -> str | None:

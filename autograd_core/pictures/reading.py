@@ -42,6 +42,7 @@ class _Reader:
             self.graph.notes.append(why)
         self.at: dict[Node, int] = {}
         self.constants: dict[int, int] = {}
+        self.named_numbers = any(declared for _, _, declared in given.arrays)
         self.kept_alive: list[Any] = []  # ids are keys only while their objects live
         # The note of an operation with several results is with the results.
         self.picked = {n.p: n for n in reversed(self.path) if n.op is PICK}
@@ -110,6 +111,8 @@ class _Reader:
             value = self._recognised(node, i)
             if value is UNKNOWN:
                 return CONSTANT
+        if isinstance(value, float | int) and not self.named_numbers:
+            return tell(value)
         name, declared = self.given.array_name(value)
         if np.size(value) == 1 and not declared and not (name and np.ndim(value)):
             return tell(np.ravel(value)[0])

@@ -179,6 +179,7 @@ def leaves(seed):
     return draw_like(rng, [np.zeros(3), np.zeros((2, 2))]), draw_like(rng, [np.zeros(3), np.zeros((2, 2))])
 
 
+@settings(max_examples=max(10, settings.default.max_examples // 3))
 @given(everything, st.integers(0, 99))
 def test_programs_of_all_functions(program, seed):
     x, v = leaves(seed)

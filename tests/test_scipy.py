@@ -129,6 +129,20 @@ def test_tails_keep_their_digits(x):
     np.testing.assert_allclose(ag.grad(lambda x: sp.log_expit(x))(x), 1 / (1 + np.exp(x)), rtol=1e-14)
 
 
+@pytest.mark.parametrize("name", "erfinv gammainc i1 log_ndtr xlog1py".split())
+def test_first_and_second_derivatives_are_jaxs(name):
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    jax.config.update("jax_enable_x64", True)
+    ours, theirs = getattr(sp, name), getattr(jax.scipy.special, name)
+    fixed, x = [1.7, 2.3][: ours.nin - 1], np.array([0.15, 0.4, 0.77, 0.9])
+    slope = jax.grad(lambda x: theirs(*fixed, x))
+    both = jax.jit(jax.vmap(lambda x: (slope(x), jax.grad(slope)(x)))).lower(x)
+    both = both.compile(compiler_options={"xla_backend_optimization_level": 0})
+    first = ag.elementwise_grad(lambda x: ours(*fixed, x))
+    for a, b in zip((first(x), ag.elementwise_grad(first)(x)), both(x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
 # --- functions that ask no Tensor -------------------------------------------------------------------------------------
 
 PLAIN = {

@@ -30,7 +30,7 @@ def draw(
     gradient: Any = None,
     direction: str = "forward",
     theme: str = "lecture",
-    max_nodes: int = 100,
+    max_nodes: int | None = None,
     fold: bool | None = None,
     depth: int | None = None,
     focus: Any = None,
@@ -60,8 +60,8 @@ def draw(
     direction : {"forward", "backward"}
         Which of the two is seen first.
     theme : {"lecture", "dark"}
-    max_nodes : int
-        How many boxes at most; modules are closed and repeated blocks folded until the picture fits.
+    max_nodes : int, optional
+        How many boxes at most; modules are closed until the picture fits. By default 100, and no more than 48 in a row.
     fold : bool, optional
         Fold repeated blocks into one with "× 12"; by default where there are more than 40 boxes.
     depth : int, optional

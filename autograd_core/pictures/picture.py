@@ -17,7 +17,7 @@ from .layout import ADVICE, TIMEOUT, Layout, NoEngine, engine, lay_out, run
 from .svg import to_svg
 from .texts import to_text
 from .themes import THEMES
-from .view import View, drawn, make_view, to_close
+from .view import View, drawn, fitting, make_view
 from .writing import formula, pulls
 
 FORMATS = ("svg", "png", "pdf", "html", "dot", "json", "txt")
@@ -48,7 +48,7 @@ class Picture:
         *,
         theme: str = "lecture",
         direction: str = "forward",
-        max_nodes: int = 100,
+        max_nodes: int | None = None,
         timeout: float = TIMEOUT,
         interactive: bool = True,
         closed: Iterable[int] | None = None,
@@ -58,11 +58,11 @@ class Picture:
         if direction not in ("forward", "backward"):
             raise ValueError(f'direction must be "forward" or "backward", not {direction!r}')
         self.graph, self.theme, self.direction = graph, theme, direction
-        self.timeout, self.interactive, self.max_nodes = timeout, interactive, max_nodes
+        self.timeout, self.interactive = timeout, interactive
         self._failed, self._form = "", "svg"
         self._chosen = closed is not None
         self._layouts: dict[frozenset[int], Layout] = {}
-        self.view: View = make_view(graph, to_close(graph, max_nodes) if closed is None else closed)
+        self.view: View = fitting(graph, max_nodes) if closed is None else make_view(graph, closed)
 
     # --- the other ways round -----------------------------------------------------------------------------------------
 

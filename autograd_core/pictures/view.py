@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .numbers import Stats, norm_of
 Key = tuple[
     str, int
 ]  # ("n", a vertex), ("m", a closed module) or ("c", an edge: another copy of the leaf it comes from)
+BOXES, ROW = 100, 48  # drawn at most, by default: in all, and one behind the other
 SHARED = 3  # users in several modules beyond which a leaf is drawn again beside each of them
 LEAVES = ("parameter", "constant", "input")
 
@@ -177,6 +178,27 @@ def depths(graph: Graph) -> list[int]:
     for m in graph.modules:
         found.append(0 if m.parent is None else found[m.parent] + 1)
     return found
+
+
+def fitting(graph: Graph, most: int | None) -> View:
+    """Return a view of at most so many boxes; by default so many that the picture is neither too large nor too long."""
+    modules = [replace(m) for m in graph.modules]
+    view = make_view(graph, to_close(graph, BOXES if most is None else most))
+    if most is None and longest(view) > ROW:
+        graph.modules = modules
+        view = make_view(graph, to_close(graph, ROW))
+    return view
+
+
+def longest(view: View) -> int:
+    """Return how many boxes the longest way through a view has."""
+    depth = dict.fromkeys(view.boxes, 1)
+    into: dict[Key, list[Key]] = {}
+    for link in view.links:
+        into.setdefault(link.target, []).append(link.source)
+    for key in view.boxes:
+        depth[key] = 1 + max((depth[source] for source in into.get(key, ())), default=0)
+    return max(depth.values(), default=0)
 
 
 def to_close(graph: Graph, budget: int) -> set[int]:

@@ -177,3 +177,17 @@ def test_shared_leaves_stand_beside_their_users():
     flows = [float(e.flow.norm) for e in p.graph.edges if p.graph.vertices[e.source].name == "U"]
     assert len(flows) == 6
     assert float(total.norm) <= sum(flows) * (1 + 1e-12)
+
+
+def test_long_rows_are_shortened():
+    """Modules one after another, no two alike: a hundred in a row would be a ribbon."""
+    h = ag.Tensor(some(2, 4), name="x")
+    for k in range(150):
+        with ag.scope(f"block {k}"):
+            h = np.tanh(h @ ag.Tensor(some(4, 4))) * (1.0 + k)
+    loss = np.sum(h)
+    p = ag.draw(loss)
+    assert 40 <= len(p.view.boxes) <= 50
+    assert "operations are inside closed boxes" in p.note
+    assert len(ag.draw(loss, max_nodes=90).view.boxes) > 80
+    assert [m.opens for m in p.graph.modules].count(False) < 150

@@ -28,6 +28,7 @@ class Settings:
     def __init__(self, rtol: float | None, kinks: str, noise: float, modes: Sequence[str], projections: int) -> None:
         self.rtol, self.kinks, self.noise = rtol, kinks, noise
         self.modes, self.projections = tuple(modes), projections
+        self.enough = 12  # wrong entries after which nobody wants another
         self.counts: dict[str, int] = {}
 
     def silent(self) -> Settings:
@@ -235,7 +236,9 @@ def _lower_precision(
 def _explain(program: Program, trial: Trial, settings: Settings, report: Report) -> None:
     """Add the first wrong operation and a likely cause; take back what only a kink inside has made wrong."""
     if isinstance(program, Traced):
-        report.blame, kinks = find_wrong(program, trial.xs, trial.rng, settings)
+        guilty = settings.silent()
+        guilty.modes, guilty.enough = (report.wrong[0].mode,), 1
+        report.blame, kinks = find_wrong(program, trial.xs, trial.rng, guilty)
         if kinks and not report.blame and settings.kinks != "forbid" and _right_nearby(program, trial, settings):
             for e in report.wrong:
                 e.verdict = "kink"

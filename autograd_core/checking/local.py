@@ -57,7 +57,7 @@ class Operation(Traced):
 
 
 def find_wrong(
-    program: Traced, xs: Sequence[Array], rng: np.random.Generator, settings: Any, most: int = 3
+    program: Traced, xs: Sequence[Array], rng: np.random.Generator, settings: Any, most: int = 1
 ) -> tuple[list[Blame], bool]:
     """Return the first operations whose rules are wrong, and whether any stands on a kink."""
     depth = 0

@@ -83,11 +83,12 @@ def _scatter(line: Line, base: Array, step: float) -> tuple[Array, Array]:
     """Return the size of the noise on neighbouring values, and how many of them differ."""
     values = table = np.stack([base, *(line(k * step)[0] for k in range(1, 9))])
     found, weight = [], 1.0
-    for k in range(1, 7):
-        table = np.diff(table, axis=0)
-        weight *= k * k / ((2 * k - 1) * (2 * k))  # (k!)**2 / (2k)!, the gain of this order on noise
-        found.append(np.sqrt(weight * np.mean(table**2, axis=0)))
-    least = np.min(found[2:], axis=0)
+    with np.errstate(all="ignore"):
+        for k in range(1, 7):
+            table = np.diff(table, axis=0)
+            weight *= k * k / ((2 * k - 1) * (2 * k))  # (k!)**2 / (2k)!, the gain of this order on noise
+            found.append(np.sqrt(weight) * np.sqrt(np.mean(table**2, axis=0)))
+        least = np.min(found[2:], axis=0)
     different = 1 + np.sum(np.diff(np.sort(values, axis=0), axis=0) > 0, axis=0)
     return np.where(np.isfinite(least), least, 0.0), different
 

@@ -21,7 +21,6 @@ Array = np.ndarray[Any, Any]
 Claim = Callable[[Sequence[Array]], Array]  # claimed derivatives, at the inputs given
 ROWS = 64  # results that are checked one by one; of more, three random combinations
 COLUMNS = 2000  # results whose one-sided limits are kept apart
-ENOUGH = 12  # wrong entries after which nobody wants another
 
 
 class Restructured(Exception):
@@ -183,7 +182,7 @@ class Trial:
             entries += found
             for entry in found:
                 self.count(entry.verdict)
-            if sum(e.verdict in ("wrong", "nonfinite") for e in entries) >= ENOUGH:
+            if sum(e.verdict in ("wrong", "nonfinite") for e in entries) >= self.settings.enough:
                 break
         return entries
 

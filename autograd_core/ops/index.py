@@ -325,10 +325,19 @@ def _moved(t: Any, order: Any, axis: int) -> Any:
     return np.take_along_axis(t, order if len(t.shape) == order.ndim else order[None], axis)
 
 
+@primitive
+def inverse_order(order: Any, axis: int) -> Any:
+    """Return the permutations that undo others, along an axis."""
+    back = np.empty_like(order)
+    np.put_along_axis(back, order, np.reshape(np.arange(order.shape[axis]), (-1,) + (1,) * (-1 - axis)), axis)
+    return back
+
+
+constant(inverse_order)
+
+
 def _ordered_pull(g: Any, aux: Any, axis: int = -1) -> Any:
-    back = np.empty_like(aux)
-    np.put_along_axis(back, aux, np.reshape(np.arange(aux.shape[axis]), (-1,) + (1,) * (-1 - axis)), axis)
-    return _moved(g, back, axis)
+    return _moved(g, inverse_order(aux, axis=axis), axis)
 
 
 ORDERS: dict[str, Any] = {

@@ -61,7 +61,7 @@ def draw(
         Which of the two is seen first.
     theme : {"lecture", "dark"}
     max_nodes : int, optional
-        How many boxes at most; modules are closed until the picture fits. By default 100, and no more than 48 in a row.
+        How many boxes at most; modules are closed until the picture fits. By default 100, and no more than 36 in a row.
     fold : bool, optional
         Fold repeated blocks into one with "× 12"; by default where there are more than 40 boxes.
     depth : int, optional

@@ -15,6 +15,9 @@ from ..tensor import Tensor
 from ..tree import flatten
 
 
+_getrefcount = getattr(sys, "getrefcount", lambda _: 1000)
+
+
 class Given:
     """What the user, or the program around, has told about names and roles."""
 
@@ -95,7 +98,7 @@ def variables(given: Given, frame: types.FrameType) -> None:
         elif type(value) is Tensor or type(value) is np.ndarray:
             given.arrays.append((name, getattr(value, "_data", value), False))
     # Up to Python 3.12 a function's frame holds on to this copy, and would keep arrays alive until the function ends.
-    if type(found) is dict and frame.f_code.co_flags & inspect.CO_OPTIMIZED and sys.getrefcount(found) <= 3:
+    if type(found) is dict and frame.f_code.co_flags & inspect.CO_OPTIMIZED and _getrefcount(found) <= 3:
         found.clear()
 
 

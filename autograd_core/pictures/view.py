@@ -13,7 +13,7 @@ from .numbers import Stats, norm_of
 Key = tuple[
     str, int
 ]  # ("n", a vertex), ("m", a closed module) or ("c", an edge: another copy of the leaf it comes from)
-BOXES, ROW = 100, 48  # drawn at most, by default: in all, and one behind the other
+BOXES, ROW = 100, 36  # drawn at most, by default: in all, and one behind the other
 SHARED = 3  # users in several modules beyond which a leaf is drawn again beside each of them
 LEAVES = ("parameter", "constant", "input")
 

@@ -17,8 +17,9 @@ class Recorder(Protocol):
 
     It may also have ``note(what, target, value)``, to be told of what is no operation: "assign", a leaf gets new
     values; "grad", a leaf gets a gradient; "data", somebody asks for a Tensor's values (`value` is what stands for
-    them); "seen", a Tensor's array goes on in another Tensor; "read_grad", somebody asks for a gradient from before;
-    "call", a function is called that is to be called anew whenever the tape is replayed (see `fresh`).
+    them); "seen", a Tensor's array goes on in another Tensor; "made", a Tensor is made of an array; "read_grad",
+    somebody asks for a gradient from before; "call", a function is called that is to be called anew whenever the tape
+    is replayed (see `fresh`).
     """
 
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:

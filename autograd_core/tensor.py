@@ -144,8 +144,11 @@ class Tensor:
         self._data = value if value.shape else value[()]
         tracked = kind in "fc" if requires_grad is None else requires_grad
         self._node = Leaf(value.shape, _dtype_key(self._data), name) if tracked else None
-        if isinstance(data, Tensor) and (recorder := state_now().recorder) is not None:
-            recorder.record(np.array, (data,), {"dtype": dtype}, self)
+        if (recorder := state_now().recorder) is not None:
+            if isinstance(data, Tensor):
+                recorder.record(np.array, (data,), {"dtype": dtype}, self)
+            elif type(data) is ndarray:
+                tell("made", self, data)
 
     def __init_subclass__(cls) -> None:
         raise TypeError(

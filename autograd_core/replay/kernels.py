@@ -195,6 +195,7 @@ def _scalar(w: Writer, step: Step) -> None:
     sign = INFIX.get(step.told)
     if sign and not arrays and not step.kwargs and len(step.args) == 2 and all(map(_number_like, step.args)):
         w.lines.append(f"v{k} = {w.expression(step.args[0])} {sign} {w.expression(step.args[1])}")
+        w.fresh.add(k)  # a number
     elif arrays and is_mean(plan, step):
         kind = w.bind(plan.slots[k].dtype.type)
         w.lines.append(f"v{k} = {kind}({_summed(w, step)} / {plan.slots[step.args[0].slot].size})")

@@ -162,7 +162,7 @@ class Entry:
         self.scalar = width.executor(plan)
         self.plan = optimised(plan) if self.scalar is None else plan
         self.guards = plan.guards
-        self.pool: list[Any] = []
+        self.pool: list[Any] = [] if self.scalar is not None or plan.finite else [executor(self.plan)]
         self.takes: Any = None
         self.rebuild = self.plan.rebuild
         self.single = len(plan.outputs) == 1 and self.rebuild([self]) is self

@@ -138,6 +138,9 @@ class Trace:
     def _seen(self, t: Tensor, _: Any) -> None:
         self.slot_of(t)  # from now on its array is known as its own, whatever Tensor carries it
 
+    def _made(self, t: Tensor, data: Any) -> None:
+        self.record(np.array, (data,), {"dtype": t.dtype}, t)  # which may have changed when it is replayed
+
     def _assign(self, t: Tensor, value: Any) -> None:
         self.slot_of(t)  # it is ours to read, also where nothing has read it yet
         given = self.refs(value)

@@ -159,7 +159,7 @@ class Writer:
         current = self.current()
         if current:
             self.lines.insert(0, f"if not ({current}): return None")
-        results = [self.result(r) for r in self.plan.outputs]
+        results = [self.result(i, r) for i, r in enumerate(self.plan.outputs)]
         if self.touched:
             leaves = [self.bind(leaf, "l") for leaf in self.touched.values()]
             self.lines.append(f"Leaf.latest = {' = '.join(f'{leaf}.updated' for leaf in leaves)} = tick()")
@@ -170,9 +170,10 @@ class Writer:
             self.lines = ["with errstate(all='ignore'):", *(f"    {line}" for line in self.lines)]
         return "\n".join([*self.functions, f"def replay({inputs}):", *(f"    {line}" for line in self.lines)])
 
-    def result(self, r: Any) -> str:
-        """Return source for a result of the program."""
-        if type(r) is not Ref or r.slot in self.fresh or self.plan.slots[r.slot].weak:
+    def result(self, i: int, r: Any) -> str:
+        """Return source for a result of the program: nobody else's array, not even another result."""
+        first = r not in self.plan.outputs[:i]
+        if type(r) is not Ref or (r.slot in self.fresh and first) or self.plan.slots[r.slot].weak:
             return self.expression(r)
         return f"own({self.expression(r)})"
 

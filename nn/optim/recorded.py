@@ -20,7 +20,7 @@ class Boxes:
         key = id(flat), start, stop
         if key not in self.found or self.found[key][0] is not flat:
             part = flat[start:stop]
-            self.found[key] = flat, ag.Tensor(part).place(part)
+            self.found[key] = flat, ag.Tensor(part.copy()).place(part)
         return self.found[key][1]
 
 

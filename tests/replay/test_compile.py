@@ -2,24 +2,13 @@
 
 import numpy as np
 import pytest
+from bits import identical
 from hypothesis import Phase, given, settings
 from test_random_programs import draw_like, run, shapes, steps
-from test_recording import A2, B2, REPLAYED, A, B, leaves
+from test_recording import A2, B2, REPLAYED, A, B
 
 import autograd_core as ag
 from autograd_core import Tensor
-
-
-def plain(tree):
-    return [np.asarray(v.data if isinstance(v, Tensor) else v) for v in leaves(tree)]
-
-
-def identical(found, wanted, bound=0):
-    """Compare bit by bit, or within a bound; a zero is a zero, whatever its sign."""
-    for ours, theirs in zip(plain(found), plain(wanted), strict=True):
-        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
-        np.testing.assert_allclose(ours, theirs, bound, bound)
-
 
 ON_LEAVES = ("pulled back", "accumulated", "training")
 

@@ -14,7 +14,6 @@ from ..nodes import Leaf, Node
 from ..tensor import Tensor
 from ..tree import flatten
 
-
 _getrefcount = getattr(sys, "getrefcount", lambda _: 1000)
 
 

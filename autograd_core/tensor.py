@@ -632,7 +632,8 @@ class Tensor:
         return np.asarray(self._data).__dlpack_device__()
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec and type(self._data) is not ndarray else format(str(self._data), spec)
+        number = spec and not self._data.shape  # a leaf placed into a buffer is an array of no axes
+        return format(self._data[()], spec) if number else format(str(self._data), spec)
 
     def __str__(self) -> str:
         return str(self._data)

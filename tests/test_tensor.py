@@ -418,6 +418,7 @@ def test_place_lets_values_and_gradients_live_in_buffers():
     np.sum(p).backward()
     same(p.grad, np.ones(3))
     assert (p.name, p.is_leaf) == ("p", True)
+    assert f"{Tensor(1.25).place(np.zeros(1)[0:].reshape(())):.1f}" == "1.2"
 
 
 @pytest.mark.parametrize(

@@ -272,7 +272,9 @@ class _Training:
         own = list(self.model.parameters())
         if not self.optimizer.groups:
             self.optimizer.attach(own)
-        elif foreign := [p for p in self.optimizer.parameters if all(p is not q for q in own)]:
+            return
+        trained = [p for p in self.optimizer.parameters if p.requires_grad]  # the others have been frozen since
+        if foreign := [p for p in trained if all(p is not q for q in own)]:
             raise ValueError(
                 f"the optimizer is in charge of {len(foreign)} parameters that are not in the model; "
                 f"make a new one, or call optimizer.attach(model.parameters())"

@@ -1,3 +1,4 @@
+import functools
 import json
 import sys
 import types
@@ -418,3 +419,16 @@ def test_compiled_training_tells_of_a_loss_that_is_not_finite():
             progress=False, compile=True,
         )  # fmt: skip
     assert np.isfinite(model.weight.data).all()
+
+
+def test_an_optimizer_goes_on_when_a_part_has_been_frozen():
+    X, y = nn.data.moons(64, rng=0)
+    model = nn.MLP([2, 4, 2], rng=0)
+    optimizer = nn.Adam(model.parameters(), lr=0.01)
+    fit = functools.partial(nn.fit, model, (X, y), loss=nn.cross_entropy, optimizer=optimizer, epochs=1, progress=False)
+    fit()
+    model.layers[0].freeze()
+    before, last = model.layers[0].weight.numpy(), model.layers[2].weight.numpy()
+    fit()
+    np.testing.assert_array_equal(model.layers[0].weight.data, before)
+    assert not np.array_equal(model.layers[2].weight.data, last)

@@ -103,7 +103,7 @@ class Drawing {
     const [edge, node, module, copy] = ["edge", "node", "module", "copy"].map((kind) => part.getAttribute("data-" + kind));
     const id = node || module;
     if (edge) this.edges.push({ part, ids: edge.split(" ") });
-    if (edge || !id) return;
+    if (edge || !id || part.classList.contains("shadow")) return; // the sheets below a repeated module are not it
     this.groups.push({ id, part, copy });
     if (!this.parts.has(id)) this.parts.set(id, part);
   }

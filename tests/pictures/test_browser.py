@@ -66,8 +66,8 @@ WALK = """host => {
   while (one("button.next").getAttribute("aria-disabled") !== "true") {
     one("button.next").click();
     steps.push({
-      way: one(".panel .badge").textContent.split(" ")[0], op: one(".panel .heading > b").textContent,
-      current: all(".current").map(e => e.dataset.node || e.dataset.module), rows: all(".panel tr").map(row), said: one("[aria-live=polite]").textContent,
+      way: one(".panel .badge").textContent.split(" ")[0], op: one(".panel .heading > b").textContent, heading: one(".panel .heading").textContent,
+      current: all(".node.current").map(e => e.dataset.node || e.dataset.module), rows: all(".panel tr").map(row), said: one("[aria-live=polite]").textContent,
       turned: all(".edge.flipped").flatMap(e => e.dataset.edge.split(" ")), markup: all(".panel b *, .panel img").length,
     });
   }
@@ -372,3 +372,20 @@ def test_modules_collapse_and_expand_and_steps_go_on_inside(visit):
     assert page.locator(".node[data-node]").count() == everything
     page.locator(".close").click()
     assert page.locator(".node[data-node]").count() < everything
+
+
+def test_a_repeated_block_is_walked_copy_by_copy(visit):
+    model = nn.MLP([4] * 15, activation="tanh", rng=0)
+    picture = drawn(np.sum(model(np.ones((2, 4)))), params=model, fold=True)
+    data = picture.to_dict()
+    (block,) = [name for name, module in data["modules"].items() if module["times"] > 1]
+    page = visit.open(saved(picture))
+    page.locator(f'.folds[data-module="{block}"] .there > text.name').click()
+    times = data["modules"][block]["times"]
+    for way in ("forward", "backward"):
+        steps = [step for step in walk(page) if step["way"] == way]
+        inside = [step for step in steps if step["current"] == [block]]
+        assert len(inside) == 2 * times  # a linear map and a tanh
+        copies = [int(re.search(rf"copy (\d+) of {times}", step["heading"])[1]) for step in inside]
+        assert sorted(copies, reverse=way == "backward") == copies
+        assert set(copies) == set(range(1, times + 1))

@@ -5,11 +5,15 @@ import inspect
 
 import numpy as np
 import pytest
+import samples
 
 import autograd_core as ag
 import nn
 from autograd_core import GraphError, Tensor, explain
+from autograd_core.diagnosis.known import Tape
+from autograd_core.diagnosis.trails import Trail
 from autograd_core.diagnosis.words import KINDS
+from autograd_core.tree import flatten
 
 
 def here(offset=0):
@@ -448,3 +452,42 @@ def test_debugging_makes_no_cycles():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+# --- the walk behind it -----------------------------------------------------------------------------------------------
+
+
+def masked_loss(fn, sample):
+    """Return the sum of two thirds of the results, selected, so that masks travel back; and the leaves."""
+    given, rebuild = flatten((sample.args, sample.kwargs))
+    leaves = [Tensor(a) if isinstance(a, np.ndarray | np.floating) and a.dtype.kind in "fc" else a for a in given]
+    args, kwargs = rebuild(leaves)
+    loss = Tensor(0.0, requires_grad=False)
+    for y in flatten(sample.call(fn, args, kwargs))[0]:
+        if type(y) is Tensor and y.requires_grad:
+            mask = np.reshape(np.arange(y.size) % 3 > 0, y.shape)
+            loss = loss + np.sum(np.real(np.where(mask, y * 1.5, 0.0)))
+    return loss, [t for t in leaves if type(t) is Tensor]
+
+
+@pytest.mark.parametrize("table", [samples.SAMPLES, samples.COMPOSITE_SAMPLES], ids=["rules", "composites"])
+def test_its_sweep_finds_the_engines_gradients(table):
+    seen = 0
+    for fn in table:
+        if str(getattr(fn, "__module__", "")).startswith("scipy"):  # some of them ask no Tensor
+            continue
+        with ag.debug(), np.errstate(all="ignore"):
+            loss, leaves = masked_loss(fn, samples.samples_of(fn)[0])
+            if not loss.requires_grad:
+                continue
+            trail = Trail(Tape([loss._node], [loss.data], {}), {loss._node: np.ones((), loss.dtype)[()]}).walk()
+            before = explain(loss)
+            loss.backward()
+        after = explain(loss)
+        assert (before.kind, before.operation, before.index) == (after.kind, after.operation, after.index), fn
+        for t in leaves:
+            g = trail.found.get(t._node, np.zeros(t.shape))
+            if t.grad is not None:
+                np.testing.assert_allclose(g, t.grad, rtol=1e-9, atol=1e-12, err_msg=str(fn))
+        seen += 1
+    assert seen > 50

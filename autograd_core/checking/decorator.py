@@ -106,7 +106,10 @@ def checks_gradient(
             call.__signature__ = inspect.Signature([parameters[n] for n in names])  # type: ignore[attr-defined]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", InconclusiveWarning)
-                tallies[-1].add(gradcheck(call, *(found[n] for n in names), gradient=gradient, **options))
+                report = gradcheck(call, *(found[n] for n in names), gradient=gradient, raises=False, **options)
+            if not report:
+                raise GradientError(report)
+            tallies[-1].add(report)  # one example that cannot be judged is no failure, too many are
 
         for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
             setattr(run, attribute, getattr(f, attribute))

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 import autograd_core as ag
@@ -39,6 +39,10 @@ searching = settings(max_examples=2000, deadline=None, database=None, derandomiz
 
 
 def exists(strategy, wanted):
+    return find(strategy, wanted, settings=settings(searching, phases=[Phase.generate]))
+
+
+def smallest(strategy, wanted):
     return find(strategy, wanted, settings=searching)
 
 
@@ -148,10 +152,10 @@ def test_every_layout_dtype_and_space_is_found():
 
 
 def test_examples_shrink_to_simple_ones():
-    x = exists(tensors(), lambda x: np.sum(x) > 2.5)
+    x = smallest(tensors(), lambda x: np.sum(x) > 2.5)
     assert np.size(x) == 1
     assert float(np.sum(x)) == pytest.approx(2.501, abs=2e-3)
-    assert exists(tensors((2,)), lambda x: x[0] != x[1]).tolist() in ([0.0, 0.001], [0.001, 0.0], [0.0, 1e-3])
+    assert smallest(tensors((2,)), lambda x: x[0] != x[1]).tolist() in ([0.0, 0.001], [0.001, 0.0], [0.0, 1e-3])
 
 
 @quick
@@ -182,7 +186,7 @@ def test_indices_are_indices(drawn):
 def test_every_kind_of_index_is_found():
     a = np.arange(6.0).reshape(2, 3)
     for wanted in (
-        lambda i: isinstance(i, tuple) and None in i,
+        lambda i: isinstance(i, tuple) and any(k is None for k in i),
         lambda i: isinstance(i, np.ndarray) and i.dtype == bool and i.any(),
         lambda i: isinstance(i, np.ndarray) and i.dtype == int and len(i.ravel()) > len(set(i.ravel() % 2)),
         lambda i: isinstance(i, tuple) and any(isinstance(s, slice) and s.step == -2 for s in i),
@@ -227,7 +231,7 @@ def test_unknown_names_are_refused():
 def test_random_programs_have_right_gradients(program):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        report = ag.gradcheck(program, *program.inputs)
+        report = ag.gradcheck(program, *program.inputs, raises=False)
     assert report
 
 
@@ -266,7 +270,7 @@ def test_every_operation_is_reached():
 
 
 def test_programs_share_values_and_shrink():
-    program = exists(programs(max_size=3, inputs=1), lambda p: "np.linalg" in p.source)
+    program = smallest(programs(max_size=3, inputs=1), lambda p: "np.linalg" in p.source)
     assert program.operations <= 2
     shared = program_of(np.random.default_rng(0), size=12)
     assert shared.operations >= 10
@@ -339,7 +343,7 @@ class TestInAClass:
 
 def test_it_finds_a_fault_and_shrinks_it():
     @checks_gradient(
-        operands(2, max_dims=1, max_side=2),
+        operands(2, max_dims=1, max_side=2, elements="seed"),
         gradient=lambda a, b: (b * np.ones_like(a), a * np.ones_like(b)),
         examples=40,
     )
@@ -390,8 +394,16 @@ def test_it_does_not_pass_vacuously():
     def unseen(x):
         return 1e12 + np.sum(np.sin(x))
 
-    with pytest.raises((AssertionError, GradientError), match=r"too little|could be judged"):
+    with pytest.raises(AssertionError, match="could judge too little to pass"):
         unseen()
+
+
+def test_one_example_that_cannot_be_judged_is_no_failure():
+    @checks_gradient(x=tensors(()), examples=20)
+    def mostly_seen(x):
+        return np.sin(x) + (1e12 if 0.5 < np.max(x) < 0.6 else 0.0)
+
+    mostly_seen()
 
 
 def test_arguments_that_do_not_exist_are_refused():

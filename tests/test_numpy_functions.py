@@ -350,3 +350,25 @@ def test_spaces_are_kept():
     ):
         found = ag.grad(lambda t, f=f: np.sum(np.nan_to_num(f(t))))(x)
         assert repr(space_of(found)) == repr(space_of(x))
+
+
+# --- under a recorder ---------------------------------------------------------------------------------------------------
+
+RECORDED = {
+    "sort": np.sort,
+    "partition": lambda x: np.partition(x, 1),
+    "stack of scalars": lambda x: np.stack([x[0] * x[1], np.sum(x * x)]),
+    "clip": lambda x: np.clip(x, 0.25, 0.8),
+    "take": lambda x: np.take(x, [1, 0, 1]),
+    "trapezoid": np.trapezoid,
+    "diagonal": lambda x: np.diagonal(x[:, None] * x),
+    "apply_along_axis": lambda x: np.apply_along_axis(np.sum, 0, x[:, None] * x),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_what_depends_on_values_is_computed_anew(name):
+    gradient = ag.grad(lambda x: np.sum(np.sin(RECORDED[name](x))))
+    compiled = ag.compile(gradient)
+    for x in (np.array([0.3, 0.7, 0.4, 0.9]), np.array([0.9, 0.2, 0.5, 0.1])):
+        np.testing.assert_allclose(compiled(x), gradient(x), rtol=1e-14, atol=1e-15)

@@ -10,7 +10,7 @@ from ..rules import composite
 from ..spaces import from_end
 from .index import setitem
 from .products import array
-from .values import values
+from .values import plain, values
 
 
 @composite(np.choose)
@@ -81,12 +81,10 @@ def _unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
     axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,
 ) -> Any:  # fmt: skip
-    plain = values(ar)
-    numpys: Any = np.unique
-    answer = numpys(plain, True, return_inverse, return_counts, axis=axis, equal_nan=equal_nan)
+    answer = plain(np.unique, ar, True, return_inverse, return_counts, axis=axis, equal_nan=equal_nan)
     index, *rest = answer[1:]
     if not (sorted or return_index or return_inverse or return_counts or axis is not None):
-        hashed = numpys(plain, equal_nan=equal_nan, sorted=False)
+        hashed = plain(np.unique, ar, equal_nan=equal_nan, sorted=False)
         index = index[np.argsort(np.argsort(hashed))]
     found = np.reshape(ar, -1)[index] if axis is None else np.take(ar, index, axis=axis)
     wanted = ([index] if return_index else []) + rest
@@ -129,7 +127,7 @@ composite(np.union1d)(lambda ar1, ar2: np.unique(np.concatenate([array(ar1), arr
 
 @composite(np.intersect1d)
 def _intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
-    found = np.intersect1d(values(array(ar1)), values(array(ar2)), assume_unique, True)
+    found = plain(np.intersect1d, array(ar1), array(ar2), assume_unique, True)
     common = np.reshape(array(ar1), -1)[found[1]]
     dtype = found[0].dtype
     common = common if common.dtype == dtype else np.astype(common, dtype)

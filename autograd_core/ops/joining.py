@@ -45,6 +45,8 @@ def _stack(*arrays: Any, axis: int = 0, dtype: Any = None, casting: Any = "same_
 def _stack_pull(g: Any, i: int, space: Any, axis: int = 0) -> Any:
     """Return the part of the cotangent that belongs to array `i`."""
     ndim = len(space.shape)
+    if len(g.shape) == 1:  # a scalar, where [..., i] would be an array without axes
+        return g[i]
     return g[(..., i, *(slice(None),) * (ndim - axis % (ndim + 1)))]
 
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import RULES, composite, primitive, refuse, rule
+from ..rules import RULES, composite, constant, primitive, refuse, rule
 from ..spaces import mT
-from .values import values
 
 la: Any = None  # scipy.linalg, once it is there
 
@@ -79,14 +78,20 @@ def _adjoint(fn: Any, g: Any, a: Any) -> Any:
     It is linear in G, which is scaled by a power of two to the size of A: `expm` chooses its steps by the norm.
     """
     n = a.shape[-1]
-    scale = 2.0 ** (_exponent(a) - _exponent(g))
+    scale = size_beside(a, g)
     corner = np.concatenate([mT(a), g * scale], axis=-1)
     below = np.concatenate([np.zeros_like(g), mT(a)], axis=-1)
     return fn(np.concatenate([corner, below], axis=-2))[..., :n, n:] / scale
 
 
-def _exponent(a: Any) -> Any:
-    return min(max(int(np.frexp(values(np.max(np.absolute(a), initial=0)))[1]), -60), 60)
+@primitive
+def size_beside(a: Any, g: Any) -> Any:
+    """Return the power of two, in the precision of `g`, that brings `g` to the size of `a`."""
+    powers = (min(max(int(np.frexp(np.max(np.absolute(x), initial=0))[1]), -60), 60) for x in (a, g))
+    return np.ldexp(np.finfo(g.dtype).dtype.type(1), next(powers) - next(powers))
+
+
+constant(size_beside)
 
 
 # --- equations --------------------------------------------------------------------------------------------------------

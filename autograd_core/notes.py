@@ -90,7 +90,8 @@ def annotate(
             kwargs = {k: v for k, v in kwargs.items() if k != "aux"}
         if op.fn is np.astype:  # it takes its dtype by position only
             args, kwargs = (*args, kwargs["dtype"]), {}
-        state.recorder.record(op.fn, args, kwargs, t)
+        told = {k: state.recorder.find(v) for k, v in kwargs.items()}  # an index that is recorded itself
+        state.recorder.record(op.fn, args, told, t)
 
 
 def source_line() -> str:

@@ -262,6 +262,8 @@ def record_primitive(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         if len(args) == 3:
             return record3(op, *args)
         return record2(op, op.compute, *args) if len(args) == 2 else record1(op, op.compute, *args)
+    if "index" in kwargs and type(kwargs["index"]) is tuple:
+        return record(op, args, kwargs)  # with Tensors in it, maybe
     if (
         len(args) == 1
         and type(args[0]) is Tensor
@@ -278,6 +280,8 @@ def record_primitive(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 def metadatum(op: Op, name: str, value: Any) -> Any:
     """Return metadata as the tape may keep it; a tracked Tensor cannot be metadata, since nothing flows into that."""
+    if type(value) is tuple and any(type(v) is Tensor for v in value):
+        return tuple([metadatum(op, name, v) for v in value])  # an index under a recorder
     if type(value) is Tensor:
         if value._node is not None:
             raise TypeError(f"{op.name} takes {name}= as a constant: a tracked Tensor there would lose its gradient")

@@ -26,7 +26,7 @@ class Recorder(Protocol):
         """Note that ``ans = fn(*args, **kwargs)`` has been computed; what is recorded comes as Tensors."""
 
     def find(self, value: Any) -> Any:
-        """Return the Tensor that stands for an untracked value the tape had kept, or the value itself."""
+        """Return the Tensor that stands for a value the tape had kept, also in a tuple of them, or the value itself."""
 
 
 def tell(what: str, target: Any, value: Any = None) -> Any:

@@ -182,7 +182,7 @@ def write_group(w: Writer, step: Step) -> None:
         _deliver(w, s, total)
     w.described.append(
         f"group of {len(group.steps)} operations on {group.shape}: {len(bounds)} blocks of {longest * body.each} "
-        f"entries, {len(body.rooms)} buffers, {len(rooms)} core{'s' * (len(rooms) > 1)}{', with sums' * bool(group.sums)}"
+        f"entries, {len(body.rooms)} buffers, {len(rooms)} cores{', with sums' * bool(group.sums)}"
     )
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from ..ops import elementwise, index, products, reduce
 from ..spaces import ones
 from ..tensor import _square
-from .memory import given_away
-from .plan import Plan, Ref, Step, refs
+from .plan import Plan, Ref, Step
 from .sums import is_leading, sum_rows
 from .writer import BITS, INFIX, Writer, give
 
@@ -398,7 +397,7 @@ def _grad(w: Writer, step: Step) -> None:
         if not (k in w.fixed and w.fixed[k] is buffer):
             w.lines.append(f"{place}[...] = {w.expression(value)}")
         w.lines.append(f"{name}.grad = {place}")
-    elif k in w.fresh and [*refs(w.plan.outputs), *given_away(w.plan)].count(k) == 1:
+    elif k in w.fresh and w.escapes[k] == 1:
         w.lines.append(f"{name}.grad = {w.expression(value)}")
     else:
         w.lines.append(f"{w.bind(give, 'f')}({name}, {w.expression(value)})")

@@ -16,17 +16,19 @@ import numpy as np
 
 from ..nodes import Leaf
 from ..notes import GraphError, checksum, source_line
+from ..ops.index import getitem
 from ..ops.reduce import logsumexp, total
 from ..recording import tensor
 from ..rules import RULES
 from ..state import fresh, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from .plan import Plan, Ref, Step
+from .plan import Plan, Ref, Step, refs
 from .sums import is_leading, sum_leading
 from .weak import OPERATORS, WeakFloat, WeakInt, weak
 
 ndarray = np.ndarray
+UNKNOWN_SHAPE = {np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique, np.trim_zeros}
 WEAK = (WeakFloat, WeakInt)
 WATCHED = 1 << 24  # bytes up to which an array taken from around the program is watched for changes
 
@@ -78,6 +80,7 @@ class Trace:
     def write(self, fn: Any, args: Any, kwargs: Any, results: Any, more: list[Any], several: bool) -> None:
         """Write down a step with its results, and more that it returns behind them."""
         given, named = self.refs(args), {k: self.refs(v) for k, v in kwargs.items()}
+        self.refuse_unknown_shape(fn, named)
         results = [*results, *map(tensor, more)]
         outs = tuple([self.new(t) for t in results])
         step = Step(computing(fn), given, named, outs, told=fn, several=several)
@@ -85,6 +88,16 @@ class Trace:
         self.plan.steps.append(step)
         if np.geterr() != self.errors:
             self.plan.notes["quiet"] = "as recorded: NumPy does not warn"
+
+    def refuse_unknown_shape(self, fn: Any, kwargs: dict[str, Any]) -> None:
+        """Raise where the shape of a result depends on values."""
+        masks = refs(kwargs["index"]) if fn is getitem else ()
+        if fn in UNKNOWN_SHAPE or any(self.plan.slots[k].dtype == bool for k in masks):
+            what = "x[mask]" if fn is getitem else f"np.{fn.__name__}"
+            raise GraphError(
+                f"{what} under ag.compile (at {source_line()}) has as many entries as there are True ones, which differs "
+                f"from call to call; keep the shape by np.where(mask, x, 0), or compute it outside"
+            )
 
     def unfolded(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Tensor) -> bool:
         """Record the body of an operation in its place, if it runs on Tensors and gives the same bits."""
@@ -152,7 +165,7 @@ class Trace:
 
     def _grad(self, leaf: Leaf, value: Any) -> None:
         self.leaves.setdefault(id(leaf), (leaf, leaf.grad))
-        if id(leaf) not in self.reset and leaf.grad is None:
+        if value is not None and id(leaf) not in self.reset and leaf.grad is None:
             self.plan.guards.append((functools.partial(has_gradient, leaf), False))
         self.reset.add(id(leaf))
         given = None if value is None else self.refs(value)

@@ -8,6 +8,7 @@ fixed arrays are taken once, here; numbers are computed by Python's own operator
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..nodes import Leaf, tick
 from ..tensor import Tensor
-from .memory import Memory
+from .memory import Memory, given_away
 from .plan import Plan, Ref, refs
 
 ndarray = np.ndarray
@@ -41,6 +42,7 @@ class Writer:
         self.boxes: dict[tuple[int, Any], str] = {}  # a number as an array without axes, for ufuncs
         self.rebinding: list[tuple[str, str]] = []
         self.touched: dict[int, Any] = {}
+        self.escapes = Counter((*refs(plan.outputs), *given_away(plan)))  # results and gradients that an array is
         self.fresh: set[int] = set()  # slots whose array is nobody else's
         for slot in plan.slots:
             if slot.kind == "constant" and isinstance(slot.source, ndarray):

@@ -13,7 +13,10 @@ from autograd_core import Tensor
 ON_LEAVES = ("pulled back", "accumulated", "training")
 
 
-@pytest.mark.parametrize("name", REPLAYED)
+BY_MASKS = ("selecting by a mask", "indexing by a mask")  # whose shapes depend on values: refused
+
+
+@pytest.mark.parametrize("name", [name for name in REPLAYED if name not in BY_MASKS])
 def test_replay_equals_eager(name):
     program = REPLAYED[name]
 

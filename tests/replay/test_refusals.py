@@ -45,6 +45,8 @@ REFUSED = {
     "range": (lambda x: range(np.argmax(x)), BAKED),
     "in": (lambda x: 2.0 in x, BAKED),
     "stored in an array": (stored, BAKED),
+    "a mask as an index": (lambda x: np.sum(x[x > 0]), r"x\[mask\] .*test_refusals\.py:\d+.*np\.where"),
+    "entries that are not 0": (lambda x: np.flatnonzero(x), r"np\.flatnonzero .*test_refusals\.py:\d+.*np\.where"),
     "an array that changes": (changed, r"shape \(3,\), used at .*test_refusals\.py:\d+, was changed in place"),
     "a hidden draw": (lambda x: x * RNG.normal(size=3), r"drawn from inside.*ag\.fresh\(rng\.normal"),
     "numpy's global generator": (lambda x: x * np.random.rand(), r"global generator.*ag\.fresh"),  # noqa: NPY002

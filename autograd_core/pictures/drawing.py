@@ -107,9 +107,7 @@ def draw(
         graph, at = read([t._node for t in results], given, seeds(results, gradient))
     if focus is not None:
         graph = around(graph, focused(graph, at, focus), radius)
-    find_modules(graph, False)
-    if fold or (fold is None and len(graph.vertices) > 40):
-        find_modules(graph, True)
+    find_modules(graph, fold or (fold is None and len(graph.vertices) > 40))
     closed = None if depth is None else {k for k, d in enumerate(depths(graph)) if d >= depth}
     return Picture(
         graph,

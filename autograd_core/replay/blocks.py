@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import elementwise, reduce
-from . import groups
+from . import groups, kernels
 from .groups import BLOCK, SPLIT, Group
 from .kernels import KEYWORD_OUT, elementwise_ufunc, is_copy, loop, power_of, selects_or_zero
 from .plan import Ref, Step
@@ -157,6 +157,14 @@ class Body:
         operands = [self.source_of(a, d) for a, d in zip(args, loop(plan, fn, args), strict=True)]
         out = ", out=" if fn in KEYWORD_OUT else ", "
         self.lines.append(f"{w.bind(fn, fn.__name__ + '_')}({', '.join(operands)}{out}{place})")
+
+
+def write(w: Writer, step: Step) -> None:
+    """Write one step, a group or a single operation."""
+    if isinstance(step.fn, Group):
+        write_group(w, step)
+    else:
+        kernels.write(w, step)
 
 
 def write_group(w: Writer, step: Step) -> None:

@@ -159,8 +159,8 @@ def halves(start: int, stop: int, most: int) -> list[tuple[int, int]]:
 
     Examples
     --------
-    >>> halves(0, 100, 30)
-    [(0, 24), (24, 48), (48, 72), (72, 100)]
+    >>> halves(0, 1000, 300)
+    [(0, 248), (248, 496), (496, 744), (744, 1000)]
     """
     n = stop - start
     if n <= max(most, 128):

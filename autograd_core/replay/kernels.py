@@ -134,11 +134,7 @@ def power_of(step: Step) -> Any:
 
 def write(w: Writer, step: Step) -> None:
     """Write one step in the best way known."""
-    if hasattr(step.fn, "overwrites"):
-        from .blocks import write_group
-
-        write_group(w, step)
-    elif step.effect == "assign":
+    if step.effect == "assign":
         _assign(w, step)
     elif step.effect == "grad":
         _grad(w, step)

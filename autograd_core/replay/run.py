@@ -14,7 +14,7 @@ from ..notes import GraphError
 from ..state import PLAIN, STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from . import kernels, width
+from . import blocks, kernels, width
 from .memory import Layout, Memory
 from .passes import optimised
 from .plan import Plan
@@ -202,7 +202,7 @@ def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     """Return a function that runs a plan, with buffers of its own; it returns None if parameters have moved."""
     layout = Layout(plan, kernels.writable, kernels.is_view)
     writer = Writer(plan, Memory(plan, layout))
-    source = writer.source()
+    source = writer.source(blocks.write)
     plan.notes |= {"buffers": f"{len(layout.blocks)}, {layout.nbytes + writer.memory.room:,} bytes", "source": source}
     plan.notes |= {f"group {i}": line for i, line in enumerate(writer.described)}
     return compiled(source, writer.names)

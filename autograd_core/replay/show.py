@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .plan import Plan, Ref, Step
 
-
-def text(plan: Plan) -> str:
+def text(plan: Any) -> str:
     """Return a plan as a table of lines."""
     head = ", ".join(_place(plan, k) for k in plan.inputs)
     lines = [f"plan of {len(plan.steps)} steps"]
@@ -21,7 +19,7 @@ def text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _line(plan: Plan, step: Step) -> str:
+def _line(plan: Any, step: Any) -> str:
     args = [_argument(a) for a in step.args] + [f"{k}={_argument(v)}" for k, v in step.kwargs.items()]
     if step.effect in ("assign", "grad"):
         target = getattr(step.target, "name", None) or f"{step.target.dtype}{list(step.target.shape)}"
@@ -31,7 +29,7 @@ def _line(plan: Plan, step: Step) -> str:
     return f"{results} = {step.name}({', '.join(args)}){'  !' if step.effect else ''}{'  ' + where if where else ''}"
 
 
-def _place(plan: Plan, k: int) -> str:
+def _place(plan: Any, k: int) -> str:
     slot = plan.slots[k]
     if slot.dtype is None:
         return f"%{k}"
@@ -42,6 +40,6 @@ def _argument(a: Any) -> str:
     if isinstance(a, tuple | list):
         inner = ", ".join(_argument(v) for v in a)
         return f"({inner})" if isinstance(a, tuple) else f"[{inner}]"
-    if isinstance(a, Ref):
+    if hasattr(a, "slot"):
         return repr(a)
     return repr(a) if isinstance(a, int | float | str | slice | type(None)) else type(a).__name__

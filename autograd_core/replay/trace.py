@@ -95,8 +95,8 @@ class Trace:
         if fn in UNKNOWN_SHAPE or any(self.plan.slots[k].dtype == bool for k in masks):
             what = "x[mask]" if fn is getitem else f"np.{fn.__name__}"
             raise GraphError(
-                f"{what} under ag.compile (at {source_line()}) has as many entries as there are True ones, which differs "
-                f"from call to call; keep the shape by np.where(mask, x, 0), or compute it outside"
+                f"{what} under ag.compile (at {source_line()}) has as many entries as there are True ones, which "
+                f"differs from call to call; keep the shape by np.where(mask, x, 0), or compute it outside"
             )
 
     def unfolded(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Tensor) -> bool:

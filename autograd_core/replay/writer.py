@@ -152,10 +152,8 @@ class Writer:
 
     # --- the whole --------------------------------------------------------------------------------------------------
 
-    def source(self) -> str:
-        """Return the source of the function."""
-        from .kernels import write
-
+    def source(self, write: Callable[[Writer, Any], None]) -> str:
+        """Return the source of the function; `write` knows how to write down a step."""
         for step in self.plan.steps:
             write(self, step)
         current = self.current()

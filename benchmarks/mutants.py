@@ -291,6 +291,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="operations whose names hold this")
     parser.add_argument("--every", type=int, default=1, help="take every n-th mutant only")
+    parser.add_argument("--progress", action="store_true", help="say how far it is")
     parser.add_argument("--alike", action="store_true", help="print the mutants that make no difference, too")
     args = parser.parse_args(argv)
     counts = collections.defaultdict(collections.Counter)
@@ -298,18 +299,24 @@ def main(argv=None):
     warnings.simplefilter("ignore")
     with np.errstate(all="ignore"):
         for fn in [f for f in FUNCTIONS if f in RULES and args.only in str(RULES[f].name)]:
-            op, found = RULES[fn], trials(fn)
-            well = [c for c in found if not killed([c])]
-            sick += [repr(c)[:100] for c in found if c not in well]
-            original = gradients(well)
+            op, well, original = RULES[fn], None, None
             for kind, what, spoil in (*mutants_of_results(op), *mutants_of_source(op)):
                 number += 1
-                if not well or number % args.every:
+                if number % args.every:
                     continue
+                if well is None:
+                    found = trials(fn)
+                    well = [c for c in found if not killed([c])]
+                    sick += [repr(c)[:100] for c in found if c not in well]
+                    original = gradients(well)
+                if not well:
+                    break
                 with spoil:
                     dead = killed(well)
                     no_other = not dead and same(gradients(well), original)
                 counts[kind]["alike" if no_other else "killed" if dead else "survived"] += 1
+                if args.progress and number % (100 * args.every) == 0:
+                    print(f"{number:,} mutants, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
                 if not dead:
                     (alike if no_other else survivors).append(f"{op.name}: {kind}: {what}")
     table(counts, time.perf_counter() - start)

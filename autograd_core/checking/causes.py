@@ -37,9 +37,9 @@ def likely(report: Report, sizes: dict[str, int], got: Array | None = None, expe
     return (
         _everywhere(wrong, report)
         or _ratio(wrong, sizes)
+        or _alone(wrong, report)
         or _digits(wrong)
         or _arrangement(got, expected)
-        or _alone(wrong, report)
     )
 
 
@@ -131,7 +131,9 @@ def _arrangement(got: Array | None, expected: Array | None) -> str:
 
 
 def _alone(wrong: list[Entry], report: Report) -> str:
-    if report.full and len(wrong) == 1 and report.size > 1:
+    (e, *more) = wrong
+    seen = abs(e.got - e.expected) > 1e-6 * abs(e.expected)  # less is found by comparing sums, not entries
+    if report.full and not more and seen and report.size > 1:
         return "one entry only: an index, an edge, or a contribution lost where an entry is used more than once"
     return ""
 

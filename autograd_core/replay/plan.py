@@ -30,7 +30,7 @@ values of `plan.outputs`); every other plan becomes straight-line NumPy source: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class Slot:
 class Step:
     """One operation."""
 
-    __slots__ = ("args", "effect", "fn", "kwargs", "line", "outs", "shares", "target", "told", "tuple")
+    __slots__ = ("args", "effect", "fn", "kwargs", "line", "looked", "outs", "shares", "target", "told", "tuple")
 
     def __init__(
         self,
@@ -126,6 +126,7 @@ class Step:
         self.told = told if told is not None else fn  # under which name the recorder was told: what a rule is known by
         self.tuple = several  # does fn return a tuple, also of one result?
         self.line = line
+        self.looked: Any = None  # arguments, and what slots they read
         self.shares: tuple[int, ...] = ()  # operands with which a result may share memory
 
     @property
@@ -139,7 +140,9 @@ class Step:
     @property
     def reads(self) -> list[int]:
         """Return the slots that are read, with repetitions."""
-        return list(refs((self.args, self.kwargs)))
+        if self.looked is None or self.looked[0] is not self.args or self.looked[1] is not self.kwargs:
+            self.looked = self.args, self.kwargs, refs((self.args, self.kwargs))
+        return self.looked[2]
 
     def exchange(self, by: dict[int, Any]) -> None:
         """Read other slots, or literals, in place of some."""
@@ -193,25 +196,37 @@ class Plan:
         return text(self)
 
 
-def refs(tree: Any) -> Iterator[int]:
-    """Yield the slots in a structure of arguments.
+def refs(tree: Any) -> list[int]:
+    """Return the slots in a structure of arguments.
 
     Examples
     --------
-    >>> list(refs((Ref(3), [Ref(1), 2.0], {"index": (slice(None), Ref(3))})))
+    >>> refs((Ref(3), [Ref(1), 2.0], {"index": (slice(None), Ref(3))}))
     [3, 1, 3]
     """
+    found: list[int] = []
+    _gather(tree, found)
+    return found
+
+
+def _gather(tree: Any, found: list[int]) -> None:
     kind = type(tree)
     if kind is Ref:
-        yield tree.slot
-    elif isinstance(tree, tuple | list):
+        found.append(tree.slot)
+    elif kind is tuple or kind is list or isinstance(tree, tuple | list):
         for part in tree:
-            yield from refs(part)
+            if type(part) is Ref:
+                found.append(part.slot)
+            elif type(part) not in ATOMS:
+                _gather(part, found)
     elif kind is dict:
         for part in tree.values():
-            yield from refs(part)
+            _gather(part, found)
     elif kind is slice:
-        yield from refs((tree.start, tree.stop, tree.step))
+        _gather((tree.start, tree.stop, tree.step), found)
+
+
+ATOMS = {int, float, bool, str, type(None), np.float64, np.float32}
 
 
 def replaced(tree: Any, by: dict[int, Any]) -> Any:

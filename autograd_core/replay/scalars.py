@@ -192,7 +192,7 @@ class _Reader:
         kind, owner, flat = self.view(array.slot)
         part = flat[index]
         (out,) = step.outs
-        if isinstance(part, np.ndarray):
+        if np.ndim(part):
             self.views[out] = kind, owner, part
         elif kind == "constant":
             self.numbers[out] = self.source("constant", float(owner.reshape(-1)[part]))
@@ -230,7 +230,7 @@ class _Reader:
             found = self.source("constant", float(slot.source))
         elif slot.kind == "grad":
             found = self.source("grad", slot.source)
-        elif type(slot.source._data) is np.float64:
+        elif slot.kind == "tensor" and type(slot.source._data) is np.float64:
             found = self.values.get(id(slot.source))
             found = self.source("tensor", slot.source) if found is None else found
         else:

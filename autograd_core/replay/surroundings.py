@@ -108,7 +108,8 @@ class Surroundings:
 
 def _world() -> Any:
     """Return the states of the global generators."""
-    return repr(np.random.get_state(legacy=False)), random.getstate()  # noqa: NPY002
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    return state["state"]["key"].tobytes(), state["state"]["pos"], random.getstate()
 
 
 def _state(g: Any) -> str:

@@ -368,12 +368,14 @@ class _Sweep:
             self._merge_masks(p, mask, fresh=old is None)
         if old is None:
             grads[p] = gp
-        elif p in self.owned:
+        elif p in self.owned and (self.wrap is None or isinstance(gp, np.ndarray | np.generic)):
             old += gp
         else:
             grads[p] = old = old + gp
             if type(old) is np.ndarray:
                 self.owned.add(p)
+            else:  # a recorded contribution on top of a plain buffer
+                self.owned.discard(p)
 
     def _merge_masks(self, p: Node, mask: Any, fresh: bool) -> None:
         """Note where the cotangent of `p` is present: where any contribution is; everywhere, if one has no mask."""

@@ -172,15 +172,23 @@ def _array(w: Writer, step: Step) -> None:
 
 
 def _call(w: Writer, step: Step) -> None:
-    """Write a plain call."""
+    """Write a plain call; numbers leave it as numbers: an array without axes might be a view of a buffer."""
+    numbers = [k for k in step.outs if w.plan.slots[k].shape == () and not isinstance(step.fn, np.ufunc)]
     if step.told is index.getitem and not step.effect:
         w.lines.append(f"v{step.outs[0]} = {w.expression(step.args[0])}[{w.expression(_index(step))}]")
+        w.lines += [f"v{k} = {w.bind(number)}(v{k})" for k in numbers]
         return
     parts = [w.expression(a) for a in step.args]
     parts += [f"{name}={w.expression(v)}" for name, v in step.kwargs.items()]
     call = f"{w.bind(step.fn, 'f')}({', '.join(parts)})"
     targets = ", ".join(f"v{k}" for k in step.outs) + "," * step.tuple
     w.lines.append(f"{targets} = {call}" if step.outs else call)
+    w.lines += [f"v{k} = {w.bind(number)}(v{k})" for k in numbers]
+
+
+def number(x: Any) -> Any:
+    """Return an array without axes as a number."""
+    return x[()] if type(x) is np.ndarray else x
 
 
 def _scalar(w: Writer, step: Step) -> None:

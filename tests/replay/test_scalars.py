@@ -224,3 +224,9 @@ def test_sums_of_booleans_are_not_taken_for_sums_of_numbers():
     c = ag.compile(f)
     for x in (2.0, 0.5, -1.0):
         assert c(x) == f(np.float64(x))
+
+
+def test_entries_taken_with_an_ellipsis():
+    c = ag.compile(ag.grad(lambda x: np.sin(x[..., 0] * x[..., 1])))
+    for x in (np.array([1.0, 2.0]), np.array([-0.3, 0.7])):
+        np.testing.assert_array_equal(c(x), ag.grad(lambda x: np.sin(x[..., 0] * x[..., 1]))(x))

@@ -27,6 +27,8 @@ def named_leaves(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
 
 
 def _parameters(f: Callable[..., Any], n: int) -> list[str]:
+    if isinstance(f, np.ufunc):  # older ones tell no signature
+        return ["x"] if n == 1 else [f"x{i + 1}" for i in range(n)]
     try:
         parameters = inspect.signature(getattr(f, "forward", f)).parameters.values()
     except (TypeError, ValueError):  # a C function without a signature

@@ -29,7 +29,7 @@ def draw(
     names: Mapping[str, Any] | None = None,
     gradient: Any = None,
     direction: str = "forward",
-    theme: str = "lecture",
+    theme: str = "auto",
     max_nodes: int | None = None,
     fold: bool | None = None,
     depth: int | None = None,
@@ -59,7 +59,8 @@ def draw(
         Cotangent of the result, ones by default.
     direction : {"forward", "backward"}
         Which of the two is seen first.
-    theme : {"lecture", "dark"}
+    theme : {"auto", "lecture", "dark"}
+        "auto" draws as in the lecture, and a page follows the notebook's or the system's theme.
     max_nodes : int, optional
         How many boxes at most; modules are closed until the picture fits. By default 100, and no more than 36 in a row.
     fold : bool, optional

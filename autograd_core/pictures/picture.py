@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import json
 import os
 from collections.abc import Iterable
@@ -46,15 +47,15 @@ class Picture:
         self,
         graph: Graph,
         *,
-        theme: str = "lecture",
+        theme: str = "auto",
         direction: str = "forward",
         max_nodes: int | None = None,
         timeout: float = TIMEOUT,
         interactive: bool = True,
         closed: Iterable[int] | None = None,
     ) -> None:
-        if theme not in THEMES:
-            raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {theme!r}")
+        if theme not in ("auto", *THEMES):
+            raise ValueError(f"theme must be one of auto, {', '.join(THEMES)}, not {theme!r}")
         if direction not in ("forward", "backward"):
             raise ValueError(f'direction must be "forward" or "backward", not {direction!r}')
         self.graph, self.theme, self.direction = graph, theme, direction
@@ -125,9 +126,14 @@ class Picture:
         made = f" from {', '.join(names)}" if names else ""
         return f"Computational graph of {g.title or 'the result'}{made}: {', '.join(parts)}.".replace("\n", " ")
 
+    @property
+    def _colours(self) -> str:
+        """The theme an image is drawn in; only a page can follow its surroundings."""
+        return "lecture" if self.theme == "auto" else self.theme
+
     def to_dot(self, direction: str | None = None) -> str:
         """Return the DOT text."""
-        return to_dot(self.view, (direction or self.direction) == "backward", self.theme)
+        return to_dot(self.view, (direction or self.direction) == "backward", self._colours)
 
     def to_graphviz(self, direction: str | None = None) -> Any:
         """Return a `graphviz.Source` of the DOT text."""
@@ -157,7 +163,7 @@ class Picture:
     def to_svg(self, direction: str | None = None, *, theme: str | None = None) -> str:
         """Return the picture as SVG; without an engine raise a RuntimeError that says what to install."""
         self._lay_out([self.view])
-        return self._svg(self.view, (direction or self.direction) == "backward", theme or self.theme)
+        return self._svg(self.view, (direction or self.direction) == "backward", theme or self._colours)
 
     def _svg(self, view: View, backward: bool, theme: str) -> str:
         way = "Backward" if backward else "Forward"
@@ -205,8 +211,8 @@ class Picture:
             "views": [
                 {
                     "collapsed": [f"m{k}" for k in sorted(v.closed)],
-                    "forward": self._svg(v, False, self.theme),
-                    "backward": self._svg(v, True, self.theme) if g.backward else None,
+                    "forward": self._svg(v, False, self._colours),
+                    "backward": self._svg(v, True, self._colours) if g.backward else None,
                 }
                 for v in views
             ],
@@ -226,7 +232,13 @@ class Picture:
         everything = frozenset(k for k in base.closed if not modules[k].opens)
         toggles = sorted(closed | set(base.frames))
         spare = OPEN_LIMIT  # boxes in all further views: each of them takes dot a millisecond
-        for other in (everything, *(base.closed ^ {k} for k in toggles if modules[k].opens)):
+        opens = [k for k in toggles if modules[k].opens]
+        sizes = (
+            range(1, len(opens) + 1) if 2 ** len(opens) < VIEWS else [1]
+        )  # all combinations, or one change at a time
+        outer = everything | {k for k, m in enumerate(modules) if m.opens and m.parent is None}
+        changed = (base.closed ^ set(some) for n in sizes for some in itertools.combinations(opens, n))
+        for other in (everything, outer, *changed):
             if other not in sets and len(sets) < VIEWS and (more := drawn(self.graph, other)) <= spare:
                 sets.append(frozenset(other))
                 spare -= more

@@ -88,6 +88,11 @@ class _Reader:
         for node in self.path:
             if self._is_leaf(node) and (node in self.given.inputs or self._passes(node)):
                 self._leaf(node, "input", ())
+        for node in self.ops:
+            for i, p in enumerate(node.parents):
+                value = UNKNOWN if p is not None else kept_operand(node, i)
+                if isinstance(value, np.ndarray) and self.given.array_name(value)[1]:
+                    self._constant(node, i, ())
         if not self.ops:
             for node in self.roots:
                 self._source(node, ())

@@ -137,6 +137,7 @@ class _Writer:
         parts += self._texts(self.labels.of(key, self.backward), x, y, c["text"])
         kind = f"node {role}{' folded' if folded else ''}{' nonfinite' if broken else ''}{' copy' * (key[0] == 'c')}"
         what = f'data-module="m{key[1]}"' if key[0] == "m" else f'data-node="n{self.view.vertex(key)}"'
+        what += f' data-copy="e{key[1]}"' if key[0] == "c" else ""
         return f'<g class="{kind}" {what}>{"".join(parts)}</g>'
 
     def _shadows(self, key: Key) -> str:

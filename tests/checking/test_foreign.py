@@ -109,7 +109,7 @@ def test_jax():
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     jnp = jax.numpy
     x = jnp.asarray(X[:1, 1:])
-    assert ag.gradcheck(lambda x: jnp.sum(jnp.tanh(x) ** 2), x, order=2).modes == ("reverse", "forward")
+    assert ag.gradcheck(lambda x: jnp.sum(x**3), x[0, 1:], order=2).modes == ("reverse", "forward")
     assert ag.gradcheck(lambda p: p["w"] @ p["x"], {"w": x, "x": x[0] + 1})
 
     @jax.custom_jvp

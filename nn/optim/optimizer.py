@@ -78,8 +78,7 @@ class Optimizer:
         """Forget all gradients, so that the next backward() starts afresh."""
         for run in self.runs:
             for p in run.parameters:
-                if p.grad is not None:
-                    p.grad = None
+                p.grad = None
 
     # --- what a subclass writes -----------------------------------------------------------------------------------
 

@@ -78,7 +78,8 @@ class Optimizer:
         """Forget all gradients, so that the next backward() starts afresh."""
         for run in self.runs:
             for p in run.parameters:
-                p.grad = None
+                if p.requires_grad:  # a frozen one has no gradient to forget
+                    p.grad = None
 
     # --- what a subclass writes -----------------------------------------------------------------------------------
 

@@ -61,8 +61,8 @@ __all__ = [
     "vjp",
 ]
 
-# Imported when first asked for, so that `import autograd_core` stays nearly as fast as `import numpy`. A name stands here,
-# in `__all__`, and in an import for type checkers above.
+# Imported when first asked for, so that `import autograd_core` stays nearly as fast as `import numpy`. A name stands
+# here, in `__all__`, and in an import for type checkers above.
 _LATER: dict[str, str] = {
     "GradientError": "checking",
     "gradcheck": "checking",

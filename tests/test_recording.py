@@ -551,7 +551,7 @@ def test_a_changed_leaf_is_caught_under_debug():
 
 
 @pytest.mark.xfail(
-    strict=True, reason="DESIGN 4.3: ag.debug() reports a view that keeps its values where NumPy's would change"
+    strict=True, reason="ag.debug() is to report a view that keeps its values where NumPy's would change"
 )
 def test_a_view_that_keeps_its_values_is_reported_under_debug():
     with ag.debug():

@@ -490,7 +490,7 @@ def test_untracked_tensors_are_plain_arguments():
 
 @pytest.mark.xfail(
     strict=True,
-    reason="DESIGN 2 says plain unless an outer transform runs; a gradient penalty on parameters closed over is lost, silently",
+    reason="values leave a transform plain unless an outer one runs; a gradient penalty on parameters closed over is lost, silently",
 )
 def test_leaves_closed_over_are_not_forgotten():
     w = Tensor(X)

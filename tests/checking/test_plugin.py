@@ -1,17 +1,19 @@
 """The pytest plugin, in runs of its own: what passes, what fails, what the summary says, and what is not imported."""
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import autograd_core
 
-PLUGIN = "pytest_autograd_core" if importlib.util.find_spec("pytest_autograd_core") else "autograd_core.checking.plugin"
+# An installed package's plugin is found by pytest itself, and must not be named a second time.
+INSTALLED = "autograd_core" in metadata.entry_points(group="pytest11").names
+PLUGIN = [] if INSTALLED else ["-p", "autograd_core.checking.plugin"]
 
 TESTS = """
 import numpy as np
@@ -60,7 +62,7 @@ def run(where, *options, **files):
     for name, text in files.items():
         (where / f"{name}.py").write_text(text, encoding="utf-8")
     path = os.pathsep.join(filter(None, [str(Path(autograd_core.__file__).parents[1]), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "pytest", "-p", PLUGIN, "-p", "no:cacheprovider", "-p", "no:randomly", *options]
+    command = [sys.executable, "-m", "pytest", *PLUGIN, "-p", "no:cacheprovider", "-p", "no:randomly", *options]
     environment = {**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""}
     return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -110,8 +112,8 @@ def test_options_reach_the_checker(tmp_path):
 
 
 def test_starting_pytest_imports_nothing(tmp_path):
-    if PLUGIN != "pytest_autograd_core":
-        source = Path(importlib.util.find_spec(PLUGIN).origin).read_text(encoding="utf-8")
+    if not INSTALLED:
+        source = (Path(autograd_core.__file__).parent / "checking" / "plugin.py").read_text(encoding="utf-8")
         (tmp_path / "pytest_autograd_core.py").write_text(source, encoding="utf-8")
     text = "import sys\ndef test_it():\n    assert not {'numpy', 'autograd_core'} & set(sys.modules)\n"
     (tmp_path / "test_it.py").write_text(text, encoding="utf-8")

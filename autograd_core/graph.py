@@ -75,13 +75,9 @@ def refuse_stale(path: Sequence[Node], bordered: bool) -> None:
 
     Between borders a leaf may stand beside the path; otherwise it is on it, and a look at the leaves mostly suffices.
     """
-    latest = Leaf.latest
-    for n in path:
-        if n.op is not None:
-            if n.seq > latest:  # no leaf at all has changed since the first of these operations
-                return
-            break
     first = next((n.seq for n in path if n.op is not None), 0)
+    if first > Leaf.latest:  # no leaf at all has changed since the first of these operations
+        return
     if not bordered and not [n for n in path if n.op is None and n.updated > first]:  # type: ignore[attr-defined]
         return
     for node in path:

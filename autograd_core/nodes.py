@@ -122,7 +122,7 @@ class Wide(Node):
 class Leaf(Node):
     """Where gradients accumulate. It outlives graphs recorded from it; `updated` is the moment of its last change."""
 
-    __slots__ = ("buffer", "grad", "name", "updated")
+    __slots__ = ("grad", "name", "updated")
     latest: ClassVar[int] = 0  # the last change of any leaf: a walk over younger operations need not look at each
 
     def __init__(self, shape: Any, dtype: Any, name: str | None = None) -> None:
@@ -131,13 +131,14 @@ class Leaf(Node):
         self.shape = shape
         self.dtype = dtype
         self.grad: Any = None
-        self.buffer: Any = None  # where gradients are to be written, if somebody has said so
         self.name = name
         self.updated = 0
 
     def touch(self) -> None:
         """Note that the values have changed: what was recorded from them before is stale."""
-        Leaf.latest = self.updated = tick()
+        self.updated = tick()
+        if self.updated > Leaf.latest:  # another thread may have been quicker
+            Leaf.latest = self.updated
 
 
 class Live:

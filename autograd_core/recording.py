@@ -264,18 +264,11 @@ def record_primitive(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         return record2(op, op.compute, *args) if len(args) == 2 else record1(op, op.compute, *args)
     if "index" in kwargs and type(kwargs["index"]) is tuple:
         return record(op, args, kwargs)  # with Tensors in it, maybe
-    if (
-        len(args) == 1
-        and type(args[0]) is Tensor
-        and not op.outputs
-        and not op.joint
-        and kwargs.keys() <= op.metadata
-        and not any(type(v) in ARRAYS for v in kwargs.values())
-    ):
+    if not kwargs.keys() <= op.metadata or any(type(v) in ARRAYS for v in kwargs.values()):
+        return record(op, args, kwargs)
+    if len(args) == 1 and type(args[0]) is Tensor and not op.outputs and not op.joint:
         return record_wide1(op, args[0], kwargs)
-    if kwargs.keys() <= op.metadata and not any(type(v) in ARRAYS for v in kwargs.values()):
-        return record_wide(op, args, kwargs, kwargs)
-    return record(op, args, kwargs)
+    return record_wide(op, args, kwargs, kwargs)
 
 
 def metadatum(op: Op, name: str, value: Any) -> Any:

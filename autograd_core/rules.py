@@ -139,6 +139,7 @@ class Op:
         self.wide = bool(self.metadata) or several or not 1 <= len(self.args) <= 2
         alone = self.selects or self.joint or self.outputs > 0 or self.into is not None or self.refill is not None
         self.special = alone or not self.trusted or None in pulls
+        # Nothing but one cotangent to make: the sweep need not look further unless a mask is wanted.
         self.simple = (
             self.trusted and self.elementwise and len(pulls) == 1 and not (several or self.into or self.refill)
         )

@@ -198,10 +198,8 @@ class Tensor:
             node.touch()
         return self
 
-    def place(self, values: Any, gradient: Any = None) -> Tensor:
-        """Let the values of a leaf, and its gradients, live in given arrays: parts of an optimizer's flat buffers.
-
-        The present values are copied into `values`; from then on `backward` writes gradients into `gradient`.
+    def place(self, values: Any) -> Tensor:
+        """Let the values of a leaf live in a given array, part of an optimizer's flat buffer; they are copied into it.
 
         Examples
         --------
@@ -211,15 +209,13 @@ class Tensor:
         >>> buffer, w
         (array([2., 4., 0., 0., 0.]), Tensor([[2., 4.]]))
         """
-        for array in (values, values if gradient is None else gradient):
-            if type(array) is not ndarray or array.shape != self.shape or array.dtype != self.dtype:
-                raise ValueError(f"place() needs arrays of shape {self.shape} and dtype {self.dtype}")
+        if type(values) is not ndarray or values.shape != self.shape or values.dtype != self.dtype:
+            raise ValueError(f"place() needs an array of shape {self.shape} and dtype {self.dtype}")
         if type(self._node) is not Leaf:
             raise GraphError("only a tracked leaf can be placed into a buffer")
         values[...] = self._data
         self._data = values
         self._node.touch()
-        self._node.buffer = gradient
         return self
 
     @property
@@ -887,19 +883,11 @@ def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
             g = g[()]
         if live:
             g = tensor(g._data) if type(g) is Tensor else tensor(g)
-            if (
-                leaf.grad is not None
-            ):  # of an earlier backward, or from before: then a recorder knows what stands for it
+            if leaf.grad is not None:  # of an earlier backward, or from before: a recorder knows what stands for it
                 before = leaf.grad if type(leaf.grad) is Tensor else tell("read_grad", leaf)
                 before = tensor(leaf.grad) if before is None else before
                 g = tensor((before + g)._data)
             tell("grad", leaf, g)
-        elif leaf.buffer is not None:
-            if leaf.grad is None:
-                leaf.buffer[...] = g
-            else:
-                leaf.buffer += g
-            g = leaf.buffer
         elif leaf.grad is not None:
             g = leaf.grad + g
         elif type(g) is ndarray and (g.base is not None or id(g) in taken):

@@ -396,18 +396,18 @@ def test_name():
         x.detach().name = "lost"
 
 
-def test_place_lets_values_and_gradients_live_in_buffers():
-    values, gradients = np.zeros(5), np.zeros(5)
+def test_place_lets_values_live_in_a_buffer():
+    values = np.zeros(5)
     p, q = Tensor(V, name="p"), Tensor([1.0, 2.0])
-    assert p.place(values[:3], gradients[:3]) is p
-    q.place(values[3:], gradients[3:])
+    assert p.place(values[:3]) is p
+    q.place(values[3:])
     same(values, np.array([*V, 1.0, 2.0]))
     for k in (1, 2):
         (np.sum(p * p) + np.sum(q * 3)).backward()
-        same(gradients, k * np.array([*(2 * V), 3.0, 3.0]))
-        same(p.grad, gradients[:3])
-    values -= 0.1 * gradients
-    same(p, values[:3])
+        same(p.grad, k * 2 * V)
+        same(q.grad, k * np.array([3.0, 3.0]))
+    values -= 0.1
+    same(p, V - 0.1)
     p.assign(V)
     with ag.no_grad():
         p[0] = 7.0
@@ -426,7 +426,6 @@ def test_place_lets_values_and_gradients_live_in_buffers():
     [
         (lambda: Tensor(V), [np.zeros(2)], ValueError, r"\(3,\).*float64"),
         (lambda: Tensor(V), [np.zeros(3, "f4")], ValueError, r"\(3,\).*float64"),
-        (lambda: Tensor(V), [np.zeros(3), np.zeros(2)], ValueError, r"\(3,\).*float64"),
         (lambda: Tensor(V), [[0.0] * 3], ValueError, r"\(3,\).*float64"),
         (lambda: Tensor(V) * 1, [np.zeros(3)], ag.GraphError, "leaf"),
         (lambda: Tensor(V, requires_grad=False), [np.zeros(3)], ag.GraphError, "leaf"),

@@ -395,13 +395,7 @@ def _grad(w: Writer, step: Step) -> None:
         w.lines.append(f"{name}.grad = None")
         return
     k = value.slot if type(value) is Ref else None
-    buffer = leaf.buffer
-    if buffer is not None:
-        place = w.bind(buffer, "a")
-        if not (k in w.fixed and w.fixed[k] is buffer):
-            w.lines.append(f"{place}[...] = {w.expression(value)}")
-        w.lines.append(f"{name}.grad = {place}")
-    elif k in w.fresh and w.escapes[k] == 1:
+    if k in w.fresh and w.escapes[k] == 1:
         w.lines.append(f"{name}.grad = {w.expression(value)}")
     else:
         w.lines.append(f"{w.bind(give, 'f')}({name}, {w.expression(value)})")

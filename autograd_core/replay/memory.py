@@ -74,15 +74,15 @@ class Layout:
     # --- results that live in arrays of others ----------------------------------------------------------------------
 
     def adopt(self, writable: Any) -> None:
-        """Let new values of Tensors, and gradients, be computed in their own places, where nobody needs the old."""
+        """Let new values of Tensors be computed in their own places, where nobody needs the old."""
         plan = self.plan
         made = {k: i for i, step in enumerate(plan.steps) for k in step.outs}
         taken: set[int] = set()
         for i, step in enumerate(plan.steps):
-            if step.effect not in ("assign", "grad") or type(step.args[0]) is not Ref:
+            if step.effect != "assign" or type(step.args[0]) is not Ref:
                 continue
             k = step.args[0].slot
-            target = step.target._data if step.effect == "assign" else step.target.buffer
+            target = step.target._data
             slot = plan.slots[k]
             if (
                 k in made
@@ -110,7 +110,7 @@ class Layout:
             olds = {k for k in step.reads if self.overlapping(k, target)}
             if olds and (i > start or not overwritable(self.plan, step, olds, new)):
                 return False
-            if i != start and step.effect in ("assign", "grad") and i != stop and overlaps(step, target):
+            if i != start and step.effect == "assign" and i != stop and overlaps(step, target):
                 return False
         last = self.last.get(new, start)
         return not any(overlaps(step, target) for step in steps[stop + 1 : last])
@@ -190,8 +190,7 @@ def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
 
 def given_away(plan: Plan) -> list[int]:
     """Return the slots whose arrays become gradients of leaves, who keep them."""
-    grads = [s for s in plan.steps if s.effect == "grad" and s.target.buffer is None]
-    return [k for s in grads for k in s.reads]
+    return [k for s in plan.steps if s.effect == "grad" for k in s.reads]
 
 
 def is_group(step: Step) -> bool:
@@ -211,9 +210,8 @@ def overlaps(step: Step, target: Any) -> bool:
     """Say whether a step writes into an array of somebody else, as far as can be known."""
     if step.effect == "call":
         return True
-    if step.effect == "assign":
-        return type(step.target._data) is ndarray and np.may_share_memory(step.target._data, target)
-    return step.effect == "grad" and step.target.buffer is not None and np.may_share_memory(step.target.buffer, target)
+    held = step.target._data if step.effect == "assign" else None
+    return type(held) is ndarray and np.may_share_memory(held, target)
 
 
 def _aligned(n: int) -> Any:

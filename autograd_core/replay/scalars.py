@@ -314,7 +314,7 @@ def apply_effects(graph: Graph, values: list[Any]) -> None:
             target._data = value
             if target._node is not None:
                 target._node.touch()
-        elif target.buffer is None and target.dtype is np.float64:
+        elif target.dtype is np.float64:
             target.grad = value
         else:
             give(target, value)

@@ -170,9 +170,6 @@ class Trace:
         self.reset.add(id(leaf))
         given = None if value is None else self.refs(value)
         self.plan.steps.append(Step(None, (given,), {}, (), effect="grad", target=leaf))
-        if value is not None and leaf.buffer is not None:
-            leaf.buffer[...] = value._data if type(value) is Tensor else value
-            self.changed(leaf.buffer)
 
     @functools.cached_property
     def reset(self) -> set[int]:
@@ -465,10 +462,5 @@ def has_gradient(leaf: Leaf) -> bool:
 def _settle_gradient(leaf: Leaf) -> None:
     """Turn the Tensor that stood for a gradient into an array of the leaf's own."""
     g = leaf.grad
-    if not isinstance(g, Tensor):
-        return
-    if leaf.buffer is not None:
-        leaf.buffer[...] = g._data
-        leaf.grad = leaf.buffer
-    else:
+    if isinstance(g, Tensor):
         leaf.grad = np.array(g._data)[()]

@@ -206,11 +206,7 @@ def assign(t: Tensor, value: Any) -> None:
 
 def give(leaf: Leaf, g: Any) -> None:
     """Give a leaf a gradient of its own."""
-    if leaf.buffer is not None:
-        leaf.buffer[...] = g
-        leaf.grad = leaf.buffer
-    else:
-        leaf.grad = np.array(g, leaf.dtype)[()]
+    leaf.grad = np.array(g, leaf.dtype)[()]
 
 
 def own(value: Any) -> Any:

@@ -449,7 +449,7 @@ def _freed(op: Op) -> Op:
     twin.pulls = (gone,) * max(2, len(op.pulls))
     twin.refill = twin.into = None
     twin.special, twin.joint, twin.outputs = True, False, 0
-    op.freed = twin
+    op.freed, twin.original = twin, op
     return twin
 
 

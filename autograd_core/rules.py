@@ -55,6 +55,7 @@ class Op:
         "metadata",
         "name",
         "needs",
+        "original",
         "outputs",
         "params",
         "partial",
@@ -155,7 +156,8 @@ class Op:
         three = len(self.args) == 3 and not (several or self.aux or self.metadata or spaces & set().union(*self.needs))
         self.direct = self.trusted and (three or not self.wide)
         self.keeps = tuple(self._fixed_plan(mask) for mask in range(8 if three else 0 if self.wide else 4))
-        self.freed: Op | None = None  # made by the graph when a sweep has freed a node
+        self.freed: Op | None = None  # the twin that stands in freed nodes, made when the first is freed
+        self.original: Op | None = None  # of such a twin: the operation itself
 
     def _fixed_plan(self, mask: int) -> tuple[bool, ...] | None:
         """Return which of (a, b, ans) are kept when the arguments in `mask` (bits) are tracked; None for nothing."""

@@ -508,7 +508,7 @@ def _watched(model: Module) -> Iterator[list[str]]:
 @contextlib.contextmanager
 def _bar(progress: bool | None, done: int, epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
     """Show progress on stderr: by tqdm if it is installed, else in plain lines; or not at all."""
-    notebook = "ipykernel" in sys.modules
+    notebook = _in_a_notebook()
     if not (progress if progress is not None else notebook or sys.stderr.isatty()):
         yield lambda *_: None
         return
@@ -528,6 +528,12 @@ def _bar(progress: bool | None, done: int, epochs: int) -> Iterator[Callable[[in
             bar.update()
 
         yield show
+
+
+def _in_a_notebook() -> bool:
+    """Say whether a kernel runs this; that its package was imported says nothing (nbclient's users import it too)."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
 def _line(row: dict[str, float]) -> str:

@@ -100,8 +100,7 @@ class Tape:
 
 
 def _is_freed(node: Node) -> bool:
-    pulls: tuple[Any, ...] = getattr(node.op, "pulls", ())
-    return any(getattr(pull, "__qualname__", "") == "_freed.<locals>.gone" for pull in pulls)
+    return node.op is not None and node.op.original is not None
 
 
 def _restored(path: list[Node]) -> dict[Node, Node]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..nodes import PICK, Leaf, Node
-from ..rules import RULES, Op
+from ..rules import Op
 from ..spaces import Space
 from ..tensor import Tensor
 
@@ -29,7 +29,6 @@ class Values:
         self.path = path
         self.of: dict[Node, Any] = {}
         self.stale = stale_leaves(path)
-        self.originals: dict[Op, Op] = {}
         for t in (*held, *(alive() if not all_scalars(path) else alive_leaves(path))):
             if t._node is not None:
                 self.of.setdefault(t._node, t._data)
@@ -101,17 +100,8 @@ class Values:
 
     def rule(self, node: Node) -> Op:
         """Return the operation of a node, as it was before the node was freed."""
-        return self.original(node.op) if is_freed(node.op) else node.op
-
-    def original(self, op: Op) -> Op:
-        """Return the operation whose twin stands in freed nodes."""
-        found = self.originals.get(op)
-        if found is None:
-            first = RULES.get(op.fn)
-            if first is None or first.freed is not op:
-                first = next(o for o in gc.get_referrers(op) if type(o) is Op and o.freed is op)
-            found = self.originals[op] = first
-        return found
+        op: Op = node.op
+        return op.original or op
 
 
 def all_scalars(path: Sequence[Node]) -> bool:
@@ -149,4 +139,4 @@ def kept_operand(node: Any, i: int) -> Any:
 
 def is_freed(op: Any) -> bool:
     """Say whether an operation is the twin that stands where backward() has let go of kept values."""
-    return op is not None and op.special and getattr(op.pulls[0], "__name__", "") == "gone"
+    return op is not None and op.original is not None

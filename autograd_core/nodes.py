@@ -140,6 +140,24 @@ class Leaf(Node):
         if self.updated > Leaf.latest:  # another thread may have been quicker
             Leaf.latest = self.updated
 
+    def gradient(self) -> Any:
+        """Return the gradient, its own by now if it was lent."""
+        if type(self.grad) is Lent:
+            self.grad = self.grad.array.copy()
+        return self.grad
+
+
+class Lent:
+    """A gradient in a buffer of a compiled function, good until its next call: who asks for it gets a copy.
+
+    Few ask; to give each leaf an array of its own at each step cost XOR with SGD 13 % of its time.
+    """
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
 
 class Live:
     """A node seen by a recorded walk: the same attributes, with kept values wrapped, so that they have gradients."""

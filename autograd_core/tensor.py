@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,8 +17,8 @@ import numpy as np
 
 from . import ops, recording
 from .graph import pull_back
-from .nodes import Leaf, Wide, tick
-from .notes import GraphError, annotate, source_line
+from .nodes import Leaf, Lent, Wide, tick
+from .notes import GraphError, annotate, checksum, report_views, source_line
 from .protocols import call, call_constant, call_ufunc, narrow
 from .recording import plain, plain_index, record, record1, record2, record_primitive, state_now, tensor, wrap
 from .rules import COMPOSITES, RULES, Door
@@ -69,9 +70,12 @@ def _left_to(fn: np.ufunc, t: Tensor, other: Any) -> Any:
 
 
 def _constant_binary(fn: np.ufunc, compute: Callable[..., Any], swapped: bool = False) -> Any:
+    stranger = (np.equal, np.not_equal)  # which NumPy asks of anything, entry by entry: None, an object of no kind
+
     def method(self: Tensor, other: Any) -> Any:
         if type(other) not in KNOWN and not _is_array_like(other) and type(other) is not str:
-            return _left_to(fn, self, other)
+            if fn not in stranger or hasattr(type(other), "__array_ufunc__"):
+                return _left_to(fn, self, other)
         if state_now().recorder is not None:
             return call_constant(fn, (other, self) if swapped else (self, other), {})
         a, b = self._data, other._data if type(other) is Tensor else other
@@ -230,11 +234,19 @@ class Tensor:
         if not wanted:
             if self._node.op is not None:
                 raise GraphError("requires_grad can be switched off on leaves only; use t.detach()")
+            key = id(self)
+            _asleep[key] = self._node, checksum(self._data), weakref.ref(self, lambda _: _asleep.pop(key, None))
             self._node = None
         elif self.dtype.kind not in "fc":
             raise TypeError(f"requires_grad needs floats or complex numbers, not {self.dtype}: write t.astype(float)")
         else:
-            self._node = Leaf(self.shape, _dtype_key(self._data))
+            leaf, before, _ = _asleep.pop(id(self), (None, 0, None))
+            if leaf is None or leaf.shape != self.shape or leaf.dtype != _dtype_key(self._data):
+                leaf = Leaf(self.shape, _dtype_key(self._data))
+            elif checksum(self._data) != before:
+                leaf.touch()
+            leaf.grad = None
+            self._node = leaf
 
     @property
     def is_leaf(self) -> bool:
@@ -247,6 +259,8 @@ class Tensor:
         if type(self._node) is not Leaf:
             return None
         found = self._node.grad
+        if type(found) is Lent:
+            found = self._node.gradient()
         if type(found) is not Tensor and found is not None and state_now().recorder is not None:
             stand_in = tell("read_grad", self._node)
             return found if stand_in is None else stand_in
@@ -368,6 +382,8 @@ class Tensor:
                 raise TypeError(f"an in-place operation cannot turn {self.dtype} into {value.dtype}")
             other = other.astype(self.dtype) if type(other) is Tensor else value.astype(self.dtype)
             value = other._data if type(other) is Tensor else other
+        if state_now().debug:
+            report_views(self._data, value)
         self._data = value
         self._node = other._node if type(other) is Tensor else None
 
@@ -394,6 +410,8 @@ class Tensor:
             old = old.copy()
         before = None if state.recorder is None else tensor(self._data, node)
         old[where] = given
+        if state.debug:
+            report_views(self._data, old)
         self._data = old if old.shape else old[()]
         if type(node) is Leaf:
             node.touch()
@@ -538,7 +556,7 @@ class Tensor:
         if node is None or (state is not PLAIN and not state.grad):
             t._node = None
         else:
-            if node.op is SETITEM and type(ans) is ndarray and 8 * ans.nbytes <= self._data.nbytes:
+            if node.op is SETITEM and type(ans) is ndarray and 8 * ans.nbytes <= self._data.nbytes and not state.debug:
                 t._data = ans = ans.copy()  # a view that is kept would make the next assignment copy the whole
             t._node = Wide(
                 GETITEM,
@@ -883,19 +901,24 @@ def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
             g = g[()]
         if live:
             g = tensor(g._data) if type(g) is Tensor else tensor(g)
-            if leaf.grad is not None:  # of an earlier backward, or from before: a recorder knows what stands for it
+            if (
+                leaf.gradient() is not None
+            ):  # of an earlier backward, or from before: a recorder knows what stands for it
                 before = leaf.grad if type(leaf.grad) is Tensor else tell("read_grad", leaf)
                 before = tensor(leaf.grad) if before is None else before
                 g = tensor((before + g)._data)
             tell("grad", leaf, g)
         elif leaf.grad is not None:
-            g = leaf.grad + g
+            g = leaf.gradient() + g
         elif type(g) is ndarray and (g.base is not None or id(g) in taken):
             g = g.copy()  # a view, or the same array for two leaves: y = a + b
         taken.add(id(g))
         leaf.grad = g
 
 
+# Leaves whose gradient is not wanted for now, by the identity of their Tensors: what was recorded from one before it was
+# switched off still ends in it when it is switched on again.
+_asleep: dict[int, tuple[Leaf, int, Any]] = {}
 _getrefcount = getattr(sys, "getrefcount", lambda _: 1000)
 _ALONE = 3  # the Tensor's slot, the local name, getrefcount's own argument
 GETITEM, SETITEM = ops.index.GETITEM, ops.index.SETITEM

@@ -52,7 +52,7 @@ def _gradient(case: Case, key: Node, name: str) -> Explanation:
         return no_gradient(case, node, name, g)
     if (weak := weak_gradient(case, node, name, g)) is not None:
         return weak
-    if isinstance(key, Leaf) and key.grad is not None and (at := first(bad(key.grad))) is not None:
+    if isinstance(key, Leaf) and key.grad is not None and (at := first(bad(key.gradient()))) is not None:
         return Explanation(
             "accumulated",
             f"{name}.grad holds {np.asarray(key.grad)[at]} at {where_in(at) or '()'} from before: the gradient of "

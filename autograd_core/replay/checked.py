@@ -23,19 +23,19 @@ def compare(f: Callable[..., Any], entry: Any, values: list[Any], args: Any, kwa
         raise GraphError("check=True cannot call a function twice that draws or changes things through ag.fresh")
     targets = _unique([step.target for step in plan.steps if step.effect == "assign"])
     leaves = _unique([step.target for step in plan.steps if step.effect == "grad"])
-    before = [np.array(t._data) for t in targets], [_copy(leaf.grad) for leaf in leaves]
+    before = [np.array(t._data) for t in targets], [_copy(leaf.gradient()) for leaf in leaves]
     out = f(*args, **kwargs)
     wanted = [
         *(v._data if isinstance(v, Tensor) else v for v in flatten(out)[0]),
         *(np.array(t._data) for t in targets),
-        *(_copy(leaf.grad) for leaf in leaves),
+        *(_copy(leaf.gradient()) for leaf in leaves),
     ]
     for t, data in zip(targets, before[0], strict=True):
         assign(t, data)
     for leaf, grad in zip(leaves, before[1], strict=True):
         leaf.grad = grad
     results = entry.replay(*values)
-    found = [*results, *(t._data for t in targets), *(leaf.grad for leaf in leaves)]
+    found = [*results, *(t._data for t in targets), *(leaf.gradient() for leaf in leaves)]
     names = [f"result {i}" for i in range(len(results))]
     names += [f"the value of {t._label()}" for t in targets]
     names += [f"the gradient of {leaf.name or 'a leaf'}" for leaf in leaves]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..nodes import Lent
 from ..ops import elementwise, index, products, reduce
 from ..spaces import ones
 from ..tensor import _square
@@ -173,7 +174,8 @@ def _array(w: Writer, step: Step) -> None:
 
 def _call(w: Writer, step: Step) -> None:
     """Write a plain call; numbers leave it as numbers: an array without axes might be a view of a buffer."""
-    numbers = [k for k in step.outs if w.plan.slots[k].shape == () and not isinstance(step.fn, np.ufunc)]
+    slots = [w.plan.slots[k] for k in step.outs]
+    numbers = [s.number for s in slots if s.shape == () and not (s.weak or isinstance(step.fn, np.ufunc))]
     if step.told is index.getitem and not step.effect:
         w.lines.append(f"v{step.outs[0]} = {w.expression(step.args[0])}[{w.expression(_index(step))}]")
         w.lines += [f"v{k} = {w.bind(number)}(v{k})" for k in numbers]
@@ -342,6 +344,9 @@ def _seen_as(w: Writer, k: int, kind: Any) -> str:
 def _into(w: Writer, step: Step) -> None:
     """Write what goes into a buffer in ways of its own: copies, assignments, joins."""
     k = step.outs[0]
+    if k in w.memory.layout.joined:
+        w.out(k)
+        return
     if step.told is np.concatenate:
         arrays, rest = step.args[0], step.kwargs
         parts = w.expression(tuple(arrays))
@@ -395,7 +400,9 @@ def _grad(w: Writer, step: Step) -> None:
         w.lines.append(f"{name}.grad = None")
         return
     k = value.slot if type(value) is Ref else None
-    if k in w.fresh and w.escapes[k] == 1:
+    if k in w.fixed and w.memory.is_lent(k, leaf):
+        w.lines.append(f"{name}.grad = {w.bind(Lent(w.fixed[k]), 'g')}")
+    elif k in w.fresh and w.escapes[k] == 1:
         w.lines.append(f"{name}.grad = {w.expression(value)}")
     else:
         w.lines.append(f"{w.bind(give, 'f')}({name}, {w.expression(value)})")

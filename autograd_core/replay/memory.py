@@ -30,11 +30,16 @@ class Memory:
             return None
         if isinstance(place, ndarray):
             return place
-        slot = self.slots[k]
-        flat = self.blocks[place][: slot.nbytes].view(slot.dtype)
+        slot, start = self.slots[k], self.layout.starts.get(k, 0)
+        flat = self.blocks[place][start : start + slot.nbytes].view(slot.dtype)
         if slot.axes is None:
             return flat.reshape(slot.shape)
         return flat.reshape([slot.shape[i] for i in slot.axes]).transpose(np.argsort(slot.axes))
+
+    def is_lent(self, k: int, leaf: Any) -> bool:
+        """Say whether a leaf may be given the array of a result as it is."""
+        slot = self.slots[k]
+        return self.layout.root[k] in self.layout.lent and (slot.shape, slot.dtype) == (leaf.shape, leaf.dtype)
 
 
 class Layout:
@@ -44,22 +49,29 @@ class Layout:
         self.plan = plan
         self.places: dict[int, Any] = {}
         self.blocks: list[int] = []
+        self.starts: dict[int, int] = {}  # where in its block a result begins, if not at the beginning
+        self.lent: set[int] = set()  # roots in blocks that nothing else is written to
+        self.joined: set[int] = set()  # results of concatenations whose parts are written in their places at once
         self.used = {k for step in plan.steps for k in step.reads} | set(refs(plan.outputs))
         self.root = list(range(len(plan.slots)))
         for step in plan.steps:
             if views(plan, step):
-                self.root[step.outs[0]] = self.root[step.args[0].slot]
-            elif step.shares:
-                self.unite([*step.shares, *step.outs])
+                self.root[step.outs[0]] = step.args[0].slot
+            elif step.shares:  # slots that may share memory live and die together
+                roots = sorted({self.find(k) for k in (*step.shares, *step.outs)})
+                for r in roots:
+                    self.root[r] = roots[0]
+        self.root = [self.find(k) for k in range(len(self.root))]
         self.last = self.last_uses()
         self.adopt(writable)
+        self.lend(writable)
         self.share(writable)
 
-    def unite(self, slots: list[int]) -> None:
-        """Let slots that may share memory live and die together."""
-        roots = {self.root[k] for k in slots}
-        first = min(roots)
-        self.root = [first if r in roots else r for r in self.root]
+    def find(self, k: int) -> int:
+        """Return the slot whose memory another is part of."""
+        while self.root[k] != k:
+            self.root[k] = k = self.root[self.root[k]]
+        return k
 
     def last_uses(self) -> dict[int, int]:
         """Return for each root the number of the last step that reads it or a view of it."""
@@ -120,6 +132,37 @@ class Layout:
         slot = self.plan.slots[self.root[k]]
         held = slot.source._data if slot.kind == "tensor" else slot.source if slot.kind == "constant" else None
         return type(held) is ndarray and np.may_share_memory(held, target)
+
+    # --- gradients, which stay in their blocks until the next call ---------------------------------------------------
+
+    def lend(self, writable: Any) -> None:
+        """Give gradients that leaves get blocks of their own; end to end where a step joins them."""
+        plan, given = self.plan, given_away(self.plan)
+        results = {self.root[k] for k in refs(plan.outputs)}
+        made = {k for step in plan.steps if is_group(step) or writable(plan, step) for k in step.outs}
+        whole = {k: k for k in made if plan.slots[k].nbytes and not {k, self.root[k]} & (results | set(self.places))}
+        able = {self.root[k] for k in given} & set(whole)
+        for step in plan.steps:
+            if is_reshape(step) and step.args[0].slot in whole and plan.slots[step.args[0].slot].axes is None:
+                whole[step.outs[0]] = whole[step.args[0].slot]
+            if is_flat_join(plan, step) and step.outs[0] in whole:
+                parts = [whole.get(k) for k in step.reads]
+                if able.issuperset(parts) and len(set(parts)) == len(parts):
+                    self.join(step.outs[0], parts)
+        for k in sorted(able - set(self.places)):
+            self.places[k] = len(self.blocks)
+            self.blocks.append(plan.slots[k].nbytes)
+        self.lent |= able
+
+    def join(self, result: int, parts: list[Any]) -> None:
+        """Let parts be written where a concatenation would put them."""
+        start = 0
+        for k in parts:
+            self.places[k], self.starts[k] = len(self.blocks), start
+            start += self.plan.slots[k].nbytes
+        self.places[result] = len(self.blocks)
+        self.joined.add(result)
+        self.blocks.append(start)
 
     # --- blocks -----------------------------------------------------------------------------------------------------
 
@@ -191,6 +234,23 @@ def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
 def given_away(plan: Plan) -> list[int]:
     """Return the slots whose arrays become gradients of leaves, who keep them."""
     return [k for s in plan.steps if s.effect == "grad" for k in s.reads]
+
+
+def is_reshape(step: Step) -> bool:
+    """Say whether a step gives the entries of an array, in their order, another shape."""
+    return step.told is np.reshape and step.kwargs.get("copy") is None and step.kwargs.get("order", "C") == "C"
+
+
+def is_flat_join(plan: Plan, step: Step) -> bool:
+    """Say whether a step puts arrays of one axis and dtype end to end."""
+    if step.told is not np.concatenate or step.effect or not set(step.kwargs) <= {"axis"} or len(step.args) != 1:
+        return False
+    dtype = plan.slots[step.outs[0]].dtype
+    flat = (
+        type(a) is Ref and len(plan.slots[a.slot].shape) == 1 and plan.slots[a.slot].dtype == dtype
+        for a in step.args[0]
+    )
+    return step.kwargs.get("axis", 0) == 0 and type(step.args[0]) in (tuple, list) and all(flat)
 
 
 def is_group(step: Step) -> bool:

@@ -178,7 +178,7 @@ class Trace:
 
     def _read_grad(self, leaf: Leaf, _: Any) -> Any:
         """Give what stands for the gradient that a leaf had before."""
-        g = leaf.grad
+        g = leaf.gradient()
         self.leaves.setdefault(id(leaf), (leaf, g))
         if id(g) not in self.known:
             slot = self.plan.slot("grad", np.shape(g), g.dtype, source=leaf)

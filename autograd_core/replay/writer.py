@@ -93,7 +93,7 @@ class Writer:
         if slot.kind == "tensor":
             return f"{self.bind(slot.source, 't')}._data"
         if slot.kind == "grad":
-            return f"{self.bind(slot.source, 'l')}.grad"
+            return f"{self.bind(slot.source, 'l')}.gradient()"
         return f"v{number}"
 
     def operand(self, a: Any, dtype: Any) -> str:

@@ -116,7 +116,7 @@ class Run:
     def gather(self) -> bool:
         """Copy the small gradients to where they belong; say whether no gradient is missing.
 
-        They are not made there, as `Tensor.place` would have it: who keeps ``p.grad`` is to keep its values.
+        They are not made there: who keeps ``p.grad`` is to keep its values.
         """
         complete = True
         for p, place, room in self._places:

@@ -196,6 +196,7 @@ def fit(
     if resume and checkpoint is not None and Path(checkpoint).exists():
         run.restore(checkpoint)
     with run.modes_restored(), _bar(progress, len(run.history), epochs) as show:
+        run.rehearse()
         run.loop(epochs, list(callbacks), checkpoint, show)
     return run.history
 
@@ -229,6 +230,36 @@ class _Steps:
         self.optimizer.step()
 
 
+class _Undo:
+    """What a forward pass in training changes besides gradients, to be put back where no update comes of it.
+
+    That is running averages, and the generators of layers such as Dropout.
+    """
+
+    def __init__(self, model: Module) -> None:
+        held = [t for m in model.modules() for _, t in m._parts() if isinstance(t, ag.Tensor)]
+        self.running = list({id(t): t for t in held if t.is_leaf and not t.requires_grad}.values())
+        self.sources = _generators(model)
+        self.values, self.states = list[Any](), list[Any]()
+
+    def note(self) -> None:
+        """Take note of what there is."""
+        self.values = [t.data.copy() for t in self.running]
+        self.states = [g.bit_generator.state for g in self.sources]
+
+    def narrow(self) -> None:
+        """Look, from now on, only at what has changed since: large frozen weights would be copied for nothing."""
+        pairs = zip(self.running, self.values, strict=True)
+        self.running = [t for t, old in pairs if not np.array_equal(t.data, old, equal_nan=True)]
+
+    def __call__(self) -> None:
+        """Put everything back."""
+        for t, values in zip(self.running, self.values, strict=True):
+            t.assign(values)
+        for g, state in zip(self.sources, self.states, strict=True):
+            g.bit_generator.state = state
+
+
 class _Training:
     """Everything that one call of `fit` works with."""
 
@@ -236,6 +267,7 @@ class _Training:
     early: EarlyStopping | None = None
     schedule: Any = None
     steps: _Steps
+    seen = False  # has there been an update?
 
     def __init__(
         self, model: Module, data: Data, loss: Any, optimizer: Optimizer, batch_size: int | None, rng: Any
@@ -252,6 +284,7 @@ class _Training:
         self.size = min(32, self.n) if batch_size is None else batch_size
         check_size(self.size, self.n)
         self.metrics: dict[str, Metric] = {}
+        self.undo = _Undo(model)
         self.history, self.updates, self.finished = History(), 0, ""
 
     def cast(self, data: Data) -> Data:
@@ -331,13 +364,43 @@ class _Training:
         """Take one step; return the loss before it."""
         if self.schedule is not None:
             self.optimizer.scale = float(self.schedule(self.updates))
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a loss that is not finite is told below
-            found = float(np.asarray(_value(self.steps.forward_and_back(*batch))).item())
-            if not math.isfinite(found):
-                raise TrainingError(self.where(found, batch, epoch, number), self.history)
-            self.steps.update()
+        self.undo.note()
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is told below
+                found = float(np.asarray(_value(self.steps.forward_and_back(*batch))).item())
+                if not math.isfinite(found):
+                    self.undo()  # to look at the very pass that went wrong
+                    raise TrainingError(self.where(found, batch, epoch, number), self.history)
+                self.steps.update()
+        except BaseException:
+            self.undo()
+            self.optimizer.zero_grad()
+            raise
+        if not self.seen:
+            self.undo.narrow()
+            self.seen = True
         self.updates += 1
         return found
+
+    def rehearse(self) -> None:
+        """Let model and loss look at the smallest and the largest labels, before anything is changed.
+
+        Labels out of range are an error then, not in the middle of the first epoch, or after it.
+        """
+        for data, training in ((self.data, True), (self.validation, False)):
+            if data is None or (training and self.size == self.n) or all(a.dtype.kind == "f" for a in data):
+                continue
+            whole_numbers = [a for a in data if a.dtype.kind != "f" and a.size]
+            extremes = [int(k) // a[0].size for a in whole_numbers for k in (a.argmin(), a.argmax())]
+            rows = list(dict.fromkeys([*extremes, *range(min(self.size + len(extremes), len(data[0])))]))[: self.size]
+            batch = tuple(a[rows] for a in data)
+            self.model.train(training)
+            self.undo.note()
+            try:
+                with ag.no_grad(), np.errstate(all="ignore"):
+                    self.loss(self.model(*batch[:-1]), batch[-1])
+            finally:
+                self.undo()
 
     def judge(self, epoch: int, row: dict[str, float]) -> None:
         """Tell the loss after an epoch to whom it concerns."""
@@ -381,8 +444,7 @@ class _Training:
 
     def generators(self) -> list[np.random.Generator]:
         """Return every source of randomness, each once: our own, and those of layers such as Dropout."""
-        found = [v for m in self.model.modules() for v in vars(m).values() if isinstance(v, np.random.Generator)]
-        return list({id(g): g for g in [self.rng, *found]}.values())
+        return list({id(g): g for g in [self.rng, *_generators(self.model)]}.values())
 
     def save(self, path: Any) -> None:
         """Write all that the next epoch depends on."""
@@ -457,6 +519,12 @@ class _Training:
 
 def _under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+def _generators(model: Module) -> list[np.random.Generator]:
+    """Return the generators that the parts of a model hold, each once."""
+    found = [v for m in model.modules() for v in vars(m).values() if isinstance(v, np.random.Generator)]
+    return list({id(g): g for g in found}.values())
 
 
 def _value(x: Any) -> Any:

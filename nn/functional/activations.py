@@ -157,15 +157,16 @@ def _silu_pull(g: Any, x: Any) -> Any:
     return g * (s + x * s * (1 - s))
 
 
+@ag.primitive
 def step(x: Any) -> Any:
-    """Return 1 where x >= 0, else 0: the threshold unit. It is flat, no gradient flows: a plain array.
+    """Return 1 where x >= 0, else 0: the threshold unit. It is flat: every gradient through it is 0.
 
     Examples
     --------
     >>> step(np.array([-1.0, 0.0, 2.0]))
     array([0., 1., 1.])
     """
-    x = x if isinstance(x, ag.Tensor) else np.asarray(x)
+    x = np.asarray(x)
     return (x >= 0) * (x.dtype.type(1) if x.dtype.kind == "f" else 1.0)
 
 
@@ -179,6 +180,7 @@ ag.rule(gelu,       _gelu_pull, elementwise=True)
 ag.rule(normal_cdf, lambda g, x: g * _normal_density(x), elementwise=True)
 ag.rule(silu,       _silu_pull, elementwise=True)
 ag.rule(softplus,   lambda g, x: g * sigmoid(x),        elementwise=True)
+ag.rule(step,       lambda g: np.zeros_like(g),         elementwise=True)
 # fmt: on
 
 

@@ -19,6 +19,8 @@ class BatchNorm(Module):
 
     In training by the batch's own mean and variance, of which a running average is kept; in evaluation by that. Takes
     (n, features), (n, features, length) and (n, features, height, width): PyTorch's BatchNorm1d and 2d, and its names.
+    As there, a forward pass in training moves the averages whatever becomes of its loss; `fit` puts them back if the
+    step fails.
 
     Parameters
     ----------

@@ -102,7 +102,11 @@ def test_derivatives_as_pytorch(f, x):
 def test_step_is_flat(x):
     t = ag.Tensor(x)
     np.testing.assert_array_equal(nn.step(x), FORMULAS["step"](x))
-    np.testing.assert_array_equal(nn.step(t), FORMULAS["step"](x))
+    np.testing.assert_array_equal(nn.step(t).data, FORMULAS["step"](x))
+    np.sum(3 * nn.step(t)).backward()
+    np.testing.assert_array_equal(t.grad, np.zeros_like(x))
+    np.testing.assert_array_equal(ag.grad(lambda x: np.sum(x * nn.step(x)))(x), FORMULAS["step"](x))
+    np.testing.assert_array_equal(ag.compile(nn.step)(x), FORMULAS["step"](x))
     np.testing.assert_array_equal(nn.step(np.arange(-1, 2)), [0, 1, 1])
     assert nn.step(np.float32([0, -1])).dtype == np.float32
     assert nn.step(0.0) == 1

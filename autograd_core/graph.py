@@ -27,10 +27,11 @@ by_seq = attrgetter("seq")
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def order(roots: Sequence[Node], targets: Any = None) -> list[Node]:
+def order(roots: Sequence[Node], targets: Any = None, outside: list[Node] | None = None) -> list[Node]:
     """Return the nodes between targets and roots, operands first; without targets, everything down to the leaves.
 
     Targets are borders: the walk does not look behind them. The list grows while it is walked, so depth is no matter.
+    Into `outside` go the nodes that it comes upon and that are older than any target.
     """
     path = list(roots) if len(roots) == 1 else list(dict.fromkeys(roots))
     seen = set(path)
@@ -56,9 +57,12 @@ def order(roots: Sequence[Node], targets: Any = None) -> list[Node]:
         if node in targets:
             continue
         for p in (node.p, node.q) if node.__class__ is Node else node.parents:
-            if p is not None and p.seq >= floor and p not in seen:
-                seen.add(p)
-                path.append(p)
+            if p is not None and p not in seen:
+                if p.seq >= floor:
+                    seen.add(p)
+                    path.append(p)
+                elif outside is not None:
+                    outside.append(p)
     path.sort(key=by_seq)
     useful = set(targets)
     for node in path:
@@ -95,14 +99,20 @@ def refuse_stale(path: Sequence[Node], bordered: bool) -> None:
 
 
 def pull_back(
-    seeds: dict[Node, Any], targets: Any = None, *, wrap: Wrap | None = None, free: bool = False, lead: int = 0
+    seeds: dict[Node, Any],
+    targets: Any = None,
+    *,
+    wrap: Wrap | None = None,
+    free: bool = False,
+    lead: int = 0,
+    path: list[Node] | None = None,
 ) -> dict[Node, Any]:
     """Return the cotangents of targets (of all leaves, if None) from cotangents of results.
 
     `wrap` records the sweep itself; `free` lets go of kept values on the way; with `lead=1` every cotangent has one
-    more axis in front: a batch of sweeps in one.
+    more axis in front: a batch of sweeps in one. Who knows the `path` already, in order, may give it.
     """
-    path = order(list(seeds), targets)
+    path = order(list(seeds), targets) if path is None else path
     refuse_stale(path, targets is not None)
     state = STATE.get()
     if state.debug:
@@ -491,7 +501,13 @@ def _zeros(lead: int, slots: Sequence[Any], shape: tuple[int, ...], dtype: Any) 
 
 
 def push_forward(
-    roots: Sequence[Node], tangents: dict[Node, Any], *, wrap: Wrap, live: bool = False, lead: int = 0
+    roots: Sequence[Node],
+    tangents: dict[Node, Any],
+    *,
+    wrap: Wrap,
+    live: bool = False,
+    lead: int = 0,
+    path: list[Node] | None = None,
 ) -> dict[Node, Any]:
     """Return the tangents of results from tangents of some nodes, by the same rules.
 
@@ -500,7 +516,7 @@ def push_forward(
     """
     moving = dict(tangents)
     with np.errstate(all="ignore"):  # an infinite slope that a later selection leaves out is no event
-        for node in order(roots, set(tangents)):
+        for node in order(roots, set(tangents)) if path is None else path:
             if node not in tangents:
                 total: Any = None
                 for i, p in enumerate(node.parents):

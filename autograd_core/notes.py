@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+import weakref
 import zlib
 from typing import Any
 
@@ -68,6 +70,8 @@ def annotate(
         return
     results = t if isinstance(t, tuple) else (t,)
     for result in results:
+        if state.debug:
+            watch_view(result)
         node = getattr(result, "_node", None)
         if node is not None and (state.scope or state.debug or name is not None):
             note = getattr(node, "note", None)
@@ -131,4 +135,47 @@ def refuse_changed(node: Any) -> None:
                 f"an array of shape {a.shape} was changed after {node.op.name} had used it (at "
                 f"{note.line}), so its gradient would be "
                 f"wrong; pass a copy, or call backward() before changing it"
+            )
+
+
+_views: dict[int, dict[int, Any]] = {}  # while debugging: by the identity of an array the Tensors that are views of it
+
+
+def watch_view(t: Any) -> None:
+    """Remember a Tensor whose values are a view, as long as it lives."""
+    if (owner := _owner(t)) is not None:
+        array, key = id(owner), id(t)
+
+        def forget(_: Any) -> None:
+            if (known := _views.get(array)) is not None:
+                known.pop(key, None)
+                if not known:
+                    _views.pop(array, None)
+
+        _views.setdefault(array, {})[key] = weakref.ref(t, forget)
+
+
+def _owner(t: Any) -> Any:
+    """Return the array whose memory a Tensor shows, None if that is its own."""
+    first = array = getattr(t, "_data", None)
+    while type(base := getattr(array, "base", None)) is np.ndarray:
+        array = base
+    return None if array is first else array
+
+
+def report_views(old: Any, new: Any) -> None:
+    """Warn of Tensors that are views of `old` and would show something else in NumPy, where it has become `new`."""
+    for ref in list(_views.get(id(old), {}).values()):
+        t = ref()
+        if t is None or _owner(t) is not old:
+            continue
+        view = t._data
+        memory = np.asarray(new).transpose(sorted(range(old.ndim), key=lambda i: -old.strides[i])).tobytes()
+        start = view.__array_interface__["data"][0] - old.__array_interface__["data"][0]
+        if np.ndarray(view.shape, view.dtype, memory, start, view.strides).tobytes() != view.tobytes():
+            warnings.warn(
+                f"a view of shape {view.shape}, taken at {getattr(t._node, 'note', NOTHING).line or '?'}, keeps its "
+                f"values at the assignment at {source_line()}, where NumPy's view would change with the array: take "
+                f"it afterwards, or say .copy() if the old values are meant",
+                stacklevel=3,
             )

@@ -284,7 +284,10 @@ def metadatum(op: Op, name: str, value: Any) -> Any:
 
 def wrap_results(op: Op, values: list[Any], sources: tuple[Node, ...], kwargs: dict[str, Any]) -> Any:
     """Return the results of an operation that has been computed by other means, standing on the tape as one node."""
-    return _wrap_all(values, Wide(op, tick(), None, None, sources, (None,) * len(sources), None, kwargs))
+    results = _wrap_all(values, Wide(op, tick(), None, None, sources, (None,) * len(sources), None, kwargs))
+    if (state := state_now()).noted:
+        annotate(state, results, None, (), {})  # a recorder has been told of what was computed
+    return results
 
 
 def wrap(value: Any, node: Any) -> Any:

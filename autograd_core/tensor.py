@@ -70,12 +70,12 @@ def _left_to(fn: np.ufunc, t: Tensor, other: Any) -> Any:
 
 
 def _constant_binary(fn: np.ufunc, compute: Callable[..., Any], swapped: bool = False) -> Any:
-    stranger = (np.equal, np.not_equal)  # which NumPy asks of anything, entry by entry: None, an object of no kind
+    anything = (np.equal, np.not_equal)  # None, an object of no kind: NumPy compares every entry with it
 
     def method(self: Tensor, other: Any) -> Any:
-        if type(other) not in KNOWN and not _is_array_like(other) and type(other) is not str:
-            if fn not in stranger or hasattr(type(other), "__array_ufunc__"):
-                return _left_to(fn, self, other)
+        known = type(other) in KNOWN or _is_array_like(other) or type(other) is str
+        if not known and (fn not in anything or hasattr(type(other), "__array_ufunc__")):
+            return _left_to(fn, self, other)
         if state_now().recorder is not None:
             return call_constant(fn, (other, self) if swapped else (self, other), {})
         a, b = self._data, other._data if type(other) is Tensor else other
@@ -916,8 +916,8 @@ def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
         leaf.grad = g
 
 
-# Leaves whose gradient is not wanted for now, by the identity of their Tensors: what was recorded from one before it was
-# switched off still ends in it when it is switched on again.
+# Leaves whose gradient is not wanted for now, by the identity of their Tensors: what was recorded from one before it
+# was switched off still ends in it when it is switched on again.
 _asleep: dict[int, tuple[Leaf, int, Any]] = {}
 _getrefcount = getattr(sys, "getrefcount", lambda _: 1000)
 _ALONE = 3  # the Tensor's slot, the local name, getrefcount's own argument

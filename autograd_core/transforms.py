@@ -2,7 +2,8 @@
 
 Each enters its arguments as fresh nodes, runs the function, and walks the tape between those nodes and the results. The
 nodes are what keeps nested derivatives apart: in ``grad(lambda x: x * grad(lambda y: x + y)(1.0))(2.0)`` the inner walk
-stops at `y` and never sees `x`. If an outer transform is running, the walk is itself recorded.
+stops at `y` and never sees `x`. If somebody outside differentiates, too, the walk is itself recorded and its results
+are Tensors: where an outer transform is running, and where the function used tracked Tensors from around it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import pull_back, push_forward
+from .graph import order, pull_back, push_forward
 from .nodes import Node, tick
 from .recording import captured, plain, tensor, wrap, wrap_results
 from .rules import Op, same
@@ -37,19 +38,22 @@ class _Entered:
         leaves, self.rebuild = flatten(chosen)
         self.inputs = [_enter(leaf, name) for leaf in leaves]
         self.nodes = [t._node for t in self.inputs]  # before `f` runs: it may change its arguments in place
-        self.live = state.depth > 0 or state.recorder is not None or any(_tracked(leaf) for leaf in leaves)
+        self.live = state.depth > 0 or state.recorder is not None or (state.grad and any(map(_tracked, leaves)))
         entered = dict(zip(argnums, self.rebuild(self.inputs), strict=True))
         with deeper():
             self.out = f(*(entered.get(i, a) for i, a in enumerate(args)), **kwargs)
         self.results, self.rebuild_out = flatten(self.out)
+        self.ends = [getattr(r, "_node", None) for r in self.results]  # the caller may change results in place
+        outside: list[Node] = []
+        self.path = order([n for n in self.ends if n is not None], set(self.nodes), outside)
+        self.live = self.live or (state.grad and bool(outside))
 
     def value(self, own: bool = False) -> Any:
         """Return what `f` returned; arrays are the caller's `own` if the tape goes on keeping them."""
         left = [self.leave(r) for r in self.results]
-        if not self.live:
-            entered = {id(t._data) for t in self.inputs}
-            left = [v.copy() if type(v) is np.ndarray and (own or id(v) in entered) else v for v in left]
-        return self.rebuild_out(left)
+        if own and not self.live:
+            left = [v.copy() if type(v) is np.ndarray else v for v in left]
+        return self.rebuild_out(left if self.live else _apart(left, [t._data for t in self.inputs]))
 
     def leave(self, t: Any) -> Any:
         """Return a result as the caller wants it: a plain array, unless somebody outside differentiates it too."""
@@ -58,15 +62,14 @@ class _Entered:
     def pull(self, cotangents: list[Any], live: bool, lead: int = 0) -> list[Any]:
         """Return one cotangent for each input leaf."""
         seeds: dict[Node, Any] = {}
-        for r, g in zip(self.results, cotangents, strict=True):
-            node = getattr(r, "_node", None)
+        for node, g in zip(self.ends, cotangents, strict=True):
             if node is not None and g is not None:
                 seeds[node] = seeds[node] + g if node in seeds else g
         if live:
             with deeper():
-                found = pull_back(seeds, set(self.nodes), wrap=wrap, lead=lead)
+                found = pull_back(seeds, set(self.nodes), wrap=wrap, lead=lead, path=self.path)
         else:
-            found = pull_back(seeds, set(self.nodes), lead=lead)
+            found = pull_back(seeds, set(self.nodes), lead=lead, path=self.path)
         head = next((np.shape(g)[:lead] for g in cotangents if g is not None), ())
         return [_own(found[n]) if n in found else np.zeros(head + n.shape, n.dtype)[()] for n in self.nodes]
 
@@ -76,6 +79,16 @@ def _own(g: Any) -> Any:
     if type(g) is np.ndarray and not g.shape:
         return g[()]
     return g.copy() if type(g) is np.ndarray and (g.base is not None or not g.flags.writeable) else g
+
+
+def _apart(arrays: list[Any], others: Any = ()) -> list[Any]:
+    """Return arrays that share no memory with each other, nor are one of `others`."""
+    seen = {id(a) for a in others}
+    for i, a in enumerate(arrays):
+        if type(a) is np.ndarray and (a.base is not None or id(a) in seen):
+            arrays[i] = a.copy()
+        seen.add(id(a))
+    return arrays
 
 
 def _tracked(leaf: Any) -> bool:
@@ -282,7 +295,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
     live = run.live or any(_tracked(v) for v in given)
     moving = {n: v if type(v) is Tensor else np.asarray(v, n.dtype)[()] for n, v in zip(run.nodes, given, strict=True)}
     pushed = _push(run, moving, live)
-    pushed = [d.copy() if any(d is v for v in given) and type(d) is np.ndarray else d for d in pushed]
+    pushed = _apart(pushed)
     found = [
         np.zeros(np.shape(plain(r)), _float_of(r))[()] if d is None else d if live else plain(d)
         for r, d in zip(run.results, pushed, strict=True)
@@ -297,10 +310,11 @@ def _float_of(r: Any) -> Any:
 
 def _push(run: _Entered, moving: dict[Node, Any], live: bool, lead: int = 0) -> list[Any]:
     """Return one tangent for each result, None where none arrives."""
-    nodes = [getattr(r, "_node", None) for r in run.results]
+    path = run.path if len(moving) == len(run.nodes) else None
     with contextlib.nullcontext() if STATE.get().grad else switched(grad=True):  # a transpose is taken by recording
-        found = push_forward([n for n in nodes if n is not None], moving, wrap=wrap, live=live, lead=lead)
-    return [None if n is None else found[n] for n in nodes]
+        roots = [n for n in run.ends if n is not None]
+        found = push_forward(roots, moving, wrap=wrap, live=live, lead=lead, path=path)
+    return [None if n is None else found[n] for n in run.ends]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -92,16 +92,19 @@ def look(v_role: str, dashed: bool, theme: dict[str, str]) -> dict[str, str]:
     return {"fill": theme["input"], "line": theme["input_line"], "text": theme["input_text"], "width": "1.3"}
 
 
-def to_dot(view: View, backward: bool = False, theme: str = "lecture", *, bare: bool = False) -> str:
+def to_dot(
+    view: View, backward: bool = False, theme: str = "lecture", *, bare: bool = False, rankdir: str = "LR"
+) -> str:
     """Return the DOT text of a view; `bare` is what the layout needs, without labels."""
-    return _Writer(view, backward, theme, bare).text()
+    return _Writer(view, backward, theme, bare, rankdir).text()
 
 
 class _Writer:
     """One DOT text on its way."""
 
-    def __init__(self, view: View, backward: bool, theme: str, bare: bool) -> None:
+    def __init__(self, view: View, backward: bool, theme: str, bare: bool, rankdir: str) -> None:
         self.view, self.backward, self.theme, self.bare = view, backward, THEMES[theme], bare
+        self.rankdir = rankdir
         self.labels = Labels(view)
         self.sizes = sizes(view, self.labels)
         self.straight = spine(view)
@@ -119,7 +122,7 @@ class _Writer:
         """Return all of it."""
         t = self.theme
         graph = {
-            "rankdir": "LR",
+            "rankdir": self.rankdir,
             "newrank": "true",
             "bgcolor": quote(t["ground"]),
             "pad": "0.25",

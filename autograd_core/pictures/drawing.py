@@ -29,6 +29,7 @@ def draw(
     names: Mapping[str, Any] | None = None,
     gradient: Any = None,
     direction: str = "forward",
+    rankdir: str = "LR",
     theme: str = "auto",
     max_nodes: int | None = None,
     fold: bool | None = None,
@@ -59,6 +60,8 @@ def draw(
         Cotangent of the result, ones by default.
     direction : {"forward", "backward"}
         Which of the two is seen first.
+    rankdir : {"LR", "TB"}
+        Left to right, or top to bottom.
     theme : {"auto", "lecture", "dark"}
         "auto" draws as in the lecture, and a page follows the notebook's or the system's theme.
     max_nodes : int, optional
@@ -114,6 +117,7 @@ def draw(
         graph,
         theme=theme,
         direction=direction,
+        rankdir=rankdir,
         max_nodes=max_nodes,
         timeout=timeout,
         interactive=interactive,

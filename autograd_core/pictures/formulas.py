@@ -31,6 +31,7 @@ WRITTEN = {
     "tanh": (f"{G} (1 − v²)",),
     "sigmoid": (f"{G} v (1 − v)",),
     "relu": (f"{G} [v > 0]",),
+    "step": ("0",),
     "square": (f"2 {G} x",),
     "sqrt": (f"{G} / 2v",),
     "exp": (f"{G} v",),
@@ -94,9 +95,10 @@ def pull_formulas(op: Op, n: int, mean: bool = True) -> tuple[str, ...]:
     >>> pull_formulas(RULES[np.sin], 1)[0]
     'v̄ cos(x)'
     """
-    if (loss := LOSSES.get(clean(op.name))) is not None:
+    ours = op.trusted  # an operation of a user's that happens to bear the name has a rule of its own
+    if ours and (loss := LOSSES.get(clean(op.name))) is not None:
         return tuple(f"{part} / n" if mean else part for part in (*loss, *[G] * n)[:n])
-    written = WRITTEN.get(clean(op.name))
+    written = WRITTEN.get(clean(op.name)) if ours else None
     if written is not None:
         made = written * n if len(written) == 1 else written
         return tuple((*made, *[G] * n)[:n])

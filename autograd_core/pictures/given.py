@@ -12,7 +12,7 @@ import numpy as np
 
 from ..nodes import Leaf, Node
 from ..tensor import Tensor
-from ..tree import flatten
+from ..tree import _children, _sorted, flatten
 
 _getrefcount = getattr(sys, "getrefcount", lambda _: 1000)
 
@@ -24,10 +24,17 @@ class Given:
         self.names: dict[Node, str] = {}
         self.variables: dict[Node, str] = {}  # for what has no other name
         self.inputs: set[Node] = set()
+        self.followed: set[Node] = set()  # inputs that the program has untracked: no gradient is told of them
         self.outputs: dict[Node, str] = {}
         self.arrays: list[tuple[str, Any, bool]] = []  # plain values by name; is it declared an input?
         self.held: list[Any] = []  # Tensors kept alive meanwhile
         self.title = ""
+
+    def forget_followed(self) -> None:
+        """Forget the inputs that were made to be followed."""
+        self.inputs -= self.followed
+        self.followed.clear()
+        self.held.clear()
 
     def array_name(self, value: Any) -> tuple[str, bool]:
         """Return the name of a plain value that the tape has kept, itself or a copy."""
@@ -104,13 +111,24 @@ def variables(given: Given, frame: types.FrameType) -> None:
 def called(f: Callable[..., Any], args: tuple[Any, ...], given: Given) -> list[Any]:
     """Call a function with arguments that are followed, and return its tracked results.
 
-    Arrays become inputs with gradients; those of a model stay untracked, as in training.
+    Arrays become inputs with gradients. Those of a model are followed, too, so that nothing before its first parameter
+    is missing, but no gradient is told of them, as there is none in training; and the model stays as it is.
     """
     model = hasattr(f, "named_parameters")
     given.title = type(f).__name__ if model else getattr(f, "__name__", "f").strip("<>")
-    entered = [_enter(name, a, given, model) for name, a in zip(argument_names(f, len(args)), args, strict=True)]
-    found = flatten(f(*entered))[0]
-    results = [t for t in found if type(t) is Tensor and t._node is not None]
+    names = argument_names(f, len(args))
+    put_back = remember(f) if model else lambda: None
+    for follow in (True, False):
+        try:
+            found = f(*[_enter(name, a, given, model, follow) for name, a in zip(names, args, strict=True)])
+            break
+        except Exception:  # a model that asks for plain arrays gets them
+            if not follow or not given.followed:
+                raise
+            given.forget_followed()
+        finally:
+            put_back()
+    results = [t for t in flatten(found)[0] if type(t) is Tensor and t._node is not None]
     if not results:
         raise TypeError(
             f"{given.title} returned nothing that depends on a tracked Tensor, so there is no graph to draw"
@@ -118,7 +136,22 @@ def called(f: Callable[..., Any], args: tuple[Any, ...], given: Given) -> list[A
     return results
 
 
-def _enter(name: str, value: Any, given: Given, model: bool) -> Any:
+def remember(model: Any) -> Callable[[], None]:
+    """Return a function that puts back what a model changes when it is called: running averages, generators."""
+    held = [v for m in getattr(model, "modules", list)() for v in vars(m).values()]
+    untracked = [(v, np.copy(v._data)) for v in held if type(v) is Tensor and v._node is None]
+    sources = [(v, v.bit_generator.state) for v in held if isinstance(v, np.random.Generator)]
+
+    def put_back() -> None:
+        for t, value in untracked:
+            t.assign(value)
+        for source, state in sources:
+            source.bit_generator.state = state
+
+    return put_back
+
+
+def _enter(name: str, value: Any, given: Given, model: bool, follow: bool) -> Any:
     """Return an argument as it is passed on, and note its name."""
     if hasattr(value, "named_parameters"):
         given.names |= {t._node: str(n) for n, t in value.named_parameters()}
@@ -128,20 +161,42 @@ def _enter(name: str, value: Any, given: Given, model: bool) -> Any:
     except TypeError:
         return value
     made = []
-    for k, a in enumerate(leaves):
-        label = name if len(leaves) == 1 else f"{name}[{k}]"
+    for label, a in zip(places(value, name), leaves, strict=True):
         if type(a) is Tensor and a._node is not None:
             given.names.setdefault(a._node, a.name or label)
             if isinstance(a._node, Leaf):
                 given.inputs.add(a._node)
-        elif not isinstance(a, bool) and np.result_type(getattr(a, "_data", a)).kind in "fc" and not model:
+        elif follow and not isinstance(a, bool) and np.result_type(getattr(a, "_data", a)).kind in "fc":
             a = Tensor(a, requires_grad=True, name=label)
             given.inputs.add(a._node)
             given.held.append(a)
+            if model:
+                given.followed.add(a._node)
         elif isinstance(a, np.ndarray | Tensor):
             given.arrays.append((label, getattr(a, "_data", a), True))
         made.append(a)
     return rebuild(made)
+
+
+def places(tree: Any, name: str) -> list[str]:
+    """Return what one would write for each leaf of a tree with this name.
+
+    Examples
+    --------
+    >>> places({"w": [1.0, 2.0], "b": None}, "p")
+    ["p['w'][0]", "p['w'][1]"]
+    """
+    below = None if tree is None else _children(tree)
+    if below is None:
+        return [] if tree is None else [name]
+    fields = getattr(tree, "_fields", None) or list(getattr(type(tree), "__dataclass_fields__", ()))
+    if isinstance(tree, dict):
+        labels = [f"[{key!r}]" for key in _sorted(tree)]
+    elif len(fields) == len(below[0]):
+        labels = [f".{field}" for field in fields]
+    else:
+        labels = [f"[{k}]" for k in range(len(below[0]))]
+    return [place for label, child in zip(labels, below[0], strict=True) for place in places(child, name + label)]
 
 
 def argument_names(f: Any, n: int) -> list[str]:

@@ -42,7 +42,8 @@ def scalar(graph: Graph) -> bool:
 def shown_name(v: Vertex, framed: bool) -> str:
     """Return a name for its box: inside of the box of a module the last part of a dotted one."""
     name = v.name.replace("\n", " ")
-    return shorten(name.rpartition(".")[2] if framed and "." in name.strip(".") else name, 24)
+    dotted = framed and "." in name.strip(".") and "[" not in name
+    return shorten(name.rpartition(".")[2] if dotted else name, 24)
 
 
 def result_text(v: Vertex) -> str:

@@ -53,11 +53,15 @@ class Picture:
         timeout: float = TIMEOUT,
         interactive: bool = True,
         closed: Iterable[int] | None = None,
+        rankdir: str = "LR",
     ) -> None:
         if theme not in ("auto", *THEMES):
             raise ValueError(f"theme must be one of auto, {', '.join(THEMES)}, not {theme!r}")
         if direction not in ("forward", "backward"):
             raise ValueError(f'direction must be "forward" or "backward", not {direction!r}')
+        if rankdir not in ("LR", "TB"):
+            raise ValueError(f'rankdir must be "LR", left to right, or "TB", top to bottom, not {rankdir!r}')
+        self.rankdir = rankdir
         self.graph, self.theme, self.direction = graph, theme, direction
         self.timeout, self.interactive = timeout, interactive
         self._failed, self._form = "", "svg"
@@ -133,7 +137,8 @@ class Picture:
 
     def to_dot(self, direction: str | None = None) -> str:
         """Return the DOT text."""
-        return to_dot(self.view, (direction or self.direction) == "backward", self._colours)
+        backward = (direction or self.direction) == "backward"
+        return to_dot(self.view, backward, self._colours, rankdir=self.rankdir)
 
     def to_graphviz(self, direction: str | None = None) -> Any:
         """Return a `graphviz.Source` of the DOT text."""
@@ -157,7 +162,7 @@ class Picture:
                 f"{len(missing[0].boxes):,} boxes are more than can be laid out or read: ask for less with max_nodes=, "
                 f"or for a part with focus= and radius=."
             )
-        made = lay_out([to_dot(v, bare=True) for v in missing], self.timeout)
+        made = lay_out([to_dot(v, bare=True, rankdir=self.rankdir) for v in missing], self.timeout)
         self._layouts.update({v.closed: one for v, one in zip(missing, made, strict=True)})
 
     def to_svg(self, direction: str | None = None, *, theme: str | None = None) -> str:

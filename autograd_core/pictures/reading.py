@@ -40,6 +40,9 @@ class _Reader:
         self.sweep, why = watch(seeds, self.path, self.values)
         if why is not None:
             self.graph.notes.append(why)
+        self.untracked = fed_only_by(given.followed, self.path)
+        if self.sweep is not None and self.untracked:
+            self.sweep.leave_out(self.untracked)
         self.at: dict[Node, int] = {}
         self.constants: dict[int, int] = {}
         self.named_numbers = any(declared for _, _, declared in given.arrays)
@@ -216,6 +219,8 @@ class _Reader:
             v.gradient = totals.get(node)
             if v.gradient is None:
                 v.why_none = "not known" if sweep is None else "nothing flows"
+                if node in self.untracked:
+                    v.why_none = UNTRACKED
             if node.op is None:
                 total = gradient_of_leaf(node)
                 if total is not None and sweep is None:
@@ -237,6 +242,16 @@ class _Reader:
         k = self.at[node]
         v = self.graph.vertices[k]
         return v.operands[0] if v.role == "output" else k  # type: ignore[return-value]
+
+
+def fed_only_by(sources: set[Node], path: Sequence[Node]) -> set[Node]:
+    """Return the sources, and the nodes that depend on no other leaf."""
+    found: set[Node] = set()
+    for node in path if sources else ():
+        parents = [p for p in node.parents if p is not None]
+        if node in sources or (parents and all(p in found for p in parents)):
+            found.add(node)
+    return found
 
 
 def telling(a: Any) -> bool:

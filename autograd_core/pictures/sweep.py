@@ -55,6 +55,12 @@ class Watched(_Sweep):
             self.flows[self.at, self.cursor] = summarise(gp, True)  # type: ignore[index]
         super().add(p, gp, mask)
 
+    def leave_out(self, nodes: set[Node]) -> None:
+        """Forget what was found about some nodes, and what flows to them."""
+        self.totals = {n: g for n, g in self.totals.items() if n not in nodes}
+        self.flows = {(n, i): g for (n, i), g in self.flows.items() if n.parents[i] not in nodes}
+        self.visited = [n for n in self.visited if n not in nodes]
+
     def _wants(self, p: Node | None) -> bool:  # noqa: ARG002
         """Keep every mask, which also keeps contributions from being written into buffers unseen."""
         return True

@@ -116,9 +116,10 @@ def faults(scene, edges, backward):
     return found
 
 
+@pytest.mark.parametrize("rankdir", ["LR", "TB"])
 @pytest.mark.parametrize("loss", [mlp_loss, residual, scalars, shared, recurrent, folded])
-def test_both_passes_are_drawn_well_and_in_register(visit, loss):
-    data = ag.draw(loss()).to_dict()
+def test_both_passes_are_drawn_well_and_in_register(visit, loss, rankdir):
+    data = ag.draw(loss(), rankdir=rankdir).to_dict()
     if not data["views"]:
         pytest.skip("needs a layout engine: Graphviz's dot, or pygraphviz")
     page = visit.open(document(data))

@@ -47,6 +47,9 @@ def test_pygraphviz_takes_the_place_of_dot(tmp_path):
     assert p.engine == "pygraphviz"
     assert p.to_svg().count('class="node') == len(p.view.boxes)
     assert p.save(tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    wide, tall = (layout.lay_out([drawn("mlp", rankdir=way).to_dot()])[0] for way in ("LR", "TB"))
+    assert wide.width > 2 * wide.height
+    assert tall.height > 1.2 * tall.width
 
 
 @pytest.mark.skipif(layout.engine() != "dot", reason="needs dot on the PATH")

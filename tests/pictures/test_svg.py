@@ -78,6 +78,18 @@ def test_dot_gives_forward_and_backward_the_same_places(name):
     assert len(shift) == 1
 
 
+def test_top_to_bottom():
+    p = drawn("mlp", rankdir="TB")
+    place = {g.get("data-node"): centre(g) for g in parts(p.to_svg(), "node")}
+    across = {g.get("data-node"): centre(g) for g in parts(picture("mlp").to_svg(), "node")}
+    for ends in p.graph.edges:  # no arrow goes up; in the usual picture none goes left
+        assert place[f"n{ends.source}"][1] <= place[f"n{ends.target}"][1] + 0.5
+        assert across[f"n{ends.source}"][0] <= across[f"n{ends.target}"][0] + 0.5
+    assert place == {g.get("data-node"): centre(g) for g in parts(p.to_svg("backward"), "node")}
+    with pytest.raises(ValueError, match='rankdir must be "LR", left to right, or "TB"'):
+        drawn("mlp", rankdir="down")
+
+
 def test_numbers_are_read_again():
     told = micrograd()
     p = ag.draw(told.pop("what"), **told)

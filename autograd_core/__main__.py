@@ -17,6 +17,7 @@ EXTRAS = {
     "viz": ("pygraphviz",),
     "plots": ("matplotlib",),
     "nn": ("safetensors", "tqdm", "scikit-learn"),
+    "check": ("hypothesis",),
     "scipy": ("scipy",),
     "notebook": ("jupyterlab", "nbclient"),
 }

@@ -28,5 +28,6 @@ napoleon_use_rtype = False
 html_theme = "furo"
 html_title = f"autograd-core {version}"
 html_show_sphinx = False
+html_show_search_summary = False  # it fetches pages, which browsers forbid to files
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

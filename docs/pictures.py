@@ -26,6 +26,16 @@ def micrograd():
     return ag.draw(g)
 
 
+def readme():
+    """Draw the first example of the README, whose images are called forward.svg and backward.svg."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 1))
+    W1, b1 = ag.Tensor(rng.normal(size=(3, 4)), name="W1"), ag.Tensor(np.zeros(4), name="b1")
+    W2, b2 = ag.Tensor(rng.normal(size=(4, 1)), name="W2"), ag.Tensor(np.zeros(1), name="b2")
+    loss = np.mean((np.tanh(X @ W1 + b1) @ W2 + b2 - y) ** 2)
+    return ag.draw(loss, inputs={"X": X, "y": y})
+
+
 def lecture():
     """Draw the loss of a two-layer perceptron with a penalty."""
     rng = np.random.default_rng(1)
@@ -56,6 +66,8 @@ def vanishing():
 
 if __name__ == "__main__":
     for make, direction, theme in [
+        (readme, "forward", "lecture"),
+        (readme, "backward", "lecture"),
         (lecture, "forward", "lecture"),
         (lecture, "backward", "lecture"),
         (lecture, "backward", "dark"),
@@ -63,5 +75,5 @@ if __name__ == "__main__":
         (layers, "forward", "lecture"),
         (vanishing, "backward", "lecture"),
     ]:
-        name = f"{make.__name__}_{direction}{'_dark' if theme == 'dark' else ''}.svg"
+        name = f"{make.__name__}_{direction}{'_dark' if theme == 'dark' else ''}.svg".removeprefix("readme_")
         (IMAGES / name).write_text(make().to_svg(direction, theme=theme), encoding="utf-8", newline="\n")

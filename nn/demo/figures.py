@@ -19,9 +19,9 @@ def learning_curves(task: Task) -> str:
     """Return losses and accuracy over epochs."""
     figure, (left, right) = _plots().subplots(1, 2, figsize=(8, 2.6), layout="constrained")
     epochs = range(1, len(task.history) + 1)
-    for name, colour in (("loss", COLOURS[0]), ("val_loss", COLOURS[1])):
-        left.semilogy(epochs, task.history[name], color=colour, label=name)
-    right.plot(epochs, task.history["val_accuracy"], color=COLOURS[1], label="val_accuracy")
+    for name, colour, label in (("loss", COLOURS[0], "training loss"), ("val_loss", COLOURS[1], "held-out loss")):
+        left.semilogy(epochs, task.history[name], color=colour, label=label)
+    right.plot(epochs, task.history["val_accuracy"], color=COLOURS[1], label="held-out accuracy")
     for axes in (left, right):
         axes.set_xlabel("epoch")
         axes.legend(frameon=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import html
+import importlib.util
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
@@ -12,6 +14,8 @@ import numpy as np
 
 from . import figures, page, proof, tasks
 
+NEEDED = {"matplotlib": "matplotlib", "scikit-learn": "sklearn"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, check, compile, draw, write the page; return the exit code."""
@@ -19,6 +23,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--report", default="report.html", help="where to write the page (default: report.html)")
     parser.add_argument("--quick", action="store_true", help="train for a few epochs only, check some entries only")
     args = parser.parse_args(argv)
+    if missing := [name for name, module in NEEDED.items() if not importlib.util.find_spec(module)]:
+        print(
+            f"the report needs {' and '.join(missing)}: pip install 'autograd-core[nn,plots]', or in a clone "
+            "pip install -e '.[nn,plots]'",
+            file=sys.stderr,
+        )
+        return 2
 
     trained = []
     for train in (tasks.moons, tasks.digits):
@@ -32,22 +43,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     eager, compiled = proof.compare_speed(digits)
     print(f"A training step on digits: {eager:.0f} us, compiled {compiled:.0f} us")
     picture = proof.draw_graph(moons)
+    if picture.engine is None:
+        print("No Graphviz: the report shows the graph as text, and says how to get the picture")
 
     sections = [
         *(_training(task) for task in trained),
         _checking(report),
         page.Section(
             "Compiled training",
-            "ag.compile records a step once and replays it, planned: nothing is recorded or allocated again.",
+            "ag.compile records a training step once, plans it, and replays it: nothing is recorded again.",
             [
-                ("as it is", f"{eager:.0f} µs a step"),
-                ("compiled", f"{compiled:.0f} µs a step"),
+                ("as it is", f"{eager:,.0f} µs a step"),
+                ("compiled", f"{compiled:,.0f} µs a step"),
                 ("gain", f"{eager / compiled:.1f} times"),
             ],
         ),
         page.Section(
             "The graph",
-            "The loss of four points, forward and backward. Step through it with the buttons or the arrow keys.",
+            "The loss of four points: what was computed, and how its gradient came back."
+            + (" Step through both with the buttons or the arrow keys." if picture.engine else ""),
             parts=[picture._repr_mimebundle_()["text/html"]],
         ),
     ]
@@ -84,6 +98,7 @@ def _checking(report: Any) -> page.Section:
     verdict = '<p class="good">Every gradient is right.</p>' if report else '<p class="bad">A gradient is wrong.</p>'
     return page.Section(
         "Is the gradient right?",
-        "ag.gradcheck compares the gradient of the loss, by every parameter, with finite differences.",
+        "ag.gradcheck moves every parameter of the first network a little, and compares how the loss changes "
+        "with what the gradient says.",
         parts=[verdict, f"<pre>{html.escape(str(report))}</pre>"],
     )

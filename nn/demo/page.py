@@ -29,7 +29,7 @@ th, td { text-align: left; padding: .25rem 1.1rem .25rem 0; border-bottom: 1px s
 td:last-child { font-variant-numeric: tabular-nums }
 .good { color: var(--good) } .bad { color: var(--bad) }
 pre {
-  white-space: pre-wrap; font-size: 13px; line-height: 1.4;
+  overflow-x: auto; font-size: 13px; line-height: 1.4;
   padding: .7rem; border: 1px solid var(--line); border-radius: 8px;
 }
 """

@@ -15,7 +15,11 @@ from .tasks import Task
 def check_gradient(task: Task, rows: int = 4, full: bool = True) -> Any:
     """Return the report of `ag.gradcheck` on the loss of a few rows, at every entry of every parameter."""
     X, y = (a[:rows] for a in task.train)
-    return ag.gradcheck(lambda model: nn.cross_entropy(model(X), y), task.model, full=full, raises=False)
+
+    def loss(model: Any) -> Any:
+        return nn.cross_entropy(model(X), y)
+
+    return ag.gradcheck(loss, task.model, full=full, raises=False)
 
 
 def compare_speed(task: Task, batch_size: int = 32, seconds: float = 0.5) -> tuple[float, float]:

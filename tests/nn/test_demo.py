@@ -50,6 +50,26 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch):
         figures._plots()
 
 
+def test_missing_libraries_are_named_before_anything_is_trained(monkeypatch, capsys):
+    from nn.demo import main as demo
+
+    monkeypatch.setitem(demo.NEEDED, "a library", "no_such_module_anywhere")
+    monkeypatch.setattr(demo.tasks, "moons", None)
+    assert demo.main([]) == 2
+    assert "needs a library: pip install 'autograd-core[nn,plots]'" in capsys.readouterr().err
+
+
+def test_without_a_layout_engine_the_report_has_the_graph_as_text(monkeypatch, tmp_path):
+    from autograd_core.pictures import layout
+    from nn.demo import Section, draw_graph, moons, write
+
+    monkeypatch.setattr(layout, "engine", lambda: None)
+    picture = draw_graph(moons(epochs=1, progress=False))
+    page = write(tmp_path / "x.html", "", "", [Section("", parts=[picture._repr_mimebundle_()["text/html"]])])
+    assert "cross_entropy(" in page.read_text(encoding="utf-8")
+    assert "install Graphviz" in page.read_text(encoding="utf-8")
+
+
 def test_text_on_the_page_is_escaped(tmp_path):
     from nn.demo import Section, write
 

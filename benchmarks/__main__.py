@@ -53,7 +53,10 @@ def arguments(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to NumPy written by hand.")
     parser.add_argument("--rows", type=words, help="comma-separated beginnings of rows' names: xor,chain")
     parser.add_argument(
-        "--libs", type=words, default=DEFAULT, help=f"of {','.join(LIBRARIES)}; default: those that compile nothing"
+        "--libs",
+        type=words,
+        default=DEFAULT,
+        help=f"of {','.join(LIBRARIES)}, or all; default: those that compile nothing",
     )
     parser.add_argument("--rounds", type=int, help="default: 7, or 3 with --quick")
     parser.add_argument("--quick", action="store_true", help="short turns, and slow libraries left out of slow rows")
@@ -63,6 +66,7 @@ def arguments(argv):
     parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/README.md")
     parser.add_argument("--list", action="store_true", help="list the rows and do nothing")
     args = parser.parse_args(argv)
+    args.libs = list(LIBRARIES) if args.libs == ["all"] else args.libs
     if unknown := [name for name in args.libs if name not in LIBRARIES]:
         parser.error(f"unknown library {unknown[0]!r}; known are {', '.join(LIBRARIES)}")
     names = [*(row.name for row in ROWS), *EXTRAS]
@@ -98,7 +102,7 @@ def start_workers(libraries, stack):
         try:
             worker.start()
         except RuntimeError as error:
-            print(f"{library.heading} is left out: {first_line(error)}.", file=sys.stderr)
+            print(f"{library.heading} is left out: {report.first_line(error)}.", file=sys.stderr)
             continue
         workers[name] = worker
     return workers
@@ -125,7 +129,7 @@ def ask_extra(name, libraries, quick):
 
 def make_tables(rows, cells, answers, libraries, stat):
     """Every table there is something to put in."""
-    tables = [report.main_table(rows, cells, libraries, stat)] if rows else []
+    tables = report.main_tables(rows, cells, libraries, stat) if rows else []
     if any(row.operations for row in rows):
         tables.append(report.operations_table(rows, cells, libraries))
     makers = {"kept-bytes": report.kept_table, "node-bytes": report.nodes_table, "import": report.imports_table}
@@ -136,7 +140,10 @@ def write_json(path, env, rows, cells, answers):
     """Everything, for programs."""
     by_row = {}
     for row in rows:
-        by_library = {name: {"times": c.times, "failure": c.failure} for name, c in cells[row.name].items()}
+        by_library = {
+            name: {"times": c.times, "compilation": c.wait if name in COMPILED else None, "failure": c.failure}
+            for name, c in cells[row.name].items()
+        }
         by_row[row.name] = {"title": row.title, "dtype": str(row.dtype.__name__), "libraries": by_library}
     content = {"environment": env, "rows": by_row, "extras": answers}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -147,13 +154,8 @@ def complain(cells, answers):
     failures = [(row, lib, cell.failure) for row, libs in cells.items() for lib, cell in libs.items() if cell.failure]
     failures += [(n, lib, a) for n, answer in answers.items() for lib, a in answer.items() if isinstance(a, str)]
     for row, library, failure in failures:
-        print(f"FAIL {row}, {LIBRARIES[library].heading}: {first_line(failure)}", file=sys.stderr)
+        print(report.failed(row, library, failure), file=sys.stderr)
     return 1 if failures else 0
-
-
-def first_line(message):
-    """Drop the traceback."""
-    return str(message).strip().splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ class Library:
             module.turn_memory_guarding_off()  # its own advice for speed
         if self.module == "micrograd":
             sys.setrecursionlimit(10**6)  # its backward() recurses
+        if self.name == "torch_compile":
+            os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # no pool of processes beside the others
         threads = module.get_num_threads() if self.module == "torch" else None
         return {"version": version(module), "threads": threads}
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+PATIENCE = 600  # seconds for the first steps of a cell, compilation included; then it is given up
+
 
 @dataclass
 class Cell:
@@ -15,6 +17,7 @@ class Cell:
 
     times: dict = field(default_factory=dict)  # round -> best seconds a step
     seconds: float = 0.0  # of the step that was checked
+    wait: float = 0.0  # seconds that the first steps took longer: compilation
     failure: str = ""  # why there is no number
 
 
@@ -75,15 +78,15 @@ def check(row, workers, plan):
         if plan.quick and library in row.slow:
             continue
         try:
-            answer = workers[library].ask("check", row.name)
+            answer = workers[library].ask("check", row.name, patience=PATIENCE)
         except RuntimeError as error:
             cells[library] = Cell(failure=str(error))
             continue
         if answer is None:
             continue
-        results, seconds = answer
+        results, seconds, wait = answer
         reference = reference or results
-        cells[library] = Cell(seconds=seconds, failure=disagreement(reference, results, row.tolerance))
+        cells[library] = Cell(seconds=seconds, wait=wait, failure=disagreement(reference, results, row.tolerance))
     return cells
 
 

@@ -1,13 +1,23 @@
-"""How much memory a training step takes at its peak, beyond parameters and data: `python -m benchmarks.peaks`.
+"""How much memory a step takes at its peak: `python -m benchmarks.peaks [resident | compiled] [row ...]`.
 
-The growth of the resident memory's high-water mark over four steps after the model has been built, each library in a fresh
-process; on Linux only, whose `/proc` lets the mark be reset. It includes what a library keeps for later steps.
+`resident`: growth of the resident memory's high-water mark over four training steps after the model has been built, for
+each library; on Linux only, whose `/proc` lets the mark be reset. It includes what a library keeps for later steps.
+
+`compiled`: bytes that Python and NumPy have allocated (`tracemalloc`), above what stood there when the model had been
+built, at the peak of the fifth step: of ours as it is, and compiled. Gradients, the optimizer's state, pools of temporaries,
+the plan and its buffers all count. Then what is still there after that step, of the compiled one: the arrays of it, and
+the rest, which is the plan as Python's objects.
+
+Each number comes from a fresh process.
 """
 
+import argparse
 import gc
+import importlib
 import importlib.util
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +25,21 @@ import numpy as np
 LIBRARIES = "numpy", "ours", "torch"
 NAMES = "train-small", "train-mnist", "train-wide", "train-conv", "train-rnn", "train-embedding"
 STATUS = Path("/proc/self/status")
+STEPS = 4  # before the one that is looked at: recorded, planned, twice replayed
 
 
-def growth(library, name):
+# --- one number, in a process of its own ------------------------------------------------------------------------------
+
+
+def resident(library, name):
     """Return megabytes by which the peak lies above what stood there before the first step."""
-    from benchmarks.rows import training
-
-    (row,) = (row for row in training.ROWS if row.name == name)
-    row.make(np.random.default_rng(0))
-    step = getattr(row.style, library)(row)
+    step = built(library, name)
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")
     before = kilobytes("VmRSS")
     for _ in range(4):
         step()
-    return (kilobytes("VmHWM") - before) / 1024
+    return [(kilobytes("VmHWM") - before) / 1024]
 
 
 def kilobytes(what):
@@ -37,21 +47,94 @@ def kilobytes(what):
     return next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if line.startswith(what))
 
 
-def main():
+def traced(library, name):
+    """Return kilobytes above what stood there before the first step: at a step's peak; of arrays after it; of all after it."""
+    importlib.import_module("concurrent.futures.thread")  # which large groups import when they are run
+
+    built(library, "train-xor-adam")()  # what else is imported or kept at first use, whatever the row
+    tracemalloc.start()
+    step = built(library, name)
+    gc.collect()
+    before, arrays_before = tracemalloc.get_traced_memory()[0], array_bytes()
+    for _ in range(STEPS):
+        step()
+    gc.collect()
+    tracemalloc.reset_peak()
+    step()
+    peak = tracemalloc.get_traced_memory()[1]
+    gc.collect()
+    after, arrays = tracemalloc.get_traced_memory()[0], array_bytes()
+    return [(peak - before) / 1024, (arrays - arrays_before) / 1024, (after - before) / 1024]
+
+
+def array_bytes():
+    """Return the bytes that NumPy's arrays have allocated."""
+    mine = tracemalloc.DomainFilter(inclusive=True, domain=np.lib.tracemalloc_domain)
+    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([mine]).traces)
+
+
+def built(library, name):
+    """Return a row's step in a library's words; its results are dropped, as a training loop does."""
+    from benchmarks.rows import ROWS
+
+    (row,) = (row for row in ROWS if row.name == name)
+    step = row.step(library)
+
+    def dropped():
+        step()
+
+    return dropped
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+
+def asked(question, library, name):
+    """Ask a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.peaks", "--one", library, question, name]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [float(word) for word in found.split()]
+
+
+def resident_table(names):
     """Print a line for each row, a column for each library."""
-    if not STATUS.exists():
-        sys.exit("this measurement needs Linux's /proc")
     libraries = [name for name in LIBRARIES if name != "torch" or importlib.util.find_spec("torch")]
     print(f"{'peak of a training step, MB':28}" + "".join(f"{library:>9}" for library in libraries))
-    for name in NAMES:
-        command = [sys.executable, "-m", "benchmarks.peaks"]
-        found = [subprocess.run([*command, library, name], capture_output=True, text=True, check=True).stdout
-                 for library in libraries]  # fmt: skip
-        print(f"{name:28}" + "".join(f"{float(text):9.1f}" for text in found))
+    for name in names or NAMES:
+        found = [asked("resident", library, name)[0] for library in libraries]
+        print(f"{name:28}" + "".join(f"{x:9.1f}" for x in found), flush=True)
+
+
+def compiled_table(names):
+    """Print a line for each row that can be compiled."""
+    from benchmarks.rows import ROWS
+
+    rows = [row.name for row in ROWS if not row.absence("compiled")]
+    print(f"{'peak of a step, KB':28}{'ours':>10}{'compiled':>10}{'ratio':>7}{'kept: arrays':>14}{'objects':>10}")
+    for name in names or rows:
+        eager, *_ = asked("compiled", "ours", name)
+        peak, arrays, kept = asked("compiled", "compiled", name)
+        line = f"{name:28}{eager:10,.0f}{peak:10,.0f}{peak / eager:7.2f}{arrays:14,.0f}{kept - arrays:10,.0f}"
+        print(line, flush=True)
+
+
+def main(argv=None):
+    """Print the tables, or one number for them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peaks", description=__doc__.splitlines()[0])
+    parser.add_argument("table", nargs="?", choices=["resident", "compiled"], help="default: both")
+    parser.add_argument("rows", nargs="*", help="names of rows; default: all that apply")
+    parser.add_argument("--one", metavar="LIBRARY", help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.one:
+        print(*{"resident": resident, "compiled": traced}[args.table](args.one, *args.rows))
+        return
+    if args.table != "resident":
+        compiled_table(args.rows)
+    if args.table != "compiled":
+        if not STATUS.exists():
+            sys.exit("the resident memory's peak needs Linux's /proc")
+        resident_table(args.rows)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        print(growth(*sys.argv[1:]))
-    else:
-        main()
+    main()

@@ -1,14 +1,16 @@
 """What was measured, as tables: text for a terminal, Markdown for the README, JSON for programs."""
 
 import datetime
+import itertools
 import os
 import platform
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.libraries import LIBRARIES
+from benchmarks.libraries import COMPILED, LIBRARIES
 from benchmarks.measure import minima, paired
+from benchmarks.rows.base import WITHOUT
 
 STATS = {"median": [paired], "min": [minima], "both": [paired, minima]}
 MARKERS = "<!-- table -->", "<!-- /table -->"
@@ -53,7 +55,7 @@ def environment(workers):
         "system": f"{platform.system()} {platform.machine()}, {usable} cores, {vector_units()}",
         "threads": ", ".join(f"{k}={v}" for k, v in settings.items()) or "as each library chooses",
         "versions": {name: worker.info["version"] for name, worker in workers.items()},
-        "torch threads": workers["torch"].info["threads"] if "torch" in workers else None,
+        "torch threads": next((worker.info["threads"] for worker in workers.values() if worker.info["threads"]), None),
     }
 
 
@@ -69,29 +71,101 @@ def vector_units():
 
 def environment_lines(env):
     """Say the environment in words."""
-    versions = ", ".join(f"{LIBRARIES[name].heading} {v}" for name, v in env["versions"].items() if name != "jit")
+    versions = ", ".join(f"{LIBRARIES[name].heading} {v}" for name, v in named(env["versions"]).items())
     torch = f" (PyTorch: {env['torch threads']})" if env["torch threads"] else ""
     return [f"{env['date']}; Python {env['python']}; {env['system']}; threads {env['threads']}{torch}.", f"{versions}."]
 
 
-def main_table(rows, cells, libraries, stat):
-    """Ratios to hand-written NumPy."""
-    others = [name for name in libraries if name != "numpy"]
-    table = Table(
-        "Time of a step, relative to NumPy written by hand (lower is better)",
-        ["row", "what", "dtype", "NumPy, us", *(LIBRARIES[name].heading for name in others)],
-    )
+def named(versions):
+    """Drop the second and third way of using one library."""
+    modules = {}
+    for name in versions:
+        modules.setdefault(LIBRARIES[name].module, name)
+    return {name: versions[name] for name in modules.values()}
+
+
+def main_tables(rows, cells, libraries, stat):
+    """Ratios to hand-written NumPy: of libraries that run operation by operation, of compiled steps; how long compiling took."""
+    eager = [name for name in libraries if name not in COMPILED and name != "numpy"]
+    compiled = [name for name in libraries if name in COMPILED]
+    tables = []
+    if eager or not compiled:
+        tables.append(
+            ratios_table(
+                "Time of a step, relative to NumPy written by hand (lower is better)", rows, cells, eager, stat
+            )
+        )
+    if compiled:
+        title = "Compiled steps, relative to NumPy written by hand (lower is better)"
+        tables.append(ratios_table(title, rows, cells, compiled, stat, [name for name in eager if name != "ours"]))
+    if waiting := [name for name in compiled if name != "out"]:
+        tables.append(waits_table(rows, cells, waiting))
+    return tables
+
+
+def ratios_table(title, rows, cells, libraries, stat, rivals=()):
+    """A column for each library, and one for the best of the rivals, if there are any."""
+    headings = [*(LIBRARIES[name].heading for name in libraries), *(["best not compiled"] if rivals else [])]
+    table = Table(title, ["row", "what", "dtype", "NumPy, us", *headings])
     for row in rows:
-        base = cells[row.name]["numpy"]
+        base, found = cells[row.name]["numpy"], cells[row.name]
         absolute = "FAIL" if base.failure else microseconds(base)
-        ratios = [ratio(cells[row.name].get(name), base, stat) for name in others]
-        table.rows.append([row.name, row.title, f"f{8 * np.dtype(row.dtype).itemsize}", absolute, *ratios])
+        ratios = [ratio(found.get(name), base, stat) for name in libraries]
+        best = [winner(found, base, rivals)] if rivals else []
+        table.rows.append([row.name, row.title, f"f{8 * np.dtype(row.dtype).itemsize}", absolute, *ratios, *best])
     words = {
         "median": "median over the rounds of the ratio within a round",
         "min": "ratio of the best times of all rounds",
         "both": "median over the rounds of the ratio within a round / ratio of the best times of all rounds",
     }
-    table.note = f"Ratio: {words[stat]}. NumPy: best of all rounds. {NOTHING}: cannot, takes minutes, or is left out."
+    sentences = [f"Ratio: {words[stat]}. NumPy: best of all rounds. {NOTHING}: left out."]
+    table.note = " ".join([*sentences, *reasons(rows, cells, libraries)])
+    return table
+
+
+def reasons(rows, cells, libraries):
+    """Say for each reason who has no number, and where, if not wherever one would expect it; then what failed."""
+    who, where = {}, {}
+    for row, name in itertools.product(rows, libraries):
+        if name not in cells[row.name]:
+            reason = row.absence(name) or "left out of quick runs"
+            names = where.setdefault((LIBRARIES[name].heading, reason), [])
+            names.append(row.name)
+    for (heading, reason), names in where.items():
+        suffix = "" if reason in WITHOUT.values() else f" ({', '.join(names)})"
+        who.setdefault(reason + suffix, []).append(heading)
+    found = [(row.name, name, cells[row.name].get(name)) for row in rows for name in libraries]
+    failures = [failed(row, name, cell.failure) for row, name, cell in found if cell and cell.failure]
+    return [*(f"{', '.join(headings)}: {reason}." for reason, headings in who.items()), *failures]
+
+
+def failed(row, library, failure):
+    """Say what went wrong, in a line."""
+    return f"FAIL {row}, {LIBRARIES[library].heading}: {first_line(failure)}"
+
+
+def first_line(message):
+    """Drop the traceback."""
+    return str(message).strip().splitlines()[0]
+
+
+def winner(found, base, rivals):
+    """The least ratio among some libraries, and whose it is."""
+    good = [name for name in rivals if name in found and found[name].times and not found[name].failure]
+    if not good or base.failure:
+        return NOTHING
+    best = min(good, key=lambda name: paired(found[name], base) or float("inf"))
+    return f"{number(paired(found[best], base))} {LIBRARIES[best].heading}"
+
+
+def waits_table(rows, cells, libraries):
+    """Seconds that the first steps took longer than later ones."""
+    table = Table("Compilation, seconds", ["row", *(LIBRARIES[name].heading for name in libraries)])
+    for row in rows:
+        found = [cells[row.name].get(name) for name in libraries]
+        if any(found):
+            table.rows.append([row.name, *(NOTHING if not c or c.failure else f"{c.wait:.3f}" for c in found)])
+    table.note = "Measured once, not repeated. torch.compile finds in a cache on disk what it has compiled before."
     return table
 
 

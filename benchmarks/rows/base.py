@@ -1,10 +1,18 @@
 """What a row is.  A row names a workload, makes its data once from a seed, and says it in each library's words."""
 
 import copy
+from typing import ClassVar
 
 import numpy as np
 
 from benchmarks.styles import descent, gradients, second_order
+
+NEEDS = {"micrograd": "micrograd_words", "out": "sizes"}  # what a row must have for some libraries
+WITHOUT = {
+    "micrograd": "only scalars",
+    "out": "only training steps of dense layers",
+    **dict.fromkeys(["jax", "jit", "autograd", "mygrad"], "no layers that own parameters"),
+}
 
 
 class Row:
@@ -21,7 +29,7 @@ class Row:
     style = gradients  # the module that turns words into a step
     dtype = np.float64
     data = ()
-    absent = ()  # libraries that cannot do this, or not in a minute
+    absent: ClassVar = {}  # libraries that cannot do this, or not in minutes, and why
     slow = ()  # libraries left out of a --quick run
     operations = None  # recorded operations, where the time of one is of interest
 
@@ -37,14 +45,20 @@ class Row:
         """Relative error allowed to every result."""
         return 1e-8 if self.dtype == np.float64 else 1e-4
 
+    def absence(self, library):
+        """Why a library takes no part in this row, or an empty string."""
+        if library in self.absent:
+            return self.absent[library]
+        can = hasattr(self.style, library) and hasattr(self, NEEDS.get(library, "make"))
+        return "" if can else WITHOUT[library]
+
     def step(self, library):
         """Fresh data and the step that uses it, or None where the library has none."""
-        adapter = getattr(self.style, library, None)
-        if adapter is None or library in self.absent:
+        if self.absence(library):
             return None
         row = copy.copy(self)
         row.make(np.random.default_rng(0))
-        return adapter(row)
+        return getattr(self.style, library)(row)
 
     def jax_words(self, np):
         """Say it for un-jitted JAX."""

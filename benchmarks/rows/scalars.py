@@ -1,5 +1,7 @@
 """Graphs of scalars: a long chain, micrograd's README expression, micrograd's moons demo, one node a number."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from benchmarks.rows.base import Gradients
@@ -12,7 +14,7 @@ class Chain(Gradients):
         super().__init__(name, title)
         self.pairs = pairs
         self.operations = 2 * pairs
-        self.absent = ("jax",) if pairs > 1_000 else ()  # seconds to minutes a step
+        self.absent = {"jax": "minutes a step", "torch_compile": "minutes to compile"} if pairs > 1_000 else {}
         self.slow = ("autograd", "mygrad", "micrograd") if pairs > 10_000 else ()
 
     def make(self, rng):
@@ -138,7 +140,10 @@ class Layer:
 class Moons(Gradients):
     """micrograd's demo: 2-16-16-1 on two moons, hinge loss and an L2 penalty."""
 
-    absent = ("jax", "jit")  # minutes a step; minutes to compile
+    absent: ClassVar = {
+        "jax": "minutes a step",
+        **dict.fromkeys(["jit", "torch_compile"], "minutes to compile"),
+    }
     slow = ("torch", "autograd", "mygrad")
     sizes = (2, 16, 16, 1)
     penalty = 1e-4

@@ -1,5 +1,7 @@
 """Hessian products, Hessians and a Jacobian."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from benchmarks.rows.base import SecondOrder
@@ -8,7 +10,7 @@ from benchmarks.rows.base import SecondOrder
 class Rosenbrock(SecondOrder):
     """The Rosenbrock function of 100 variables: a banded Hessian."""
 
-    absent = ("mygrad",)  # no second derivatives
+    absent: ClassVar = {"mygrad": "no second derivatives"}
 
     def make(self, rng):
         """A point, and a direction for the product."""
@@ -38,7 +40,7 @@ class Rosenbrock(SecondOrder):
 class Logistic(SecondOrder):
     """Logistic regression of 500 points in 50 dimensions, with a small L2 penalty."""
 
-    absent = ("mygrad",)  # no second derivatives
+    absent: ClassVar = {"mygrad": "no second derivatives"}
     penalty = 1e-3
 
     def make(self, rng):

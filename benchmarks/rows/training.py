@@ -18,6 +18,24 @@ class Training(Row):
         """Adam divides gradients by their size: entries that are nearly 0 have few digits in float32."""
         return 1e-8 if self.dtype == np.float64 else 1e-3
 
+    def jax_words(self, np):
+        """The same, with its own word for a constant."""
+        from jax import lax
+
+        return self.words(np, lax.stop_gradient)
+
+    def autograd_words(self, np):
+        """The same, with its own word for a constant."""
+        from autograd.tracer import getval
+
+        return self.words(np, getval)
+
+
+def cross_entropy(np, z, labels, detach):
+    """Mean of the labels' negative logarithms of softmax; the shift that keeps `exp` finite is a constant."""
+    z = z - np.max(detach(z), axis=1, keepdims=True)
+    return np.mean(np.log(np.sum(np.exp(z), axis=1)) - z[np.arange(len(labels)), labels])
+
 
 class Mlp(Training):
     """Dense layers; mean squared error, or cross-entropy of labels."""
@@ -80,16 +98,9 @@ class Mlp(Training):
                     h = np.tanh(z) if self.activation == "tanh" else np.maximum(z, 0)
             if self.loss == "mse":
                 return np.mean((z - target) ** 2)
-            z = z - np.max(detach(z), axis=1, keepdims=True)
-            return np.mean(np.log(np.sum(np.exp(z), axis=1)) - z[np.arange(len(target)), target])
+            return cross_entropy(np, z, target, detach)
 
         return loss
-
-    def autograd_words(self, np):
-        """The same, with its own word for a constant."""
-        from autograd.tracer import getval
-
-        return self.words(np, getval)
 
     def ours(self, nn):
         """`nn.MLP`."""
@@ -155,6 +166,40 @@ class Convolution(Training):
         back = back.reshape(n, 8, 12, 12, 2, 2).transpose(0, 2, 4, 3, 5, 1).reshape(-1, 8) * (z > 0)
         return loss, (back.T @ columns).reshape(8, 1, 5, 5), back.sum(axis=0), g.T @ flat, g.sum(axis=0)
 
+    def words(self, np, detach):
+        """One product over all windows, as by hand."""
+        from numpy.lib.stride_tricks import sliding_window_view
+
+        def loss(K, c, W, b, X, labels):
+            columns = sliding_window_view(X[:, 0], (5, 5), axis=(1, 2)).reshape(-1, 25)
+            z = np.maximum(columns @ K.reshape(8, 25).T + c, 0)
+            h = z.reshape(len(X), 12, 2, 12, 2, 8).transpose(0, 5, 1, 3, 2, 4).reshape(len(X), -1, 4)
+            return cross_entropy(np, np.max(h, axis=-1) @ W.T + b, labels, detach)
+
+        return loss
+
+    def jax_words(self, np):
+        """With `lax`'s convolution and window."""
+        from jax import lax
+
+        def loss(K, c, W, b, X, labels):
+            h = np.maximum(lax.conv_general_dilated(X, K, (1, 1), "VALID") + c[:, None, None], 0)
+            h = lax.reduce_window(h, -np.inf, lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+            return cross_entropy(np, h.reshape(len(X), -1) @ W.T + b, labels, lax.stop_gradient)
+
+        return loss
+
+    def mygrad_words(self, np):
+        """With its own layers."""
+        from mygrad.nnet.layers import conv_nd, max_pool
+
+        def loss(K, c, W, b, X, labels):
+            h = np.maximum(conv_nd(X, K, stride=1) + c.reshape(8, 1, 1), 0)
+            h = max_pool(h, pool=(2, 2), stride=2)
+            return cross_entropy(np, h.reshape(len(X), -1) @ W.T + b, labels, lambda z: z.data)
+
+        return loss
+
     @staticmethod
     def ours(nn):
         """Layers of `nn`."""
@@ -207,14 +252,24 @@ class Recurrent(Training):
             g = gz @ U
         return loss, gW, gU, gb, gb
 
-    def words(self, np):
+    def words(self, np, detach=None):
         """A loop over time."""
 
         def loss(W, U, b, c, X):
-            h = X[0] @ W.T + b + c
-            h = np.tanh(h)
+            h = np.tanh(X[0] @ W.T + b + c)
             for x in X[1:]:
                 h = np.tanh(x @ W.T + h @ U.T + b + c)
+            return np.mean(h**2)
+
+        return loss
+
+    def jit_words(self, np):
+        """A compiled loop."""
+        from jax import lax
+
+        def loss(W, U, b, c, X):
+            h = np.zeros((self.batch, self.hidden), X.dtype)
+            h, _ = lax.scan(lambda h, x: (np.tanh(x @ W.T + h @ U.T + b + c), None), h, X)
             return np.mean(h**2)
 
         return loss
@@ -259,6 +314,10 @@ class Embedding(Training):
         back = np.zeros_like(table)
         np.add.at(back, words, g @ W)
         return np.mean(error**2), back, g.T @ x, g.sum(axis=0)
+
+    def words(self, np, detach=None):
+        """Advanced indexing."""
+        return lambda table, W, b, words, y: np.mean((table[words] @ W.T + b - y) ** 2)
 
     @staticmethod
     def ours(nn):

@@ -5,6 +5,20 @@ import itertools
 BLOCK = 1 << 15
 
 
+def torch_compile(f):
+    """`torch.compile`, for the shapes at hand, of a function with code of its own.
+
+    Its compilations belong to the code object: rows that share one would make it fall back to shapes of any size, and
+    after eight of them to no compilation at all.
+    """
+    import types
+
+    import torch
+
+    own = types.FunctionType(f.__code__.replace(), f.__globals__, f.__name__, f.__defaults__, f.__closure__)
+    return torch.compile(own, dynamic=False)
+
+
 # --- training steps ---------------------------------------------------------------------------------------------------
 
 
@@ -31,19 +45,16 @@ def training_compiled(row):
     return lambda: (update(*row.data), *arrays)
 
 
-def training_jit(row):
-    """One function of parameters and state, jitted."""
-    if not hasattr(row, "words"):
-        return None
+def training_jax(row, transform=lambda f: f, words="jax_words"):
+    """One function of parameters and state; the update by hand."""
     import jax
 
     from benchmarks.styles.gradients import as_jax
 
-    loss, data = row.words(jax.numpy, jax.lax.stop_gradient), as_jax(row.data)
+    loss, data = getattr(row, words)(jax.numpy), as_jax(row.data)
     state = as_jax(row.params), [0.0 * p for p in as_jax(row.params)], [0.0 * p for p in as_jax(row.params)], 1.0
     value_and_grad, rate, b1, b2 = jax.value_and_grad(lambda params, data: loss(*params, *data)), row.rate, 0.9, 0.999
 
-    @jax.jit
     def update(state, data):
         params, means, squares, t = state
         value, grads = value_and_grad(params, data)
@@ -57,6 +68,8 @@ def training_jit(row):
         params = [p - factor * m / (jax.numpy.sqrt(v) + eps) for p, m, v in zip(params, means, squares, strict=True)]
         return value, (params, means, squares, t + 1.0)
 
+    update = transform(update)
+
     def step():
         nonlocal state
         value, state = jax.block_until_ready(update(state, data))
@@ -65,32 +78,15 @@ def training_jit(row):
     return step
 
 
-def training_torch_compile(row):
-    """`torch.compile` of model and loss, and the optimizer's own step."""
-    import torch
+def training_jit(row):
+    """Compile the same."""
+    import jax
 
-    model, loss = row.torch(torch)
-    params, data = list(model.parameters()), [torch.tensor(d) for d in row.data]
-    with torch.no_grad():
-        for p, value in zip(params, row.params, strict=True):
-            p.copy_(torch.tensor(value))
-    optimizer = getattr(torch.optim, row.optimizer)(params, lr=row.rate)
-    compiled = torch.compile(lambda *data: loss(model, *data))
-
-    def step():
-        optimizer.zero_grad()
-        value = compiled(*data)
-        value.backward()
-        optimizer.step()
-        return value, *params
-
-    return step
+    return training_jax(row, jax.jit, "jit_words")
 
 
 def training_out(row):
     """As fast as NumPy goes: every array made beforehand, parameters and gradients in flat buffers, Adam in blocks."""
-    if not hasattr(row, "sizes"):
-        return None
     import numpy as np
 
     flat = np.concatenate([p.ravel() for p in row.params])

@@ -37,11 +37,11 @@ def ours(row):
     return step
 
 
-def torch(row):
+def torch(row, transform=lambda f: f):
     """`loss.backward()`, then the update under `no_grad`, as its tutorials write it."""
     import torch
 
-    loss, params = row.torch_words(torch), [torch.tensor(p, requires_grad=True) for p in row.params]
+    loss, params = transform(row.torch_words(torch)), [torch.tensor(p, requires_grad=True) for p in row.params]
     data = [torch.tensor(d) for d in row.data]
 
     def step():
@@ -55,6 +55,11 @@ def torch(row):
         return value, *params
 
     return step
+
+
+def torch_compile(row):
+    """Compile the loss, and with it its backward pass."""
+    return torch(row, whole.torch_compile)
 
 
 def jax(row, transform=lambda f: f):

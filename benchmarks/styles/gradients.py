@@ -29,11 +29,11 @@ def ours(row):
     return step
 
 
-def torch(row):
+def torch(row, transform=lambda f: f):
     """Eager PyTorch."""
     import torch
 
-    loss, params = row.torch_words(torch), [torch.tensor(p, requires_grad=True) for p in row.params]
+    loss, params = transform(row.torch_words(torch)), [torch.tensor(p, requires_grad=True) for p in row.params]
     data = [torch.tensor(d) for d in row.data]
 
     def step():
@@ -44,6 +44,11 @@ def torch(row):
         return value, *[p.grad for p in params]
 
     return step
+
+
+def torch_compile(row):
+    """Compile the loss, and with it its backward pass."""
+    return torch(row, whole.torch_compile)
 
 
 def jax(row):
@@ -106,8 +111,6 @@ def micrograd(row):
     """One `Value` a scalar; only for rows that are written in scalars."""
     from micrograd.engine import Value
 
-    if not hasattr(row, "micrograd_words"):
-        return None
     loss, params = row.micrograd_words(), [Value(float(p)) for p in row.params]
 
     def step():

@@ -1,11 +1,12 @@
 """A training step with the library's own layers, loss and optimizer: `step() -> (loss, parameter, parameter, ...)`."""
 
+from benchmarks.styles import compiled as whole
 from benchmarks.styles.descent import numpy
 
-__all__ = ["numpy", "ours", "torch"]
+__all__ = ["compiled", "numpy", "ours", "torch", "torch_compile"]
 
 
-def ours(row):
+def ours(row, transform=lambda f: f):
     """`nn.MLP`, `nn.mse`, `nn.SGD`; weights are (out, in)."""
     import nn
 
@@ -16,17 +17,25 @@ def ours(row):
         p.assign(value.T)
     optimizer = nn.SGD(params, lr=row.rate)
 
-    def step():
+    def update(X, y):
         optimizer.zero_grad()
         loss = nn.mse(model(X), y)
         loss.backward()
         optimizer.step()
-        return loss, *[p.data.T for p in params]
+        return loss
 
-    return step
+    update = transform(update)
+    return lambda: (update(X, y), *[p.data.T for p in params])
 
 
-def torch(row):
+def compiled(row):
+    """`ag.compile` of the whole step."""
+    import autograd_core as ag
+
+    return ours(row, ag.compile)
+
+
+def torch(row, transform=lambda f: f):
     """`torch.nn.Sequential`, `mse_loss`, `torch.optim.SGD`."""
     import torch
     from torch import nn
@@ -40,12 +49,18 @@ def torch(row):
         for p, value in zip(params, row.params, strict=True):
             p.copy_(torch.tensor(value).T if value.ndim == 2 else torch.tensor(value))
     optimizer = torch.optim.SGD(model.parameters(), lr=row.rate)
+    value, update = transform(lambda X, y: nn.functional.mse_loss(model(X), y)), transform(lambda: optimizer.step())
 
     def step():
         optimizer.zero_grad()
-        loss = nn.functional.mse_loss(model(X), y)
+        loss = value(X, y)
         loss.backward()
-        optimizer.step()
+        update()
         return loss, *[p.T if p.ndim == 2 else p for p in params]
 
     return step
+
+
+def torch_compile(row):
+    """Compile model and loss, and with them their backward pass, and the optimizer's step."""
+    return torch(row, whole.torch_compile)

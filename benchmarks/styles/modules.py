@@ -1,11 +1,12 @@
 """Loss and gradients out of the library's own layers and loss: `step() -> (loss, gradient, gradient, ...)`."""
 
+from benchmarks.styles import compiled as whole
 from benchmarks.styles.gradients import numpy
 
-__all__ = ["numpy", "ours", "torch"]
+__all__ = ["compiled", "numpy", "ours", "torch", "torch_compile"]
 
 
-def ours(row):
+def ours(row, transform=lambda f: f):
     """`nn.MLP` and the loss that the row names; weights are (out, in)."""
     import nn
 
@@ -14,17 +15,25 @@ def ours(row):
     for p, value in zip(params, row.params, strict=True):
         p.assign(value.T)
 
-    def step():
+    def update(X, target):
         for p in params:
             p.grad = None
         value = loss(model(X), target)
         value.backward()
-        return value, *[p.grad.T for p in params]
+        return value
 
-    return step
+    update = transform(update)
+    return lambda: (update(X, target), *[p.grad.T for p in params])
 
 
-def torch(row):
+def compiled(row):
+    """`ag.compile` of loss and `backward()`."""
+    import autograd_core as ag
+
+    return ours(row, ag.compile)
+
+
+def torch(row, transform=lambda f: f):
     """`torch.nn.Sequential` and the loss that the row names."""
     import torch
     from torch import nn
@@ -38,12 +47,18 @@ def torch(row):
         for p, value in zip(params, row.params, strict=True):
             p.copy_(torch.tensor(value).T if value.ndim == 2 else torch.tensor(value))
     loss = {"mse": nn.functional.mse_loss, "cross_entropy": nn.functional.cross_entropy}[row.loss]
+    forward = transform(lambda X, target: loss(model(X), target))
 
     def step():
         for p in params:
             p.grad = None
-        value = loss(model(X), target)
+        value = forward(X, target)
         value.backward()
         return value, *[p.grad.T if p.ndim == 2 else p.grad for p in params]
 
     return step
+
+
+def torch_compile(row):
+    """Compile model and loss, and with them their backward pass."""
+    return torch(row, whole.torch_compile)

@@ -40,6 +40,27 @@ def torch(row):
     return lambda: (transform(f, *at, vectorize=True),)
 
 
+def torch_compile(row):
+    """Compile `torch.func`'s transforms, which it takes apart: forward over reverse, `hessian`, `jacrev`."""
+    import torch
+    from torch import func
+
+    words = row.torch_words(torch)
+    at, data = [torch.tensor(a) for a in row.at], [torch.tensor(d) for d in row.data]
+
+    def product(x, v, *data):
+        return func.jvp(func.grad(lambda x: words(x, *data)), (x,), (v,))[1]
+
+    def hessian(x, *data):
+        return func.hessian(words)(x, *data)
+
+    def jacobian(x, *data):
+        return func.jacrev(words)(x, *data)
+
+    f = whole.torch_compile({"hvp": product, "hessian": hessian, "jacobian": jacobian}[row.kind])
+    return lambda: (f(*at, *data),)
+
+
 def jax(row, transform=lambda f: f):
     """Forward over reverse; `jax.hessian`; `jax.jacrev`."""
     import jax
@@ -79,8 +100,6 @@ def mygrad(row):
     import mygrad
     import numpy as np
 
-    if row.kind != "jacobian":
-        return None
     words, x = row.mygrad_words(mygrad), mygrad.tensor(*row.at)
 
     def step():

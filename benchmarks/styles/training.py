@@ -42,7 +42,7 @@ def ours(row):
     return step
 
 
-def torch(row):
+def torch(row, transform=lambda f: f):
     """`torch.nn` and `torch.optim`, as it chooses between its loops over parameters."""
     import torch
 
@@ -52,21 +52,25 @@ def torch(row):
         for p, value in zip(params, row.params, strict=True):
             p.copy_(torch.tensor(value))
     optimizer = getattr(torch.optim, row.optimizer)(params, lr=row.rate)
+    forward, update = transform(lambda *data: loss(model, *data)), transform(lambda: optimizer.step())
 
     def step():
         optimizer.zero_grad()
-        value = loss(model, *data)
+        value = forward(*data)
         value.backward()
-        optimizer.step()
+        update()
         return value, *params
 
     return step
 
 
+def torch_compile(row):
+    """Compile model and loss, and with them their backward pass; and the optimizer's step, which by trial is worth it."""
+    return torch(row, whole.torch_compile)
+
+
 def autograd(row):
     """Gradients by HIPS autograd, the update by hand."""
-    if not hasattr(row, "words"):
-        return None
     import autograd
 
     params = [p.copy() for p in row.params]
@@ -83,8 +87,6 @@ def autograd(row):
 
 def mygrad(row):
     """`loss.backward()`, and the update by hand."""
-    if not hasattr(row, "words"):
-        return None
     import mygrad
 
     loss, params = row.mygrad_words(mygrad), [mygrad.tensor(p) for p in row.params]
@@ -125,6 +127,6 @@ def by_hand(row, params):
 
 
 compiled = whole.training_compiled
+jax = whole.training_jax
 jit = whole.training_jit
 out = whole.training_out
-torch_compile = whole.training_torch_compile

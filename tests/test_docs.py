@@ -219,6 +219,12 @@ def reference(page, package):
     return shown, "\n".join(re.findall(r"^```pycon\n(.*?)^```$", text, re.M | re.S))
 
 
+@pytest.mark.parametrize("package", [ag, nn])
+def test_everything_is_on_the_page_of_that_name(package):
+    text = read("docs/everything.md")
+    assert not [name for name in package.__all__ if not re.search(rf"\b{name}\b", text)]
+
+
 @pytest.mark.parametrize(("page", "package"), [("autograd_core", ag), ("nn", nn)])
 def test_the_reference_has_every_public_name_with_an_example(page, package):
     shown, examples = reference(page, package)

@@ -114,6 +114,8 @@ def called(f: Callable[..., Any], args: tuple[Any, ...], given: Given) -> list[A
     Arrays become inputs with gradients. Those of a model are followed, too, so that nothing before its first parameter
     is missing, but no gradient is told of them, as there is none in training; and the model stays as it is.
     """
+    if type(f).__name__ == "Compiled":  # a replay leaves no tape
+        f = f.f  # type: ignore[attr-defined]
     model = hasattr(f, "named_parameters")
     given.title = type(f).__name__ if model else getattr(f, "__name__", "f").strip("<>")
     names = argument_names(f, len(args))
@@ -130,8 +132,10 @@ def called(f: Callable[..., Any], args: tuple[Any, ...], given: Given) -> list[A
             put_back()
     results = [t for t in flatten(found)[0] if type(t) is Tensor and t._node is not None]
     if not results:
+        whole = [name for name, a in zip(names, args, strict=True) if _is_whole(a)]
+        hint = f": {', '.join(whole)} is of integers, write floats" if whole else ""
         raise TypeError(
-            f"{given.title} returned nothing that depends on a tracked Tensor, so there is no graph to draw"
+            f"{given.title} returned nothing that depends on a tracked Tensor, so there is no graph to draw{hint}"
         )
     return results
 
@@ -166,7 +170,7 @@ def _enter(name: str, value: Any, given: Given, model: bool, follow: bool) -> An
             given.names.setdefault(a._node, a.name or label)
             if isinstance(a._node, Leaf):
                 given.inputs.add(a._node)
-        elif follow and not isinstance(a, bool) and np.result_type(getattr(a, "_data", a)).kind in "fc":
+        elif follow and _kind(a) in ("f", "c"):
             a = Tensor(a, requires_grad=True, name=label)
             given.inputs.add(a._node)
             given.held.append(a)
@@ -176,6 +180,19 @@ def _enter(name: str, value: Any, given: Given, model: bool, follow: bool) -> An
             given.arrays.append((label, getattr(a, "_data", a), True))
         made.append(a)
     return rebuild(made)
+
+
+def _kind(a: Any) -> str:
+    """Return what kind of numbers something is of, or "" if it is of none: a word, a flag."""
+    a = getattr(a, "_data", a)
+    if isinstance(a, np.ndarray | np.generic):
+        return a.dtype.kind
+    return "" if isinstance(a, bool) or not isinstance(a, int | float | complex) else np.asarray(a).dtype.kind
+
+
+def _is_whole(a: Any) -> bool:
+    """Say whether something is of integers."""
+    return _kind(a) in ("i", "u") and np.ndim(getattr(a, "_data", a)) > 0
 
 
 def places(tree: Any, name: str) -> list[str]:

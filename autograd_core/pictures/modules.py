@@ -18,6 +18,7 @@ from .view import put_in_order
 CANDIDATES = 24  # distances tried as periods in one pass
 PASSES = 30
 COPIES = 4  # so many equal blocks make a repeat
+DEEPEST = 40  # boxes in boxes; a recursive program may enter thousands of scopes
 
 
 @dataclass(slots=True)
@@ -39,7 +40,9 @@ def find_modules(graph: Graph, fold: bool = True) -> None:
     put_in_order(graph)
 
 
-def _level(graph: Graph, first: int, last: int, depth: int, parent: int | None, prints: Prints | None) -> list[Unit]:
+def _level(
+    graph: Graph, first: int, last: int, depth: int, parent: int | None, prints: Prints | None, level: int = 0
+) -> list[Unit]:
     """Make the modules among the vertices from `first` up to `last`, whose scopes agree down to `depth`."""
     units: list[Unit] = []
     start = first
@@ -53,15 +56,30 @@ def _level(graph: Graph, first: int, last: int, depth: int, parent: int | None, 
         while end < last and graph.vertices[end].path[depth : depth + 1] == path[depth : depth + 1]:
             end += 1
         made: int | None = None
-        if end - start > 1:
+        names = _nested(graph, start, end, depth)
+        if end - start > 1 and level < DEEPEST:
             made = len(graph.modules)
-            graph.modules.append(Module(path[depth], start, end, parent))
-        inside = _level(graph, start, end, depth + 1, parent if made is None else made, prints)
+            graph.modules.append(Module(" / ".join(names), start, end, parent))
+            inside = _level(graph, start, end, depth + len(names), made, prints, level + 1)
+        else:
+            inside = [Unit(k, k + 1) for k in range(start, end)]
         if prints is not None and made is not None:
             _repeats(graph, inside, made, prints)
         units += [Unit(start, end, made)] if made is not None else inside
         start = end
     return units
+
+
+def _nested(graph: Graph, first: int, last: int, depth: int) -> list[str]:
+    """Return the scope that vertices have at a depth, and those inside that hold all of them, too: one box for all."""
+    names = [graph.vertices[first].path[depth]]
+    deepest = min(len(graph.vertices[k].path) for k in range(first, last))
+    for d in range(depth + 1, deepest):
+        name = graph.vertices[first].path[d]
+        if any(graph.vertices[k].path[d] != name for k in range(first + 1, last)):
+            break
+        names.append(name)
+    return names
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -168,7 +186,8 @@ def _fold_runs(
         copies = length // period + 1
         size = units[start + period].first - units[start].first if start + period < len(units) else 0
         a = start
-        if a - period >= done and prints.first_copy(units[a - period].first, units[a].first, size, graph):
+        before = a - period >= done and units[a].first - units[a - period].first == size
+        if before and prints.first_copy(units[a - period].first, units[a].first, size, graph):
             a -= period
             copies += 1
         end = a + copies * period

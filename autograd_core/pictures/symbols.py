@@ -111,6 +111,8 @@ def _label(op: str, operands: Sequence[Any], metadata: dict[str, Any]) -> str:
             return f"{texts[0]} {symbol}" if first and not commutes else f"{symbol} {texts[0]}"
     if name == "getitem":
         return shorten(f"[{index_text(metadata.get('index', HOLE))}]", 18)
+    if name == "setitem" and "index" in metadata:
+        return shorten(f"[{index_text(metadata['index'])}] =", 18)
     if name == "pick":
         return "result"
     if name == "maximum" and isinstance(metadata.get("bound"), int | float):

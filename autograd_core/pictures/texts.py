@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .data import Graph, Vertex
 from .labels import Labels, content, gradient_text, result_text, times
+from .symbols import shorten
 from .view import Key, View
 
 MOST = 400
@@ -21,7 +22,7 @@ def to_text(view: View) -> str:
             if m not in opened:
                 opened.append(m)
                 module = graph.modules[m]
-                rows.append(("  " * depth + f"[{module.name}{times(module)}]".replace("\n", " "), "", ""))
+                rows.append(("  " * depth + f"[{shorten(module.name, 60)}{times(module)}]".replace("\n", " "), "", ""))
         rows.append(line(graph, key, "  " * len(chain), labels))
     widths = [max((len(r[i]) for r in rows), default=0) for i in range(2)]
     text = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c}".rstrip() for a, b, c in rows]

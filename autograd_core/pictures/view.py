@@ -255,7 +255,14 @@ def siblings(graph: Graph, closed: set[int], low: int, high: int) -> list[tuple[
 def put_in_order(graph: Graph) -> None:
     """Put the modules in order, first to last, outer before inner."""
     old = graph.modules
-    turn = sorted(range(len(old)), key=lambda m: (old[m].first, -old[m].last, old[m].times == 1, m))
+
+    def around(m: int) -> int:  # a repeat may be all that its module holds
+        depth, above = 0, old[m].parent
+        while above is not None:
+            depth, above = depth + 1, old[above].parent
+        return depth
+
+    turn = sorted(range(len(old)), key=lambda m: (old[m].first, -old[m].last, around(m), m))
     place = {m: k for k, m in enumerate(turn)}
     graph.modules = [old[m] for m in turn]
     for m in graph.modules:

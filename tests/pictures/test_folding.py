@@ -1,5 +1,8 @@
 """Large graphs: strict folding, budgets, focus; every vertex is in exactly one box, and no crossing edge is lost."""
 
+import contextlib
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from pictures.programs import folded, some
 
 import autograd_core as ag
+import nn
 from autograd_core.pictures.view import drawn, make_view, owners, representatives
 
 
@@ -191,3 +195,79 @@ def test_long_rows_are_shortened():
     assert "operations are inside closed boxes" in p.note
     assert len(ag.draw(loss, max_nodes=90).view.boxes) > 80
     assert [m.opens for m in p.graph.modules].count(False) < 150
+
+
+def test_a_scope_that_holds_nothing_but_another_is_one_box_with_it():
+    model = nn.Linear(2, 2, rng=0)
+    for _ in range(30):
+        model = nn.Sequential(model)
+    graph = ag.draw(model, np.ones((1, 2))).graph
+    assert [m.name for m in graph.modules] == ["Sequential / " + " / ".join("0" * 30)]
+    assert "[Sequential / 0 / 0" in ag.draw(model, np.ones((1, 2))).text()
+
+
+def test_thousands_of_nested_scopes():
+    def descend(x, n):
+        for k in range(n):
+            scopes.enter_context(ag.scope(f"s{k}"))
+            x = np.sin(x)
+        return x
+
+    with contextlib.ExitStack() as scopes:
+        y = descend(ag.Tensor(1.0, name="x"), 1200)
+    picture = ag.draw(y)
+    assert len(picture.graph.forward) == 1200
+    assert 10 < len(picture.graph.modules) < 100
+    assert "sin" in picture.text()
+    assert len(picture.view.boxes) < 110
+
+
+def test_a_module_that_is_nothing_but_a_repeat():
+    def f(x):
+        with ag.scope("net"):
+            for _ in range(60):
+                x = np.sin(x)
+        return x
+
+    graph = ag.draw(f, 1.0).graph
+    assert [(m.name, m.parent, m.times) for m in graph.modules] == [("net", None, 1), ("repeated", 0, 60)]
+
+
+def program(source, x, shared, depth, size):
+    """Apply a random program: scopes in scopes, repeats with and without them, branches."""
+    if not depth or size <= 1:
+        steps = [np.sin, np.tanh, lambda v: v * 2.0, lambda v: v + shared, lambda v: shared * v, lambda v: v * v]
+        return source.choice(steps)(x)
+    kind = source.choice(["scope", "scope", "repeat", "layers", "branches", "row"])
+    if kind == "scope":
+        with ag.scope(source.choice("abc")):
+            return program(source, x, shared, depth - 1, size)
+    if kind in ("repeat", "layers"):
+        n, seed = source.choice([2, 4, 5, 8]), source.random()
+        for i in range(n):
+            with ag.scope(f"layer {i}") if kind == "layers" else contextlib.nullcontext():
+                x = program(random.Random(seed), x, shared, depth - 1, size // n)
+        return x
+    first = program(source, x, shared, depth - 1, size // 2)
+    if kind == "branches":
+        return first + program(source, x, shared, depth - 1, size // 2)
+    return program(source, first, shared, depth - 1, size // 2)
+
+
+@given(seed=st.integers(0, 10**6), fold=st.sampled_from([None, True, False]), budget=st.sampled_from([None, 5, 20, 60]))
+@settings(max_examples=40, deadline=None)
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_any_nest_of_scopes_and_repeats_can_be_drawn(seed, fold, budget):
+    shared = ag.Tensor(0.5, name="shared")
+    f = program(random.Random(seed), ag.Tensor(0.3, name="x"), shared, 6, 200)
+    graph = ag.draw(f, fold=fold, max_nodes=budget).graph
+    for k, m in enumerate(graph.modules):
+        assert (m.last - m.first) % m.times == 0
+        if m.parent is not None:
+            around = graph.modules[m.parent]
+            assert m.parent < k
+            assert around.first <= m.first < m.last <= around.last
+        assert all(o.last <= m.first or m.last <= o.last for o in graph.modules[:k])
+    view = make_view(graph, {k for k, m in enumerate(graph.modules) if not m.opens})
+    order = {key: i for i, key in enumerate(view.boxes)}
+    assert all(order[link.source] < order[link.target] for link in view.links)

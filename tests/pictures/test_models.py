@@ -108,3 +108,27 @@ def test_the_picture_of_a_key_with_markup():
     picture = ag.draw(lambda d: d["<b>&\"'"] ** 2, {"<b>&\"'": 2.0})
     assert "<b>&" not in picture.to_dot().replace("<<B>", "")
     assert picture.to_dot().count("&lt;b&gt;&amp;") >= 1
+
+
+def test_arguments_that_are_no_numbers():
+    def f(x, how, flag, n, nothing):
+        return getattr(np, how)(x) * n if flag and nothing is None else None
+
+    vertices = ag.draw(f, some(3), "sum", True, 4, None).graph.vertices
+    assert [(v.role, v.name, v.op) for v in vertices[:2]] == [("input", "x", ""), ("operation", "", "sum")]
+    with pytest.raises(TypeError, match=r"no graph to draw: x is of integers, write floats"):
+        ag.draw(lambda x: np.sum(x), np.arange(3))
+
+
+def test_a_compiled_function_is_drawn_as_what_it_computes():
+    f = ag.compile(lambda x: np.sum(np.tanh(x) * x))
+    f(some(3))
+    ops = [v.op for v in ag.draw(f, some(3)).graph.vertices if v.role == "operation"]
+    assert ops == ["tanh", "multiply", "sum"]
+
+
+def test_an_assignment_shows_its_index():
+    x = ag.Tensor(some(4), name="x")
+    y = x * 2.0
+    y[1:3] = 5.0 * x[0]
+    assert "[1:3] =" in [v.label for v in ag.draw(np.sum(y)).graph.vertices]

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pictures.programs import folded, some
 
@@ -255,6 +255,8 @@ def program(source, x, shared, depth, size):
 
 
 @given(seed=st.integers(0, 10**6), fold=st.sampled_from([None, True, False]), budget=st.sampled_from([None, 5, 20, 60]))
+@example(seed=23, fold=True, budget=None)
+@example(seed=60, fold=None, budget=20)
 @settings(max_examples=40, deadline=None)
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_any_nest_of_scopes_and_repeats_can_be_drawn(seed, fold, budget):

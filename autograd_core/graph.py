@@ -27,11 +27,10 @@ by_seq = attrgetter("seq")
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def order(roots: Sequence[Node], targets: Any = None, outside: list[Node] | None = None) -> list[Node]:
+def order(roots: Sequence[Node], targets: Any = None) -> list[Node]:
     """Return the nodes between targets and roots, operands first; without targets, everything down to the leaves.
 
     Targets are borders: the walk does not look behind them. The list grows while it is walked, so depth is no matter.
-    Into `outside` go the nodes that it comes upon and that are older than any target.
     """
     path = list(roots) if len(roots) == 1 else list(dict.fromkeys(roots))
     seen = set(path)
@@ -57,12 +56,9 @@ def order(roots: Sequence[Node], targets: Any = None, outside: list[Node] | None
         if node in targets:
             continue
         for p in (node.p, node.q) if node.__class__ is Node else node.parents:
-            if p is not None and p not in seen:
-                if p.seq >= floor:
-                    seen.add(p)
-                    path.append(p)
-                elif outside is not None:
-                    outside.append(p)
+            if p is not None and p.seq >= floor and p not in seen:
+                seen.add(p)
+                path.append(p)
     path.sort(key=by_seq)
     useful = set(targets)
     for node in path:

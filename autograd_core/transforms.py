@@ -2,8 +2,8 @@
 
 Each enters its arguments as fresh nodes, runs the function, and walks the tape between those nodes and the results. The
 nodes are what keeps nested derivatives apart: in ``grad(lambda x: x * grad(lambda y: x + y)(1.0))(2.0)`` the inner walk
-stops at `y` and never sees `x`. If somebody outside differentiates, too, the walk is itself recorded and its results
-are Tensors: where an outer transform is running, and where the function used tracked Tensors from around it.
+stops at `y` and never sees `x`. If an outer transform is running, or an argument is itself a tracked Tensor, the walk is
+recorded and its results are Tensors: plain in, plain out; a Tensor in, Tensors out.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ class _Entered:
             self.out = f(*(entered.get(i, a) for i, a in enumerate(args)), **kwargs)
         self.results, self.rebuild_out = flatten(self.out)
         self.ends = [getattr(r, "_node", None) for r in self.results]  # the caller may change results in place
-        outside: list[Node] = []
-        self.path = order([n for n in self.ends if n is not None], set(self.nodes), outside)
-        self.live = self.live or (state.grad and bool(outside))
+        self.path = order([n for n in self.ends if n is not None], set(self.nodes))
 
     def value(self, own: bool = False) -> Any:
         """Return what `f` returned; arrays are the caller's `own` if the tape goes on keeping them."""
@@ -241,6 +239,16 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     {'w': np.float64(12.0), 'b': np.float64(9.0)}
     >>> grad(grad(np.sin))(0.5) == -np.sin(0.5)
     np.True_
+
+    A tracked Tensor in, Tensors out: through them a penalty on a gradient reaches what `f` uses from around it.
+
+    >>> w, x = Tensor(np.array([1.0, 2.0])), np.array([0.1, 0.2])
+    >>> slope = grad(lambda x: np.sum(w * x**2))
+    >>> slope(x), slope(Tensor(x))
+    (array([0.2, 0.8]), Tensor([0.2, 0.8], op=multiply))
+    >>> np.sum(slope(Tensor(x)) ** 2).backward()
+    >>> w.grad
+    array([0.08, 0.64])
     """
     both = value_and_grad(f, argnums)
 

@@ -51,19 +51,21 @@ class Group:
 
 def group(plan: Plan) -> None:
     """Put runs of element-wise operations on arrays of one shape together."""
+    if all(slot.size < LARGE for slot in plan.slots):
+        return
     steps: list[Step] = []
     now: Group | None = None
     for step in plan.steps:
-        shape, reads = element_wise(plan, step), set(step.reads)
+        shape, reads = element_wise(plan, step), step.reads
         if now is not None:
-            if shape == now.shape and reads.isdisjoint(now.after):
+            if shape == now.shape and now.after.isdisjoint(reads):
                 _take(now, step)
                 continue
-            if sums_all(plan, step) and not reads.isdisjoint(now.made):
+            if sums_all(plan, step) and not now.made.isdisjoint(reads):
                 now.sums.append(step)
                 now.after.update(step.outs)
                 continue
-            if not step.effect and reads.isdisjoint(now.made | now.after):
+            if not step.effect and now.made.isdisjoint(reads) and now.after.isdisjoint(reads):
                 steps.append(step)  # it does not need the group, and goes before it
                 continue
             _close(plan, now, steps)
@@ -103,7 +105,7 @@ def _close(plan: Plan, group: Group, steps: list[Step]) -> None:
 
 def _results(plan: Plan) -> None:
     """Let groups have those results only that are read outside."""
-    used = set(refs(plan.outputs)).union(*(s.reads for s in plan.steps))
+    used = set(refs(plan.outputs)).union(*[s.reads for s in plan.steps])
     for step in plan.steps:
         if isinstance(step.fn, Group):
             step.outs = tuple(k for k in step.outs if k in used)

@@ -39,29 +39,52 @@ class Schedule:
         self.place = place
 
 
-def schedule(graph: Graph) -> Schedule:
+class Levelled:
+    """Operations, and the numbers of those that are equal and of one level: under level, kernel, how many operands."""
+
+    def __init__(self) -> None:
+        self.operations: list[tuple[Kernel, tuple[int, ...]] | None] = []
+        self.members: dict[tuple[int, str, int], list[int]] = {}
+        self.kernels: dict[str, Kernel] = {}
+
+
+def level(graph: Graph) -> Levelled:
     """Sort operations into levels, and those of a level by what they are."""
-    n = len(graph.sources)
-    operations = collapsed(graph)
-    level = [0] * (n + len(operations))
-    groups: dict[tuple[int, str, int], list[int]] = {}
-    kernels: dict[str, Kernel] = {}
-    for k, made in enumerate(operations, n):
+    found, n = Levelled(), len(graph.sources)
+    found.operations = collapsed(graph)
+    levels = [0] * n
+    members, kernels = found.members, found.kernels
+    for k, made in enumerate(found.operations, n):
         if made is None:
+            levels.append(0)
             continue
         kernel, operands = made
-        level[k] = 1 + max([level[o] for o in operands])
-        kernels[kernel.name] = kernel
-        groups.setdefault((level[k], kernel.name, len(operands)), []).append(k)
-    place = np.full(len(level), -1)
+        at = 0
+        for o in operands:
+            if levels[o] > at:
+                at = levels[o]
+        levels.append(at + 1)
+        key = at + 1, kernel.name, len(operands)
+        if (group := members.get(key)) is None:
+            kernels[kernel.name] = kernel
+            members[key] = [k]
+        else:
+            group.append(k)
+    return found
+
+
+def schedule(graph: Graph, levelled: Levelled) -> Schedule:
+    """Give all values their places, operations of a group side by side."""
+    n, operations = len(graph.sources), levelled.operations
+    place = np.full(n + len(operations), -1)
     place[:n] = np.arange(n)
     found, at = [], n
-    for key in sorted(groups):
-        members = np.array(groups[key])
-        columns = place[np.array([operations[k - n][1] for k in members])].T
+    for key in sorted(levelled.members):
+        members = np.array(levelled.members[key])
+        columns = place[np.array([operations[k - n][1] for k in members.tolist()])].T
         order = np.lexsort(columns[::-1])  # by the place of the first operand, so that gathers go upwards
         place[members[order]] = np.arange(at, at + len(members))
-        found.append(Group(kernels[key[1]], at, list(np.ascontiguousarray(columns[:, order]))))
+        found.append(Group(levelled.kernels[key[1]], at, list(np.ascontiguousarray(columns[:, order]))))
         at += len(members)
     return Schedule(found, place)
 

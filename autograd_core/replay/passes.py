@@ -8,101 +8,69 @@ import numpy as np
 
 from .groups import group
 from .kernels import elementwise_ufunc
-from .plan import Plan, Ref, Step, refs, replaced
+from .plan import SEQUENCES, Plan, Ref, Step, refs, replaced
 
 ndarray = np.ndarray
 
 
 def optimised(plan: Plan) -> Plan:
-    """Apply all passes."""
+    """Apply all passes: one walk forwards for what looks at a step and those before it, one back for dead code."""
     plan.notes["recorded"] = f"{len(plan.steps)} steps"
-    fold(plan)
-    unstretch(plan)
-    simplify(plan)
-    merge(plan)
+    forwards(plan)
     drop(plan)
     group(plan)
     return plan
 
 
-# --- cheap algebra ----------------------------------------------------------------------------------------------------
-
-
-def simplify(plan: Plan) -> None:
-    """Leave out operations that change nothing: x * 1, x / 1, x + 0, and masks compared with 0."""
+def forwards(plan: Plan) -> None:
+    """Fold constants, take operands unstretched, leave out what changes nothing, compute once what is the same."""
+    known, stretched, seen = Known(plan), Stretched(plan), dict[Any, Any]()
     by: dict[int, Any] = {}
     kept = []
     for step in plan.steps:
         step.exchange(by)
-        same = unchanged(plan, step)
-        if same is None:
-            kept.append(step)
-        else:
-            by[step.outs[0]] = same
-    _exchange(plan, kept, by)
-
-
-def unchanged(plan: Plan, step: Step) -> Ref | None:
-    """Return the operand that the result of a step equals, in shape and dtype too; None if there is none."""
-    if step.effect or len(step.outs) != 1 or len(step.args) != 2 or step.kwargs:
-        return None
-    a, b = step.args
-    if step.told is np.not_equal and type(a) is Ref and plan.slots[a.slot].dtype == bool and b is not True and b == 0:
-        return a
-    neutral = NEUTRAL.get(step.told)
-    if neutral is None:
-        return None
-    for x, y in ((a, b), (b, a)) if step.told in (np.multiply, np.add) else ((a, b),):
-        if type(x) is Ref and _is_number(y, neutral):
-            p, q = plan.slots[x.slot], plan.slots[step.outs[0]]
-            if (p.shape, p.dtype, p.weak) == (q.shape, q.dtype, q.weak) and (p.forc or not p.shape):
-                return x
-    return None
-
-
-NEUTRAL = {np.multiply: 1, np.true_divide: 1, np.add: 0, np.subtract: 0}
-
-
-def _is_number(y: Any, value: int) -> bool:
-    return isinstance(y, int | float | np.number) and not isinstance(y, bool) and bool(y == value)
-
-
-def _exchange(plan: Plan, steps: list[Step], by: dict[int, Any]) -> None:
-    """Take over the remaining steps, with some slots exchanged for others everywhere."""
-    plan.steps = steps
+        if not step.effect and len(step.outs) == 1:
+            if known.fold(step):
+                stretched.note(step.outs[0])
+                continue
+            stretched.undo(step)
+            same = unchanged(plan, step) or merged(seen, step)
+            if same is not None:
+                by[step.outs[0]] = same
+                continue
+        kept.append(step)
+    plan.steps = kept
     if by:
-        for step in steps:
-            step.exchange(by)
         plan.outputs = replaced(plan.outputs, by)
 
 
 # --- constants --------------------------------------------------------------------------------------------------------
 
 
-def fold(plan: Plan) -> None:
-    """Compute once what depends on numbers and on arrays that nobody can write into."""
-    by: dict[int, Any] = {}
-    kept = []
-    for step in plan.steps:
-        step.exchange(by)
-        known = not step.effect and not step.tuple and all(_never_changes(plan, k) for k in step.reads)
-        if known and step.fn is not None and step.reads and plan.slots[step.outs[0]].nbytes <= 1 << 20:
-            args, kwargs = _filled(plan, step.args), _filled(plan, step.kwargs)
-            value = step.fn(*args, **kwargs)
-            if type(value) is ndarray:
-                value.flags.writeable = False
-            out = plan.slots[step.outs[0]]
-            out.kind, out.source = "constant", value
-        else:
-            kept.append(step)
-    _exchange(plan, kept, by)
+class Known:
+    """What depends on numbers and on arrays that nobody can write into is computed once."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.slots = {s.number for s in plan.slots if s.kind == "constant" and _never_changes(s.source)}
+
+    def fold(self, step: Step) -> bool:
+        """Make the result of a step a constant, if it is one."""
+        out, reads = self.plan.slots[step.outs[0]], step.reads
+        if not reads or not self.slots.issuperset(reads) or step.tuple or step.fn is None or out.nbytes > 1 << 20:
+            return False
+        by = {k: self.plan.slots[k].source for k in reads}
+        value = step.fn(*replaced(step.args, by), **replaced(step.kwargs, by))
+        if type(value) is ndarray:
+            value.flags.writeable = False
+        out.kind, out.source = "constant", value
+        if _never_changes(value):
+            self.slots.add(out.number)
+        return True
 
 
-def _never_changes(plan: Plan, k: int) -> bool:
-    slot = plan.slots[k]
-    if slot.kind != "constant":
-        return False
-    return type(slot.source) is not ndarray or _locked(slot.source)
+def _never_changes(source: Any) -> bool:
+    return type(source) is not ndarray or _locked(source)
 
 
 def _locked(a: Any) -> bool:
@@ -114,71 +82,102 @@ def _locked(a: Any) -> bool:
     return a is None or isinstance(a, np.generic)
 
 
-def _filled(plan: Plan, tree: Any) -> Any:
-    return replaced(tree, {k: plan.slots[k].source for k in refs(tree)})
-
-
 # --- stretched operands -----------------------------------------------------------------------------------------------
 
 
-def unstretch(plan: Plan) -> None:
-    """Let element-wise operations read what was stretched, where another operand has the shape anyway."""
-    stretched = {s.outs[0]: s.args[0] for s in plan.steps if s.told is np.broadcast_to and type(s.args[0]) is Ref}
-    for slot in plan.slots:
-        a = slot.source
-        if slot.kind == "constant" and type(a) is ndarray and a.ndim and a.size and not any(a.strides) and _locked(a):
-            stretched[slot.number] = a[(0,) * a.ndim]
-    for step in plan.steps:
-        if elementwise_ufunc(step) is None or stretched.keys().isdisjoint(step.reads):
-            continue
-        for i, a in enumerate(step.args):
-            if type(a) is Ref and a.slot in stretched:
-                args = (*step.args[:i], stretched[a.slot], *step.args[i + 1 :])
-                shapes = [plan.slots[b.slot].shape for b in args if type(b) is Ref]
-                if np.broadcast_shapes(*shapes) == plan.slots[step.outs[0]].shape:
-                    step.args = args
+class Stretched:
+    """Element-wise operations read what was stretched, where another operand has the shape anyway."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.before: dict[int, Any] = {}  # slot of a stretched array -> what it was made of
+        for slot in plan.slots:
+            if slot.kind == "constant":
+                self.note(slot.number)
+
+    def note(self, k: int) -> None:
+        """Look at a constant."""
+        a = self.plan.slots[k].source
+        if type(a) is ndarray and a.ndim and a.size and not any(a.strides) and _locked(a):
+            self.before[k] = a[(0,) * a.ndim]
+
+    def undo(self, step: Step) -> None:
+        """Let a step read stretched operands as they were, if it can."""
+        if step.told is np.broadcast_to and type(step.args[0]) is Ref:
+            self.before[step.outs[0]] = step.args[0]
+        elif self.before and not self.before.keys().isdisjoint(step.reads) and elementwise_ufunc(step) is not None:
+            for i, a in enumerate(step.args):
+                if type(a) is Ref and a.slot in self.before:
+                    args = (*step.args[:i], self.before[a.slot], *step.args[i + 1 :])
+                    shapes = [self.plan.slots[b.slot].shape for b in args if type(b) is Ref]
+                    if np.broadcast_shapes(*shapes) == self.plan.slots[step.outs[0]].shape:
+                        step.args = args
+
+
+# --- cheap algebra ----------------------------------------------------------------------------------------------------
+
+
+def unchanged(plan: Plan, step: Step) -> Ref | None:
+    """Return the operand that the result of a step equals, in shape and dtype too; None if there is none.
+
+    That is x * 1, x / 1, x + 0, x - 0, and masks compared with 0.
+    """
+    neutral = NEUTRAL.get(step.told)
+    if neutral is None or len(step.args) != 2 or step.kwargs:
+        return None
+    a, b = step.args
+    if step.told is np.not_equal:
+        is_mask = type(a) is Ref and plan.slots[a.slot].dtype == bool
+        return a if is_mask and b is not True and type(b) is not Ref and b == 0 else None
+    for x, y in ((a, b), (b, a)) if step.told in (np.multiply, np.add) else ((a, b),):
+        if type(x) is Ref and type(y) is not Ref and _is_number(y, neutral):
+            p, q = plan.slots[x.slot], plan.slots[step.outs[0]]
+            if (p.shape, p.dtype, p.weak) == (q.shape, q.dtype, q.weak) and (p.forc or not p.shape):
+                return x
+    return None
+
+
+NEUTRAL = {np.multiply: 1, np.true_divide: 1, np.add: 0, np.subtract: 0, np.not_equal: 0}
+
+
+def _is_number(y: Any, value: int) -> bool:
+    return isinstance(y, NUMBERS) and not isinstance(y, bool) and bool(y == value)
+
+
+NUMBERS = (int, float, np.number)
 
 
 # --- common sub-expressions -------------------------------------------------------------------------------------------
 
 
-def merge(plan: Plan) -> None:
-    """Compute once what is computed twice from the same values."""
-    seen: dict[Any, int] = {}
-    by: dict[int, Any] = {}
-    kept = []
-    for step in plan.steps:
-        step.exchange(by)
-        key = None if step.effect or len(step.outs) != 1 else _key((step.told, step.tuple, step.args, step.kwargs))
-        if key is not None and key in seen:
-            by[step.outs[0]] = Ref(seen[key])
-            continue
-        if key is not None:
-            seen[key] = step.outs[0]
-        kept.append(step)
-    _exchange(plan, kept, by)
+def merged(seen: dict[Any, Ref], step: Step) -> Ref | None:
+    """Return the result of the same operation on the same values, if there has been one."""
+    key = step.told, step.tuple, _key(step.args), _key(step.kwargs) if step.kwargs else None
+    try:
+        found = seen.get(key)
+    except TypeError:  # something in it cannot be hashed
+        return None
+    if found is None:
+        seen[key] = Ref(step.outs[0])
+    return found
 
 
 def _key(tree: Any) -> Any:
-    """Return something hashable that is equal for equal operations; None if there is no such thing."""
+    """Return something that is equal for equal arguments: a slot's number, and a pair that tells the type of others."""
     kind = type(tree)
-    if isinstance(tree, tuple | list):
-        parts = tuple([_key(v) for v in tree])
-        return None if None in parts else (kind, parts)
+    if kind is Ref:
+        return tree.slot
+    if kind is tuple or kind is list or isinstance(tree, SEQUENCES):
+        return (kind, *[_key(v) for v in tree])
     if kind is dict:
-        parts = tuple([_key(v) for v in tree.values()])
-        return None if None in parts else (tuple(tree), parts)
+        return (dict, *[(k, _key(v)) for k, v in tree.items()])
     if kind is slice:
-        return _key((slice, tree.start, tree.stop, tree.step))
-    if tree is None:
-        return ()
-    if isinstance(tree, int | float | complex | np.generic):
-        return kind, repr(tree)  # 0.0 and -0.0, 1 and True are different
-    try:
-        hash(tree)
-    except TypeError:
-        return None
-    return kind, tree
+        return slice, _key(tree.start), _key(tree.stop), _key(tree.step)
+    if kind is float:
+        return kind, tree.hex()  # 0.0 and -0.0 are different
+    if isinstance(tree, np.generic):
+        return kind, tree.tobytes()
+    return kind, repr(tree) if kind is complex else tree
 
 
 # --- dead code --------------------------------------------------------------------------------------------------------
@@ -186,21 +185,18 @@ def _key(tree: Any) -> Any:
 
 def drop(plan: Plan) -> None:
     """Leave out what nobody reads, and gradients forgotten that are given anew before anybody could look."""
-    later: set[int] = set()
+    later: set[int] = set()  # leaves that are given a gradient, seen from the end
+    used = set(refs(plan.outputs))
     kept = []
     for step in reversed(plan.steps):
+        if not step.effect and used.isdisjoint(step.outs):
+            continue
         if step.effect == "call":
             later.clear()
         elif step.effect == "grad":
             if step.args[0] is None and id(step.target) in later:
                 continue
             later.add(id(step.target))
+        used.update(step.reads)
         kept.append(step)
-    plan.steps = kept[::-1]
-    used = set(refs(plan.outputs))
-    kept = []
-    for step in reversed(plan.steps):
-        if step.effect or not used.isdisjoint(step.outs):
-            used.update(step.reads)
-            kept.append(step)
     plan.steps = kept[::-1]

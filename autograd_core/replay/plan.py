@@ -30,6 +30,7 @@ values of `plan.outputs`); every other plan becomes straight-line NumPy source: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -57,37 +58,24 @@ class Ref:
 class Slot:
     """A place for one value."""
 
-    __slots__ = ("axes", "dtype", "epoch", "forc", "kind", "number", "shape", "source", "weak")
+    __slots__ = ("axes", "dtype", "epoch", "forc", "kind", "number", "shape", "size", "source", "weak")
 
-    def __init__(
-        self,
-        number: int,
-        kind: str,
-        shape: Any,
-        dtype: Any,
-        source: Any = None,
-        weak: bool = False,
-        epoch: int = 0,
-        forc: bool = False,
-        axes: tuple[int, ...] | None = None,
-    ) -> None:
+    def __init__(self, number: int, kind: str, shape: Any, dtype: Any, source: Any, weak: bool, epoch: int) -> None:
         self.number = number
         self.kind = kind
         self.shape = shape  # None for what is no array
+        self.size = math.prod(shape) if shape else 1
         self.dtype = dtype
         self.source = source  # the Tensor, the leaf or the constant
         self.weak = weak
-        self.forc = forc  # did its array lie in memory without gaps, in either order, when it was recorded?
-        self.axes = axes  # from the slowest to the fastest in memory, where that is not their own order
+        self.forc = True  # did its array lie in memory without gaps, in either order, when it was recorded?
+        self.axes: tuple[int, ...] | None = None  # from the slowest to the fastest, where that is not their own order
         self.epoch = epoch  # which state of the memory a slot of kind "tensor" stands for
 
     @property
-    def size(self) -> int:
-        """Return the number of entries."""
-        n = 1
-        for k in self.shape or ():
-            n *= k
-        return n
+    def ref(self) -> Ref:
+        """Return what stands for it among arguments."""
+        return Ref(self.number)
 
     @property
     def nbytes(self) -> int:
@@ -102,7 +90,7 @@ class Slot:
 class Step:
     """One operation."""
 
-    __slots__ = ("args", "effect", "fn", "kwargs", "line", "looked", "outs", "shares", "target", "told", "tuple")
+    __slots__ = ("_of", "_reads", "args", "effect", "fn", "kwargs", "outs", "shares", "target", "told", "tuple")
 
     def __init__(
         self,
@@ -110,12 +98,11 @@ class Step:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         outs: tuple[int, ...],
-        *,
-        effect: str = "",
-        target: Any = None,
         told: Any = None,
         several: bool = False,
-        line: str = "",
+        reads: tuple[int, ...] | None = None,
+        effect: str = "",
+        target: Any = None,
     ) -> None:
         self.fn = fn  # to be called with plain values
         self.args = args
@@ -125,9 +112,9 @@ class Step:
         self.target = target
         self.told = told if told is not None else fn  # under which name the recorder was told: what a rule is known by
         self.tuple = several  # does fn return a tuple, also of one result?
-        self.line = line
-        self.looked: Any = None  # arguments, and what slots they read
         self.shares: tuple[int, ...] = ()  # operands with which a result may share memory
+        self._reads = reads  # the slots in arguments
+        self._of = None if reads is None else args  # these arguments
 
     @property
     def name(self) -> str:
@@ -138,16 +125,17 @@ class Step:
         return str(getattr(fn, "__name__", fn))
 
     @property
-    def reads(self) -> list[int]:
+    def reads(self) -> tuple[int, ...]:
         """Return the slots that are read, with repetitions."""
-        if self.looked is None or self.looked[0] is not self.args or self.looked[1] is not self.kwargs:
-            self.looked = self.args, self.kwargs, refs((self.args, self.kwargs))
-        return self.looked[2]
+        if self._of is not self.args:
+            self._of, self._reads = self.args, tuple(refs((self.args, self.kwargs)))
+        return self._reads  # type: ignore[return-value]
 
     def exchange(self, by: dict[int, Any]) -> None:
         """Read other slots, or literals, in place of some."""
-        if by and any(k in by for k in self.reads):
+        if by and not by.keys().isdisjoint(self.reads):
             self.args, self.kwargs = replaced(self.args, by), replaced(self.kwargs, by)
+            self._of = None
             self.shares = tuple(refs([by.get(k, Ref(k)) for k in self.shares]))
 
     def __repr__(self) -> str:
@@ -167,28 +155,24 @@ class Plan:
         self.finite = False  # recorded without the masks of scalars: no answer where a value is not finite
         self.notes: dict[str, Any] = {}  # what passes found out: buffers, groups, bytes
 
-    def slot(self, kind: str, shape: Any, dtype: Any, **more: Any) -> Slot:
+    def slot(
+        self,
+        kind: str,
+        shape: Any,
+        dtype: Any,
+        value: Any = None,
+        source: Any = None,
+        weak: bool = False,
+        epoch: int = 0,
+    ) -> Slot:
         """Add a slot; `value` is what stood there when it was recorded."""
-        value = more.pop("value", None)
-        if type(value) is np.ndarray and not value.flags.c_contiguous:
+        made = Slot(len(self.slots), kind, shape, dtype, source, weak, epoch)
+        if shape and type(value) is np.ndarray and not value.flags.c_contiguous:
             axes = tuple(sorted(range(value.ndim), key=lambda i: (-abs(value.strides[i]), i)))
-            more["axes"] = None if axes == tuple(range(value.ndim)) else axes
-            more["forc"] = value.flags.forc
-        else:
-            more["forc"] = True
-        made = Slot(len(self.slots), kind, shape, dtype, **more)
+            made.axes = None if axes == tuple(range(value.ndim)) else axes
+            made.forc = value.flags.forc
         self.slots.append(made)
         return made
-
-    def uses(self) -> list[int]:
-        """Return how often each slot is read, results of the program included."""
-        count = [0] * len(self.slots)
-        for step in self.steps:
-            for k in step.reads:
-                count[k] += 1
-        for k in refs(self.outputs):
-            count[k] += 1
-        return count
 
     def __str__(self) -> str:
         from .show import text
@@ -213,7 +197,7 @@ def _gather(tree: Any, found: list[int]) -> None:
     kind = type(tree)
     if kind is Ref:
         found.append(tree.slot)
-    elif kind is tuple or kind is list or isinstance(tree, tuple | list):
+    elif kind is tuple or kind is list or isinstance(tree, SEQUENCES):
         for part in tree:
             if type(part) is Ref:
                 found.append(part.slot)
@@ -227,6 +211,7 @@ def _gather(tree: Any, found: list[int]) -> None:
 
 
 ATOMS = {int, float, bool, str, type(None), np.float64, np.float32}
+SEQUENCES = (tuple, list)  # a union of types would be built anew at every call
 
 
 def replaced(tree: Any, by: dict[int, Any]) -> Any:
@@ -234,11 +219,15 @@ def replaced(tree: Any, by: dict[int, Any]) -> Any:
     kind = type(tree)
     if kind is Ref:
         return by.get(tree.slot, tree)
-    if isinstance(tree, tuple | list):
-        parts = [replaced(part, by) for part in tree]
-        return kind(*parts) if hasattr(tree, "_fields") else kind(parts)
+    if kind in ATOMS:
+        return tree
+    if kind is tuple:
+        return tuple([replaced(part, by) for part in tree])
     if kind is dict:
         return {k: replaced(v, by) for k, v in tree.items()}
     if kind is slice:
         return slice(*replaced((tree.start, tree.stop, tree.step), by))
+    if isinstance(tree, SEQUENCES):
+        parts = [replaced(part, by) for part in tree]
+        return kind(*parts) if hasattr(tree, "_fields") else kind(parts)
     return tree

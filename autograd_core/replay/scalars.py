@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.elementwise import relu
+from ..ops.index import getitem
 from ..ops.parts import sign
 from ..rules import RULES
 from ..tensor import _square
@@ -92,7 +93,8 @@ KERNELS: dict[Any, Kernel] = {
 }  # fmt: skip
 ALIASES = {operator.add: np.add, operator.sub: np.subtract, operator.mul: np.multiply, operator.neg: np.negative,
            operator.truediv: np.true_divide, abs: np.absolute}  # fmt: skip
-ARITHMETIC = {np.add, np.multiply, np.subtract, np.negative, np.absolute, np.maximum, np.minimum}
+ARITHMETIC = {np.add, np.multiply, np.subtract, np.negative, np.absolute, _larger, _smaller}
+FITTING = (np.dtype(np.float64), np.dtype(np.bool_))
 SAME = {np.positive, operator.pos, np.conjugate, np.real}
 
 
@@ -134,46 +136,56 @@ class _Reader:
         self.sources: dict[Any, int] = {}
         self.graph = Graph()
         self.numbers: dict[int, int] = {}  # slot -> number, sources counted downwards from -1
+        self.kernels: dict[Any, Kernel] = {}  # of functions met so far
         self.views: dict[int, tuple[str, Any, Any]] = {}  # slot of an array -> kind, owner, flat indices
         self.values: dict[int, int] = {}  # id of a Tensor -> number of the value it has been given
         self.seen: dict[Any, int] = {}  # operation and operands -> number
+        self.literals: dict[Any, int] = {}  # type and value of a literal that is not 0 -> number
+        self.position = {k: i for i, k in enumerate(plan.inputs)}
 
     def read(self) -> Graph:
         for step in self.plan.steps:
-            if step.effect in ("assign", "grad"):
+            if not step.effect and not step.tuple:
+                if step.told is getitem:
+                    self.index(step)
+                else:
+                    self.operation(step)
+            elif step.effect in ("assign", "grad"):
                 self.effect(step)
-            elif step.effect or step.tuple:
-                raise _Unfit
-            elif getattr(step.fn, "__name__", "") == "getitem":
-                self.index(step)
             else:
-                self.operation(step)
+                raise _Unfit
         for r in self.plan.outputs:
             weak = type(r) is Ref and self.plan.slots[r.slot].weak
             self.graph.outputs.append((self.number(r), weak) if type(r) is Ref else (None, r))
         return self._settled()
 
     def operation(self, step: Any) -> None:
-        fn = ALIASES.get(step.fn, step.fn)
+        fn, numbers = step.fn, self.numbers
         (out,) = step.outs
         slot = self.plan.slots[out]
-        if step.kwargs or slot.shape != () or slot.dtype not in (np.float64, np.bool_):
+        if step.kwargs or slot.shape != () or slot.dtype not in FITTING:
             raise _Unfit
-        operands = tuple([self.number(a) for a in step.args])
-        if slot.dtype == np.bool_ and fn in ARITHMETIC:
-            raise _Unfit  # True + True is True
-        if fn in SAME:
-            self.numbers[out] = operands[0]
-            return
-        kernel = KERNELS.get(fn) or KERNELS.get(step.told)
+        operands = tuple(
+            [k if type(a) is Ref and (k := numbers.get(a.slot)) is not None else self.number(a) for a in step.args]
+        )
+        kernel = self.kernels.get(fn)
         if kernel is None:
-            kernel = KERNELS[fn] = _kernel(fn, step.told, len(operands))
+            fn = ALIASES.get(fn, fn)
+            if fn in SAME:
+                numbers[out] = operands[0]
+                return
+            kernel = KERNELS.get(fn) or KERNELS.get(step.told)
+            if kernel is None:
+                kernel = KERNELS[fn] = _kernel(fn, step.told, len(operands))
+            self.kernels[step.fn] = kernel
+        if slot.dtype == np.bool_ and kernel.f in ARITHMETIC:
+            raise _Unfit  # True + True is True
         key = (kernel, operands)
         found = self.seen.get(key)
         if found is None:
             found = self.seen[key] = len(self.graph.operations)
             self.graph.operations.append(key)
-        self.numbers[out] = found
+        numbers[out] = found
 
     def effect(self, step: Any) -> None:
         value = step.args[0]
@@ -209,23 +221,29 @@ class _Reader:
                 or slot.epoch
             ):
                 raise _Unfit
-            owner = self.plan.inputs.index(number) if slot.kind == "input" else slot.source
+            owner = self.position[number] if slot.kind == "input" else slot.source
             self.views[number] = slot.kind, owner, np.arange(slot.size).reshape(slot.shape)
         return self.views[number]
 
     def number(self, a: Any) -> int:
         """Return the number of an argument."""
         if type(a) is not Ref:
-            if not isinstance(a, float | int | np.float64 | np.bool_):
+            found = self.literals.get((type(a), a)) if type(a) in (float, int) else None
+            if found is not None:
+                return found
+            if not isinstance(a, (float, int, np.float64, np.bool_)):
                 raise _Unfit
-            return self.source("constant", float(a))
+            found = self.source("constant", float(a))
+            if a:  # 0.0 and -0.0 are equal, and not the same
+                self.literals[type(a), a] = found
+            return found
         if (found := self.numbers.get(a.slot)) is not None:
             return found
         slot = self.plan.slots[a.slot]
         if slot.shape != () or slot.dtype not in (np.float64, np.bool_):
             raise _Unfit
         if slot.kind == "input":
-            found = self.source("input", self.plan.inputs.index(a.slot))
+            found = self.source("input", self.position[a.slot])
         elif slot.kind == "constant":
             found = self.source("constant", float(slot.source))
         elif slot.kind == "grad":
@@ -256,7 +274,8 @@ class _Reader:
         needed = {k for k in graph.wanted if k >= 0}
         for k in range(len(ops) - 1, -1, -1):
             if k in needed:
-                needed.update(o for o in ops[k][1] if o >= 0)
+                needed.update(ops[k][1])
+        needed = {k for k in needed if k >= 0}
         place = sorted(range(len(graph.sources)), key=lambda i: _ORDER.index(graph.sources[i][0]))
         new = {-1 - i: k for k, i in enumerate(place)}
         kept = sorted(needed)

@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 
 from ..notes import GraphError
+from ..tensor import Tensor
 
 FAR = 5000  # objects looked at
 NUMBERS = (int, float, bool, str)
 LIVE = ("lr", "params")
+DULL = {Tensor, np.ndarray, str, int, float, bool, type(None), types.BuiltinFunctionType, types.ModuleType, np.ufunc}
+DEAD_ENDS = (type, types.ModuleType, np.ndarray, np.generic, str, bytes, int, float)
+GENERATORS = (np.random.Generator, np.random.RandomState)
+COLLECTIONS = (list, tuple, set, frozenset)
 
 
 class Surroundings:
@@ -25,32 +30,33 @@ class Surroundings:
         self.numbers: list[tuple[Any, Any]] = []
         self.flags: list[tuple[Any, bool]] = []
         self.sources: dict[int, Any] = {}
+        self.world: Any = None
         self.walk([f, *more])
         self.settle()
 
-    def settle(self) -> None:
-        """Note the states of all generators: what is drawn from here on is to be told."""
+    def settle(self, world: bool = True) -> None:
+        """Note the states of generators, maybe without the global ones: what is drawn from here on is to be told."""
         self.states = {key: _state(g) for key, g in self.sources.items()}
-        self.world = _world()
+        self.world = _world() if world else self.world
 
     def walk(self, stack: list[Any]) -> None:
         """Look at everything that functions and objects refer to, once."""
         seen: set[int] = set()
         while stack and len(seen) < FAR:
             x = stack.pop()
-            if id(x) in seen or isinstance(x, type | types.ModuleType | np.ndarray | str | bytes | int | float):
+            if type(x) in DULL or id(x) in seen or isinstance(x, DEAD_ENDS):
                 continue
             seen.add(id(x))
-            if isinstance(x, np.random.Generator | np.random.RandomState):
+            if isinstance(x, GENERATORS):
                 self.sources[id(x)] = x
-                continue
-            stack.extend(self.inside(x))
+            else:
+                stack.extend(self.inside(x))
 
     def inside(self, x: Any) -> Iterator[Any]:
         """Yield what an object refers to; note the numbers and flags among it."""
         if isinstance(x, dict):
             yield from x.values()
-        elif isinstance(x, list | tuple | set | frozenset):
+        elif isinstance(x, COLLECTIONS):
             yield from x
         elif isinstance(x, functools.partial):
             yield from (x.func, x.args, x.keywords)
@@ -94,10 +100,10 @@ class Surroundings:
         flags = [(functools.partial(getattr, x, "training"), flag) for x, flag in self.flags]
         return flags + self.numbers
 
-    def watch(self) -> None:
+    def watch(self, world: bool = True) -> None:
         """Raise if a generator has been drawn from without the recorder being told."""
         names = [repr(g) for key, g in self.sources.items() if _state(g) != self.states[key]]
-        if _world() != self.world:
+        if world and _world() != self.world:
             names.append("a global generator of numpy.random or random")
         if names:
             raise GraphError(
@@ -112,7 +118,7 @@ def _world() -> Any:
     return state["state"]["key"].tobytes(), state["state"]["pos"], random.getstate()
 
 
-def _state(g: Any) -> str:
+def _state(g: Any) -> Any:
     return repr(g.bit_generator.state if isinstance(g, np.random.Generator) else g.get_state(legacy=False))
 
 

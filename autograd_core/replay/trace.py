@@ -9,6 +9,7 @@ changed through another name. All of these are refused, and what has been change
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,17 +21,24 @@ from ..ops.index import getitem
 from ..ops.reduce import logsumexp, total
 from ..recording import tensor
 from ..rules import RULES
-from ..state import fresh, switched
+from ..state import STATE, fresh, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from .plan import Plan, Ref, Step, refs
+from .plan import SEQUENCES, Plan, Ref, Step, refs
 from .sums import is_leading, sum_leading
 from .weak import OPERATORS, WeakFloat, WeakInt, weak
 
 ndarray = np.ndarray
 UNKNOWN_SHAPE = {np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique, np.trim_zeros}
 WEAK = (WeakFloat, WeakInt)
+PYTHONS = (*WEAK, float, int)
+LITERAL = {int, float, bool, str, type(None)}
+NUMBERS = (np.generic, *WEAK, np.random.Generator)
 WATCHED = 1 << 24  # bytes up to which an array taken from around the program is watched for changes
+
+
+# What `np.errstate` sets, to be compared by identity: `np.geterr` takes a twentieth of the time of recording.
+settings_of_errors: Any = getattr(np.geterr.__globals__.get("_extobj_contextvar"), "get", np.geterr)
 
 
 class Trace:
@@ -38,55 +46,87 @@ class Trace:
 
     title = "ag.compile"
 
-    def __init__(self, watch: Callable[[], None] = lambda: None, settle: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, watch: Callable[[bool], None], settle: Callable[[bool], None]) -> None:
         self.plan = Plan()
         self.watch, self.settle = watch, settle  # to be called before and after what is told to draw
-        self.known: dict[int, int] = {}  # identity of a value -> slot
+        self.known: dict[int, Ref] = {}  # identity of a value -> slot
         self.alive: list[Any] = []
         self.values: dict[int, Any] = {}  # slot -> the value it had
         self.owners: dict[int, Tensor] = {}
         self.memory: dict[int, Any] = {}  # identity of the array of a captured Tensor -> that array
         self.sums: list[tuple[Any, int, str]] = []
-        self.undo: list[tuple[Tensor, Any]] = []
+        self.undo: dict[int, tuple[Tensor, Any]] = {}
         self.leaves: dict[int, tuple[Leaf, Any]] = {}  # leaves whose gradient was touched, and what it was before
         self.aliases: dict[int, tuple[Tensor, Tensor, str]] = {}
         self.epoch = 0
-        self.errors = np.geterr()
+        self.settings, self.errors = settings_of_errors(), np.geterr()
+        self.journal: list[tuple[int, Ref | None]] | None = None  # what was known before, while it may be taken back
+        self.functions: dict[Any, tuple[bool, Any]] = {}  # is it written down as it is? what is to be called?
 
     # --- what the engine tells ------------------------------------------------------------------------------------
 
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
         """Write down one operation."""
-        several = isinstance(ans, tuple | list)
-        results = ans if several else (ans,)
-        byproducts = by_products(fn, results[0]) if results else []
-        if not several and made_of_others(fn) and self.unfolded(fn, args, kwargs, ans):
-            if byproducts:  # what is left of this, should no pullback ask for one, is dropped
-                self.write(ByProducts(fn, 0), args, kwargs, [], byproducts, several=True)
-            return
-        if type(kwargs.get("axes")) is ndarray:
-            kwargs = {**kwargs, "axes": tuple(kwargs["axes"].tolist())}
-        if not several and type(ans._data) in (*WEAK, float, int):
+        plain, compute = self.functions.get(fn) or self.look(fn)
+        if type(ans) is not Tensor:
+            self.record_several(fn, args, kwargs, ans)
+        elif type(ans._data) in PYTHONS:
             if type(ans._data) not in WEAK:  # 0.9 ** t: of a float and an int of ours Python makes its own
                 ans._data = weak(ans._data)
             fn = OPERATORS.get(fn, fn)
+            self.write(fn, self.functions.get(fn, self.look(fn))[1], args, kwargs, (ans,))
+        elif plain:
+            self.write(fn, compute, args, kwargs, (ans,))
+        elif not self.unfolded(fn, args, kwargs, ans):
+            self.record_one(fn, compute, args, kwargs, ans)
+
+    def record_one(self, fn: Any, compute: Any, args: Any, kwargs: Any, ans: Tensor) -> None:
+        """Write down an operation with something special about it."""
+        if type(kwargs.get("axes")) is ndarray:
+            kwargs = {**kwargs, "axes": tuple(kwargs["axes"].tolist())}
         if fn is total and is_leading(kwargs.get("axis")) and type(ans._data) is ndarray:
             ans._data[...] = sum_leading(args[0]._data, kwargs["axis"])
-        if byproducts:
-            self.write(ByProducts(fn, len(results) if several else 1), args, kwargs, results, byproducts, several=True)
+        if more := by_products(fn, ans):
+            self.write(fn, ByProducts(fn, 1), args, kwargs, (ans, *map(tensor, more)), several=True)
         else:
-            self.write(fn, args, kwargs, results, [], several)
+            self.write(fn, compute, args, kwargs, (ans,))
 
-    def write(self, fn: Any, args: Any, kwargs: Any, results: Any, more: list[Any], several: bool) -> None:
-        """Write down a step with its results, and more that it returns behind them."""
-        given, named = self.refs(args), {k: self.refs(v) for k, v in kwargs.items()}
-        self.refuse_unknown_shape(fn, named)
-        results = [*results, *map(tensor, more)]
-        outs = tuple([self.new(t) for t in results])
-        step = Step(computing(fn), given, named, outs, told=fn, several=several)
-        step.shares = self.shared(results, step)
+    def record_several(self, fn: Any, args: Any, kwargs: Any, ans: Any) -> None:
+        """Write down an operation with several results."""
+        compute = self.look(fn)[1]
+        if ans and (more := by_products(fn, ans[0])):
+            ans, compute = (*ans, *map(tensor, more)), ByProducts(fn, len(ans))
+        self.write(fn, compute, args, kwargs, ans, several=True)
+
+    def look(self, fn: Any) -> tuple[bool, Any]:
+        """Return whether an operation is written down as it is, and what is to be called."""
+        op = RULES.get(fn)
+        plain = not (op is not None and op.aux) and not made_of_others(fn) and fn not in (total, np.transpose)
+        found = self.functions[fn] = plain, computing(fn)
+        return found
+
+    def write(self, fn: Any, compute: Any, args: Any, kwargs: Any, results: Any, several: bool = False) -> None:
+        """Write down a step with its results."""
+        reads: list[int] = []
+        given, known = [], self.known
+        for a in args:
+            if type(a) is Tensor and (ref := known.get(id(a._data))) is not None:
+                reads.append(ref.slot)
+                given.append(ref)
+            else:
+                given.append(a if type(a) in LITERAL else self.refs(a, reads))
+        named = {k: self.refs(v, reads) for k, v in kwargs.items()} if kwargs else {}
+        if fn is getitem or fn in UNKNOWN_SHAPE:
+            self.refuse_unknown_shape(fn, named)
+        if len(results) == 1 and type(results[0]._data) is not ndarray:
+            step = Step(compute, tuple(given), named, (self.new(results[0]),), fn, several, tuple(reads))
+        else:
+            shares = self.shared(results, reads)
+            outs = tuple([self.new(t) for t in results])
+            step = Step(compute, tuple(given), named, outs, fn, several, tuple(reads))
+            step.shares = shares
         self.plan.steps.append(step)
-        if np.geterr() != self.errors:
+        if settings_of_errors() is not self.settings and np.geterr() != self.errors:
             self.plan.notes["quiet"] = "as recorded: NumPy does not warn"
 
     def refuse_unknown_shape(self, fn: Any, kwargs: dict[str, Any]) -> None:
@@ -100,36 +140,57 @@ class Trace:
             )
 
     def unfolded(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Tensor) -> bool:
-        """Record the body of an operation in its place, if it runs on Tensors and gives the same bits."""
-        self.refs(args)  # what is taken from around the program is to be known as it is
-        before = len(self.plan.steps), len(self.plan.slots)
-        known, memory, aliases, sums = dict(self.known), dict(self.memory), dict(self.aliases), list(self.sums)
-        given = [tensor(a._data) if isinstance(a, Tensor) else a for a in args]
+        """Record the body of an operation in its place, if it has one that runs on Tensors and gives the same bits."""
+        if not made_of_others(fn):
+            return False
+        for a in args:
+            self.refs(a)  # what is taken from around the program is to be known as it is
+        before = len(self.plan.steps), len(self.plan.slots), len(self.sums), len(self.aliases)
+        outer, self.journal = self.journal, []
+        given = [tensor(a._data) if type(a) is Tensor else a for a in args]
+        state = STATE.get()
+        token = STATE.set(state.changed(grad=False) if state.grad else state)
         try:
-            with switched(recorder=self, grad=False):
-                out = fn.__wrapped__(*given, **kwargs)
-            a, b = out._data, ans._data
-            if (a.shape, a.dtype) == (b.shape, b.dtype) and np.array_equal(a, b, equal_nan=True):
-                self.know(b, self.slot_of(out))
+            out = fn.__wrapped__(*given, **kwargs)
+            if alike(out._data, ans._data):
+                self.know(ans._data, self.ref(out))
+                if outer is not None:
+                    outer += self.journal
+                if more := by_products(fn, ans):  # what is left of this, should no pullback ask for one, is dropped
+                    self.write(fn, ByProducts(fn, 0), args, kwargs, [*map(tensor, more)], several=True)
                 return True
         except Exception:
             pass  # it asks for values, or does what Tensors refuse: then it stays one step
-        del self.plan.steps[before[0] :], self.plan.slots[before[1] :]
-        self.known, self.memory, self.aliases, self.sums = known, memory, aliases, sums
+        finally:
+            journal, self.journal = self.journal, outer
+            STATE.reset(token)
+        self.take_back(journal, *before)
         return False
 
-    def shared(self, results: Any, step: Step) -> tuple[int, ...]:
+    def take_back(self, journal: Any, steps: int, slots: int, sums: int, aliases: int) -> None:
+        """Forget what has been written down since."""
+        for key, slot in reversed(journal):
+            if slot is None:
+                self.known.pop(key, None)
+                self.memory.pop(key, None)
+            else:
+                self.known[key] = slot
+        self.alive += [self.values.pop(slot.number) for slot in self.plan.slots[slots:]]
+        del self.plan.steps[steps:], self.plan.slots[slots:], self.sums[sums:]
+        for key in list(self.aliases)[aliases:]:
+            del self.aliases[key]
+
+    def shared(self, results: Any, reads: list[int]) -> tuple[int, ...]:
         """Return the operands with which results may share memory."""
-        views = [t._data for t in results if type(t._data) is ndarray]
-        views = [a for a in views if a.base is not None or not step.outs or self.known.get(id(a)) in step.reads]
-        operands = {k: self.values[k] for k in step.reads} if views else {}
-        return tuple(
-            k for k, v in operands.items() if type(v) is ndarray and any(np.may_share_memory(a, v) for a in views)
-        )
+        views = [a for t in results if type(a := t._data) is ndarray and (a.base is not None or id(a) in self.known)]
+        if not views:
+            return ()
+        operands = {k: v for k in reads if type(v := self.values[k]) is ndarray}
+        return tuple([k for k, v in operands.items() if any(np.may_share_memory(a, v) for a in views)])
 
     def find(self, value: Any) -> Any:
         """Return the Tensor that stands for a value the tape had kept, in tuples and slices also, or the value."""
-        if isinstance(value, tuple | list):
+        if isinstance(value, SEQUENCES):
             parts = [self.find(v) for v in value]
             return value if all(a is b for a, b in zip(parts, value, strict=True)) else type(value)(parts)
         return tensor(value) if id(value) in self.known and value is not None else value
@@ -141,7 +202,7 @@ class Trace:
 
     def _data(self, t: Tensor, _: Any) -> Any:
         """Give a stand-in for the values of a Tensor, and see to it that a change of it does not go unnoticed."""
-        self.slot_of(t)
+        self.ref(t)
         stand_in = tensor(t._data)
         if type(t._node) is Leaf or t._node is None:
             self.aliases[id(stand_in)] = t, stand_in, source_line()
@@ -149,19 +210,20 @@ class Trace:
         return stand_in
 
     def _seen(self, t: Tensor, _: Any) -> None:
-        self.slot_of(t)  # from now on its array is known as its own, whatever Tensor carries it
+        self.ref(t)  # from now on its array is known as its own, whatever Tensor carries it
 
     def _made(self, t: Tensor, data: Any) -> None:
         self.record(np.array, (data,), {"dtype": t.dtype}, t)  # which may have changed when it is replayed
 
     def _assign(self, t: Tensor, value: Any) -> None:
-        self.slot_of(t)  # it is ours to read, also where nothing has read it yet
+        self.ref(t)  # it is ours to read, also where nothing has read it yet
         given = self.refs(value)
         self.aliases.pop(id(value), None)
-        if id(t) not in {id(u) for u, _ in self.undo}:
-            self.undo.append((t, t._data.copy() if type(t._data) is ndarray else t._data))
-        self.plan.steps.append(Step(None, (given,), {}, (), effect="assign", target=t, line=source_line()))
-        self.changed(t._data)
+        if id(t) not in self.undo:
+            self.undo[id(t)] = t, t._data.copy() if type(t._data) is ndarray else t._data
+        self.plan.steps.append(Step(None, (given,), {}, (), effect="assign", target=t))
+        if type(given) is not Ref or given != self.known.get(id(t._data)):  # p.data = p.data changes nothing
+            self.changed(t._data)
 
     def _grad(self, leaf: Leaf, value: Any) -> None:
         self.leaves.setdefault(id(leaf), (leaf, leaf.grad))
@@ -181,18 +243,21 @@ class Trace:
         g = leaf.gradient()
         self.leaves.setdefault(id(leaf), (leaf, g))
         if id(g) not in self.known:
-            slot = self.plan.slot("grad", np.shape(g), g.dtype, source=leaf)
-            self.know(g, slot.number)
+            self.know(g, self.plan.slot("grad", np.shape(g), g.dtype, source=leaf).ref)
             self.plan.guards.append((functools.partial(has_gradient, leaf), True))
         return tensor(g)
 
     def _call(self, fn: Any, given: Any) -> tuple[Any]:
         """Call a function that is to be called anew at every replay."""
         args, kwargs = given
-        self.watch()
+        own = fn is draw or isinstance(getattr(fn, "__self__", None), np.random.Generator)
+        world = not own and not str(getattr(fn, "__module__", "")).startswith(
+            "nn."
+        )  # global generators take a while to look at
+        self.watch(world)
         with switched(recorder=None):
             ans = fn(*strip(args), **strip(kwargs))
-        self.settle()
+        self.settle(world)
         several = type(ans) is tuple and len(ans) > 0
         told = tuple([_standing_for(v) for v in ans]) if several else _standing_for(ans)
         outs = tuple([self.new(t) for t in (told if several else (told,)) if type(t) is Tensor])
@@ -214,26 +279,30 @@ class Trace:
 
     def all_finite(self) -> bool:
         """Say whether every float met so far is finite."""
-        return all(v - v == 0 for v in self.alive if type(v) is np.float64)
+        return all(v - v == 0 for v in self.values.values() if type(v) is np.float64)
 
     # --- slots ----------------------------------------------------------------------------------------------------
 
-    def know(self, value: Any, slot: int) -> None:
+    def know(self, value: Any, ref: Ref) -> None:
         """Let a value be known by its identity."""
-        self.known[id(value)] = slot
-        self.values[slot] = value
-        self.alive.append(value)
+        key = id(value)
+        if self.journal is not None:
+            self.journal.append((key, self.known.get(key)))
+        self.known[key] = ref
+        if self.values.setdefault(ref.slot, value) is not value:
+            self.alive.append(value)
 
     def new(self, t: Tensor) -> int:
         """Return a slot for a result."""
         value = t._data
-        if type(value) is np.bool_:  # there are two of them in all the world, and we know values by their identity
+        kind = type(value)
+        if kind is np.bool_:  # there are two of them in all the world, and we know values by their identity
             value = t._data = np.array(value)
-        elif id(value) in self.known and type(value) is not ndarray:
+        elif kind is not ndarray and id(value) in self.known:
             value = t._data = value.copy() if isinstance(value, np.generic) else value
-        slot = self.plan.slot("value", value.shape, value.dtype, weak=type(value) in WEAK, value=value)
-        self.know(value, slot.number)
-        return slot.number
+        slot = self.plan.slot("value", value.shape, value.dtype, value, None, kind in WEAK).number
+        self.know(value, Ref(slot))
+        return slot
 
     def entered(self, value: Any) -> Any:
         """Return a Tensor for an argument of the call, or what draws in place of a generator."""
@@ -241,7 +310,7 @@ class Trace:
         if isinstance(value, np.random.Generator):
             slot = self.plan.slot("input", None, None)
             self.plan.inputs.append(slot.number)
-            self.know(value, slot.number)
+            self.know(value, slot.ref)
             return Draws(value)
         if kind is float:
             value = weak(value)
@@ -249,49 +318,54 @@ class Trace:
             value = value.view()  # an identity of its own: one array may be two arguments
         elif isinstance(value, np.generic):
             value = np.array(value)[()] if kind is not np.bool_ else np.array(value)
-        slot = self.plan.slot("input", value.shape, value.dtype, weak=kind is float, value=value)
+        slot = self.plan.slot("input", value.shape, value.dtype, value, weak=kind is float)
         self.plan.inputs.append(slot.number)
-        self.know(value, slot.number)
+        self.know(value, slot.ref)
         return tensor(value)
 
-    def slot_of(self, t: Tensor) -> int:
+    def ref(self, t: Tensor) -> Ref:
         """Return the slot of a Tensor: of a traced value, or of one taken from around the program."""
         value = t._data
         found = self.known.get(id(value))
         if found is None:
             owner = self.owners.setdefault(id(value), t)  # not a passing Tensor around the same array
-            slot = self.plan.slot("tensor", value.shape, value.dtype, source=owner, epoch=self.epoch, value=value)
-            self.know(value, slot.number)
+            found = self.plan.slot("tensor", value.shape, value.dtype, value, owner, epoch=self.epoch).ref
+            self.know(value, found)
             self.memory[id(value)] = value
-            found = slot.number
         return found
 
-    def refs(self, tree: Any) -> Any:
-        """Return arguments with `Ref`s in the places of traced values."""
-        if isinstance(tree, Tensor):
-            return Ref(self.slot_of(tree))
+    def refs(self, tree: Any, reads: list[int] | None = None) -> Any:
+        """Return arguments with `Ref`s in the places of traced values; note their slots."""
         kind = type(tree)
-        if kind is ndarray:
-            return Ref(self.array(tree))
-        if kind is slice:
-            return slice(*self.refs((tree.start, tree.stop, tree.step)))
-        if isinstance(tree, tuple | list):
-            parts = [self.refs(v) for v in tree]
-            if all(a is b for a, b in zip(parts, tree, strict=True)):
+        if kind is Tensor:
+            found = self.ref(tree)
+        elif kind in LITERAL:
+            return tree
+        elif kind is ndarray:
+            found = self.array(tree)
+        elif kind is slice:
+            return slice(*self.refs((tree.start, tree.stop, tree.step), reads))
+        elif isinstance(tree, SEQUENCES):
+            parts = [self.refs(v, reads) for v in tree]
+            if all(map(operator.is_, parts, tree)):
                 return tree  # itself: a function called anew may change it
             return kind(*parts) if hasattr(tree, "_fields") else kind(parts)
-        if kind is dict:
-            found = {k: self.refs(v) for k, v in tree.items()}
-            return tree if all(found[k] is tree[k] for k in tree) else found
-        if isinstance(tree, np.generic | WeakFloat | WeakInt | np.random.Generator) and id(tree) in self.known:
-            return Ref(self.known[id(tree)])
-        return tree
+        elif kind is dict:
+            named = {k: self.refs(v, reads) for k, v in tree.items()}
+            return tree if all(named[k] is tree[k] for k in tree) else named
+        elif isinstance(tree, NUMBERS) and id(tree) in self.known:
+            found = self.known[id(tree)]
+        else:
+            return tree
+        if reads is not None:
+            reads.append(found.slot)
+        return found
 
-    def array(self, a: Any) -> int:
+    def array(self, a: Any) -> Ref:
         """Return the slot of a plain array: a traced value that has lost its Tensor, or one from around the program."""
         found = self.known.get(id(a))
         if found is None:
-            found = self.plan.slot("constant", a.shape, a.dtype, source=a, value=a).number
+            found = self.plan.slot("constant", a.shape, a.dtype, a, a).ref
             self.know(a, found)
             if a.flags.writeable and a.nbytes <= WATCHED:
                 self.sums.append((a, checksum(a), source_line()))
@@ -340,7 +414,7 @@ class Trace:
 
     def put_back(self) -> None:
         """Undo what the program has done to Tensors around it."""
-        for t, before in self.undo:
+        for t, before in self.undo.values():
             if type(before) is ndarray and type(t._data) is ndarray and t._data.flags.writeable:
                 t._data[...] = before
             else:
@@ -391,6 +465,13 @@ def by_products(fn: Any, result: Any) -> list[Any]:
         return []
     node = node.p if op.outputs else node
     return list(arrays_of(node.kwargs.get("aux")))
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Say whether values are equal, entry by entry, NaN being NaN."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return a.tobytes() == b.tobytes() or bool(np.array_equal(a, b, equal_nan=True))
 
 
 def arrays_of(tree: Any) -> Iterator[Any]:

@@ -19,9 +19,9 @@ def executor(plan: Plan) -> Callable[..., list[Any]] | None:
     graph = scalars.read(plan)
     if graph is None or len(graph.operations) < 2:
         return None
-    schedule = levels.schedule(graph)
+    levelled = levels.level(graph)
     n = len(graph.operations)
-    passes = sum(min(len(g.columns), 3) for g in schedule.groups)
+    passes = sum(min(operands, 3) for _, _, operands in levelled.members)
     wide = OPERATION * passes + ELEMENT * n < FLOAT * n
-    plan.notes["scalars"] = f"{n} operations, in {len(schedule.groups)} array operations" if wide else f"{n} on floats"
-    return levels.executor(graph, schedule) if wide else floats.executor(graph)
+    plan.notes["scalars"] = f"{n} operations, in {len(levelled.members)} array operations" if wide else f"{n} on floats"
+    return levels.executor(graph, levels.schedule(graph, levelled)) if wide else floats.executor(graph)

@@ -12,7 +12,7 @@ import autograd_core as ag
 from autograd_core import Tensor
 from autograd_core.replay import floats, levels, scalars, width
 
-WAYS = {"levels": lambda g: levels.executor(g, levels.schedule(g)), "floats": floats.executor}
+WAYS = {"levels": lambda g: levels.executor(g, levels.schedule(g, levels.level(g))), "floats": floats.executor}
 
 
 def compiled(f, way, monkeypatch):

@@ -2,8 +2,8 @@
 
 Each enters its arguments as fresh nodes, runs the function, and walks the tape between those nodes and the results. The
 nodes are what keeps nested derivatives apart: in ``grad(lambda x: x * grad(lambda y: x + y)(1.0))(2.0)`` the inner walk
-stops at `y` and never sees `x`. If an outer transform is running, or an argument is itself a tracked Tensor, the walk is
-recorded and its results are Tensors: plain in, plain out; a Tensor in, Tensors out.
+stops at `y` and never sees `x`. If an outer transform is running, or an argument is itself a tracked Tensor, the walk
+is recorded and its results are Tensors: plain in, plain out; a Tensor in, Tensors out.
 """
 
 from __future__ import annotations

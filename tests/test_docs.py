@@ -139,6 +139,11 @@ def test_images_of_the_readme_are_of_its_example(direction):
     assert sorted(words[0]) == sorted(words[1])
 
 
+def test_ratios_of_the_readme_are_those_of_the_benchmark():
+    made = load(ROOT / "docs" / "ratios.py").rewritten(read("README.md"), read("benchmarks/README.md"))
+    assert made == read("README.md"), "run `python docs/ratios.py`"
+
+
 @pytest.mark.parametrize(("name", "needs"), [("compiling.md", ()), ("api/nn.md", ("scipy", "safetensors"))])
 def test_programs_on_pages_run(name, needs, tmp_path, monkeypatch):
     # doctest runs what has prompts; these are whole programs
@@ -169,6 +174,7 @@ CLAIMS = {
     "gradients have gradients": "tests/test_transforms.py::test_order_five",
     "names and weights are PyTorch's": "tests/nn/test_pytorch_files.py",
     "yours, PyTorch's, JAX's, or one written by hand": "tests/checking",
+    "with date and machine, is in [benchmarks/README.md]": "tests/test_docs.py::test_ratios_of_the_readme_are_those_of_the_benchmark",
     "recorded once, planned, and replayed": "tests/replay/test_compile.py::test_replay_equals_eager",
     "What each can do, found out by trying": "tests/test_features.py::test_we_can",
     "Imports go downwards only, and a test keeps it so": "tests/test_architecture.py::test_imports_go_downwards",

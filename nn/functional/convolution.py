@@ -18,6 +18,8 @@ from numpy.lib.stride_tricks import as_strided
 
 import autograd_core as ag
 
+from .given import numbers
+
 BLOCK = 2**18  # entries of the matrix of windows
 
 
@@ -85,7 +87,7 @@ def conv2d(
 
 def _convolution(d: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     stride, dilation, groups = check_moves(d, stride, padding, dilation, groups)
-    x = x if hasattr(x, "shape") else np.asarray(x)
+    x = numbers(x, f"conv{d}d")
     _check(f"conv{d}d", d, x, weight, bias, groups)
     if padding == "same":
         total = [step * (k - 1) for step, k in zip(dilation, weight.shape[2:], strict=True)]

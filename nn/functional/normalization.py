@@ -8,6 +8,8 @@ import numpy as np
 
 import autograd_core as ag
 
+from .given import numbers
+
 
 def standardize(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     """Return (x - mean) / sqrt(variance + eps) along an axis or several.
@@ -17,7 +19,7 @@ def standardize(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     >>> standardize(np.array([1.0, 3.0]), eps=0)
     array([-1.,  1.])
     """
-    return standardize_and_tell(x, axis=axis, eps=eps)[0]
+    return standardize_and_tell(numbers(x, "standardize", "biuf"), axis=axis, eps=eps)[0]
 
 
 @ag.primitive
@@ -33,7 +35,7 @@ def standardize_and_tell(x: Any, axis: Any = -1, eps: float = 1e-5) -> tuple[Any
 def _standardize_pull(g: Any, x_space: Any, ans: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     (g, to_mean, to_variance), (y, mean, variance) = g, ans
     spread = np.sqrt(variance + variance.dtype.type(eps))
-    share = mean.size / x_space.size
+    share = mean.size / max(x_space.size, 1)
     found = None
     if g is not None:
         found = (g - g.mean(axis=axis, keepdims=True) - y * (g * y).mean(axis=axis, keepdims=True)) / spread
@@ -80,6 +82,7 @@ def batch_norm_and_tell(
     x: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
 ) -> tuple[Any, tuple[Any, Any]]:
     """Return what `batch_norm` does, and the mean and the variance of every feature that were found on the way."""
+    x = numbers(x, "batch_norm", "biuf")
     y, mean, variance = standardize_and_tell(x, axis=(0, *range(2, x.ndim)), eps=eps)
     if weight is not None:
         y = y * per_feature(weight, x.ndim)

@@ -14,6 +14,7 @@ import numpy as np
 import autograd_core as ag
 
 from .convolution import inside, lengths, offsets, padded, places
+from .given import floats, numbers
 
 
 def max_pool2d(x: Any, window: Any, *, stride: Any = None, padding: Any = 0) -> Any:
@@ -33,6 +34,7 @@ def max_pool2d(x: Any, window: Any, *, stride: Any = None, padding: Any = 0) -> 
     >>> max_pool2d(np.array([[[[1.0, 2.0], [4.0, 3.0]]]]), 2)
     array([[[[4.]]]])
     """
+    x = numbers(x, "max_pool2d", "biuf")
     return largest(x, **_settings("max_pool2d", x, window, stride, padding))
 
 
@@ -44,6 +46,7 @@ def avg_pool2d(x: Any, window: Any, *, stride: Any = None, padding: Any = 0) -> 
     >>> avg_pool2d(np.array([[[[1.0, 2.0], [4.0, 3.0]]]]), 2)
     array([[[[2.5]]]])
     """
+    x = floats(x, "avg_pool2d")
     return averages(x, **_settings("avg_pool2d", x, window, stride, padding))
 
 
@@ -64,7 +67,7 @@ def _settings(name: str, x: Any, window: Any, stride: Any, padding: Any) -> dict
 def _find(x: Any, window: Any, stride: Any, padding: Any) -> tuple[Any, Any]:
     """Return the largest entries, and at which offset of its window each was found."""
     at = places(x.shape[-2:], window, stride, padding)
-    x = padded(x, padding, -np.inf if any(padding) else 0)
+    x = padded(x, padding, _least(x.dtype) if any(padding) else 0)
     y: Any = None
     for k, (_, index) in enumerate(offsets(window, stride, at)):
         entry = x[index]
@@ -75,6 +78,11 @@ def _find(x: Any, window: Any, stride: Any, padding: Any) -> tuple[Any, Any]:
         np.maximum(which, (entry > y).astype(which.dtype) * which.dtype.type(k), out=which)
         np.maximum(y, entry, out=y)
     return y, which
+
+
+def _least(dtype: Any) -> Any:
+    """Return what is never larger than a number of this dtype."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min if dtype.kind in "iu" else False
 
 
 @ag.primitive

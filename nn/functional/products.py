@@ -8,6 +8,8 @@ import numpy as np
 
 import autograd_core as ag
 
+from .given import numbers
+
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """Return ``x @ weight.T + bias``, one operation on the tape.
@@ -24,6 +26,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> linear(np.array([1.0, 2.0]), np.array([[1.0, 1.0], [0.0, 3.0]]), np.array([0.5, 0.0]))
     array([3.5, 6. ])
     """
+    if not hasattr(x, "ndim"):
+        x = numbers(x, "linear")
     return _product(x, weight) if bias is None else _affine(x, weight, bias)
 
 
@@ -62,6 +66,8 @@ def _explain(x: Any, weight: Any) -> NoReturn:
     """Say what does not fit."""
     if weight.ndim != 2:
         raise ValueError(f"linear needs a weight of shape (n_out, n_in), not {weight.shape}")
+    if x.shape[-1:] == weight.shape[1:]:
+        numbers(x, "linear")
     wanted = f"(..., {weight.shape[1]})"
     raise ValueError(f"linear with a weight of shape {weight.shape} needs x of shape {wanted}, not {x.shape}")
 

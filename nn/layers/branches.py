@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..functional.given import numbers
 from ..module import Module
 from .sequential import Sequential
 
@@ -22,6 +23,7 @@ class Residual(Sequential):
 
     def forward(self, x: Any) -> Any:
         """Add what the layers make of x to it."""
+        x = numbers(x, "Residual")
         y = super().forward(x)
         if y.shape != x.shape:
             raise ValueError(f"the layers of a Residual keep the shape, but made {y.shape} of {x.shape}")
@@ -58,4 +60,15 @@ class Parallel(Module):
 
     def forward(self, x: Any) -> Any:
         """Apply every branch and join what comes out."""
-        return np.concatenate([branch(x) for branch in self.branches], axis=self.axis)
+        found = [branch(x) for branch in self.branches]
+        shapes = [np.shape(y) for y in found]
+        rests = {s[: self.axis % len(s)] + s[self.axis % len(s) + 1 :] if self._is_axis(s) else () for s in shapes}
+        if not all(map(self._is_axis, shapes)) or len(rests) > 1:
+            raise ValueError(
+                f"the branches of a Parallel are joined along axis {self.axis} and agree in the others, "
+                f"but made {', '.join(map(str, shapes))}"
+            )
+        return np.concatenate(found, axis=self.axis)
+
+    def _is_axis(self, shape: tuple[int, ...]) -> bool:
+        return -len(shape) <= self.axis < len(shape)

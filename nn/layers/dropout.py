@@ -8,6 +8,7 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..functional.given import floats
 from ..init import Rng, generator
 from ..module import Module
 
@@ -40,6 +41,6 @@ class Dropout(Module):
         """Multiply by a fresh mask while training."""
         if not self.training or not self.p:
             return x
-        x = x if isinstance(x, ag.Tensor) else np.asarray(x)
+        x = floats(x, "Dropout")
         kept = ag.fresh(self.rng.random, x.shape, np.float32) >= self.p
         return x * (kept * x.dtype.type(1 / (1 - self.p)))

@@ -9,6 +9,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import layer_norm
+from ..functional.given import numbers
 from ..functional.normalization import batch_norm_and_tell, per_feature
 from ..init import real
 from ..module import Module
@@ -59,7 +60,7 @@ class BatchNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """Standardise a batch."""
-        n = self.running_mean.size
+        n, x = self.running_mean.size, numbers(x, "BatchNorm", "biuf")
         if x.ndim < 2 or x.shape[1] != n:
             raise ValueError(f"BatchNorm of {n} features needs x of shape (n, {n}, ...), not {x.shape}")
         if self.training:
@@ -110,7 +111,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """Standardise observations."""
-        shape = self.weight.shape
+        shape, x = self.weight.shape, numbers(x, "LayerNorm", "biuf")
         if x.shape[-len(shape) :] != shape:
             wanted = ", ".join(map(str, shape))
             raise ValueError(f"LayerNorm of {shape} needs x of shape (..., {wanted}), not {x.shape}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..functional import avg_pool2d, max_pool2d
 from ..functional.convolution import lengths
+from ..functional.given import numbers
 from ..module import Module
 
 
@@ -66,7 +68,7 @@ class Flatten(Module):
 
     def forward(self, x: Any) -> Any:
         """Join all axes but the first."""
+        x = numbers(x, "Flatten")
         if not x.ndim:
             raise ValueError("Flatten needs observations along a first axis, not a number")
-        n = x.shape[0]
-        return x.reshape(n, x.size // n if n else 0)
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))

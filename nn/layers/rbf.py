@@ -9,6 +9,7 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..functional.given import numbers
 from ..init import Rng, generator, real
 from ..module import Module
 
@@ -51,7 +52,7 @@ class RBF(Module):
 
     def forward(self, x: Any) -> Any:
         """Map observations, the rows of x."""
-        n_in = self.center.shape[1]
+        n_in, x = self.center.shape[1], numbers(x, "an RBF", "biuf")
         if x.shape[-1:] != (n_in,):
             raise ValueError(f"an RBF of {n_in} features needs x of shape (..., {n_in}), not {x.shape}")
         d = x[..., None, :] - self.center

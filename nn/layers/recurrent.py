@@ -10,6 +10,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import gru, linear, lstm, rnn
+from ..functional.given import numbers
 from ..init import Rng, generator, uniform_fan_in
 from ..module import Module
 from .dropout import Dropout
@@ -60,6 +61,7 @@ class _Recurrent(Module):
 
     def _enter(self, x: Any) -> tuple[Any, bool]:
         """Return sequences as (steps, n, n_in), and whether x was a single one."""
+        x = numbers(x, type(self).__name__)
         if x.ndim not in (2, 3) or x.shape[-1] != self.n_in:
             order = "(n, steps, {})" if self.batch_first else "(steps, n, {})"
             wanted = f"{order.format(self.n_in)} or (steps, {self.n_in})"

@@ -35,11 +35,11 @@ WITH_NUMBER: dict[Any, Op] = ops.elementwise.WITH_NUMBER
 
 def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a NumPy function to arguments with Tensors among them."""
-    if fn is np.where and len(args) == 1:
-        return call_constant(np.nonzero, args, kwargs)
     op = RULES.get(fn)
     if op is not None:
         if op.wide:
+            if fn is np.where and len(args) == 1:
+                return call_constant(np.nonzero, args, kwargs)
             return record_primitive(op, *bind(op, args, kwargs))
         return record(op, *bind(op, args, kwargs)) if kwargs or len(args) != len(op.args) else narrow(op, args)
     body = COMPOSITES.get(fn)

@@ -29,6 +29,7 @@ CONSTANT_LIMIT = 1000  # entries in the table of 0-d constants before it starts 
 _constants: dict[tuple[Any, Any], Any] = {}
 _OBJECT = np.dtype(object)
 NUMBERS = (np.generic, bool, int, float, complex)  # a tuple: a union of types would be built anew at every call
+ALONE, NOTHING_KEPT = (1, 1), (None,)  # the plan of an operation of one array, and what most of them keep
 NO_METADATA: dict[str, Any] = {}  # shared by all nodes without; nobody writes into it
 
 
@@ -148,9 +149,7 @@ def record3(op: Op, a: Any, b: Any, c: Any) -> Any:
         n.seq = tick()
         n.shape = ans.shape
         n.dtype = float64 if type(ans) is float64 else ans.dtype
-        n.sources = (
-            (p, q, r) if not op.blind else tuple([s if mask >> i & 1 else None for i, s in enumerate((p, q, r))])
-        )
+        n.sources = (p if mask & 1 else None, q if mask & 2 else None, r if mask & 4 else None)
         n.args = kept
         n.ans = ans if plan is not None and plan[3] else None
         n.kwargs = NO_METADATA
@@ -175,9 +174,16 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
     if p is None or (state is not PLAIN and not state.grad):
         t._node = None
     else:
-        by_value, _, kans = op.plan(1, 1)
-        dtype = float64 if type(ans) is float64 else ans.dtype
-        t._node = Wide(op, tick(), ans.shape, dtype, (p,), (x if by_value else None,), ans if kans else None, kwargs)
+        by_value, _, kans = op.plans.get(ALONE) or op.plan(1, 1)
+        t._node = n = new(Wide)
+        n.op = op
+        n.seq = tick()
+        n.shape = ans.shape
+        n.dtype = float64 if type(ans) is float64 else ans.dtype
+        n.sources = (p,)
+        n.args = (x,) if by_value else NOTHING_KEPT
+        n.ans = ans if kans else None
+        n.kwargs = kwargs
     if state is not PLAIN and state.noted:
         annotate(state, t, op, (a,), kwargs)
     return t
@@ -262,10 +268,9 @@ def record_primitive(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         if len(args) == 3:
             return record3(op, *args)
         return record2(op, op.compute, *args) if len(args) == 2 else record1(op, op.compute, *args)
-    if "index" in kwargs and type(kwargs["index"]) is tuple:
-        return record(op, args, kwargs)  # with Tensors in it, maybe
-    if not kwargs.keys() <= op.metadata or any(type(v) in ARRAYS for v in kwargs.values()):
-        return record(op, args, kwargs)
+    for k, v in kwargs.items():
+        if k not in op.metadata or type(v) in ARRAYS or (type(v) is tuple and k == "index"):  # with Tensors in it
+            return record(op, args, kwargs)
     if len(args) == 1 and type(args[0]) is Tensor and not op.outputs and not op.joint:
         return record_wide1(op, args[0], kwargs)
     return record_wide(op, args, kwargs, kwargs)
@@ -316,7 +321,7 @@ def operand(b: Any, x: Any) -> Any:
     """
     kind = type(b)
     if kind is float or kind is int:
-        if type(x) is ndarray and b and x.dtype.kind in "fc":
+        if type(x) is ndarray and (b or kind is int) and x.dtype.kind in "fc":  # -0.0 would find 0.0
             key = (b, x.dtype)
             found = _constants.get(key)
             if found is None:

@@ -20,7 +20,19 @@ from .graph import pull_back
 from .nodes import Leaf, Lent, Wide, tick
 from .notes import GraphError, annotate, checksum, report_views, source_line
 from .protocols import call, call_constant, call_ufunc, narrow
-from .recording import plain, plain_index, record, record1, record2, record_primitive, state_now, tensor, wrap
+from .recording import (
+    NOTHING_KEPT,
+    plain,
+    plain_index,
+    record,
+    record1,
+    record2,
+    record_primitive,
+    record_wide1,
+    state_now,
+    tensor,
+    wrap,
+)
 from .rules import COMPOSITES, RULES, Door
 from .spaces import space_of
 from .state import PLAIN, tell
@@ -558,16 +570,15 @@ class Tensor:
         else:
             if node.op is SETITEM and type(ans) is ndarray and 8 * ans.nbytes <= self._data.nbytes and not state.debug:
                 t._data = ans = ans.copy()  # a view that is kept would make the next assignment copy the whole
-            t._node = Wide(
-                GETITEM,
-                tick(),
-                ans.shape,
-                float64 if type(ans) is float64 else ans.dtype,
-                (node,),
-                (None,),
-                None,
-                {"index": where},
-            )
+            t._node = n = new(Wide)
+            n.op = GETITEM
+            n.seq = tick()
+            n.shape = ans.shape
+            n.dtype = float64 if type(ans) is float64 else ans.dtype
+            n.sources = (node,)
+            n.args = NOTHING_KEPT
+            n.ans = None
+            n.kwargs = {"index": where}
         if state is not PLAIN and state.noted:
             annotate(state, t, GETITEM, (self,), {"index": index})
         return t
@@ -739,7 +750,7 @@ class Tensor:
     @property
     def T(self) -> Any:
         """The axes in reverse order."""
-        return np.transpose(self)
+        return record_wide1(ops.shape.TRANSPOSE, self, {"axes": None})
 
     @property
     def mT(self) -> Any:
@@ -780,7 +791,7 @@ class Tensor:
 
     def copy(self, order: Any = "C") -> Any:
         """Return a recorded copy."""
-        return np.copy(self, order=order)
+        return record_wide1(RULES[np.copy], self, {"order": order})
 
     def astype(self, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: Any = True, copy: Any = True) -> Any:  # noqa: ARG002  (NumPy's signature)
         """Return the entries in another dtype; the gradient comes back in this one."""
@@ -818,7 +829,7 @@ def _method(name: str) -> Any:
     fn = getattr(np, name)
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return call(fn, (self, *args), kwargs)
+        return self.__array_function__(fn, (), (self, *args), kwargs)
 
     method.__name__ = name
     method.__doc__ = f"See `numpy.{name}`."

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, constant, present, primitive, rule, where
+from ..rules import Door, composite, constant, present, primitive, rule, where
 from ..spaces import from_end
 from .products import array
 
@@ -271,12 +271,13 @@ def _diagonal_pull(g: Any, x_space: Any, offset: int = 0, axis1: int = 0, axis2:
     return np.moveaxis(matrices, (-2, -1), axes)
 
 
-rule(np.diagonal, _diagonal_pull, args="x", linear=True, batched=True, carries=True)
+DIAGONAL = rule(np.diagonal, _diagonal_pull, args="x", linear=True, batched=True, carries=True)
 
 
 @composite(np.trace)
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+    diagonal = Door.record(DIAGONAL, (a,), {"offset": offset, "axis1": axis1, "axis2": axis2})
+    return np.sum(diagonal, axis=-1, dtype=dtype)
 
 
 @composite(np.diag)

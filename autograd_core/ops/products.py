@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
 
-from ..rules import composite, primitive, rule
+from ..rules import Door, composite, primitive, rule
 from ..spaces import mT
+from .shape import reshaped, transposed
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -96,12 +99,12 @@ def _inner(a: Any, b: Any, /) -> Any:
 
 @composite(np.outer)
 def _outer(a: Any, b: Any, out: Any = None) -> Any:
-    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+    return reshaped(a, (-1, 1)) * reshaped(b, (1, -1))
 
 
 @composite(np.vdot)
 def _vdot(a: Any, b: Any, /) -> Any:
-    return np.dot(np.conjugate(np.reshape(a, -1)), np.reshape(b, -1))
+    return np.dot(np.conjugate(reshaped(a, -1)), reshaped(b, -1))
 
 
 @primitive
@@ -149,11 +152,15 @@ def _tensordot_axes(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
     """Return the contracted axes of both operands as two lists of non-negative numbers."""
     if np.ndim(axes) == 0:
         n = int(axes)
-        return list(range(np.ndim(a) - n, np.ndim(a))), list(range(n))
-    first, second = axes
-    first = [first] if np.ndim(first) == 0 else list(first)
-    second = [second] if np.ndim(second) == 0 else list(second)
-    return [i % np.ndim(a) for i in first], [i % np.ndim(b) for i in second]
+        return list(range(a.ndim - n, a.ndim)), list(range(n))
+    first, second = ([i] if np.ndim(i) == 0 else list(i) for i in axes)
+    return [i % a.ndim for i in first], [i % b.ndim for i in second]
+
+
+def _as_matrix(a: Any, order: list[int], shape: tuple[int, int]) -> Any:
+    """Return an array with its axes in some order, as rows and columns."""
+    a = a if order == sorted(order) else transposed(a, order)
+    return a if a.shape == shape else reshaped(a, shape)
 
 
 @composite(np.tensordot)
@@ -167,10 +174,10 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     rest_a = [i for i in range(a.ndim) if i not in left]
     rest_b = [j for j in range(b.ndim) if j not in right]
     shape_a, shape_b = [a.shape[i] for i in rest_a], [b.shape[j] for j in rest_b]
-    n = int(np.prod([a.shape[i] for i in left]))
-    rows = np.reshape(np.transpose(a, rest_a + left), (int(np.prod(shape_a)), n))
-    columns = np.reshape(np.transpose(b, right + rest_b), (n, int(np.prod(shape_b))))
-    return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
+    n = math.prod([a.shape[i] for i in left])
+    rows = _as_matrix(a, rest_a + left, (math.prod(shape_a), n))
+    columns = _as_matrix(b, right + rest_b, (n, math.prod(shape_b)))
+    return reshaped(np.dot(rows, columns), (*shape_a, *shape_b))
 
 
 # --- einsum -----------------------------------------------------------------------------------------------------------
@@ -210,7 +217,7 @@ def contract(operands: Any, subscripts: str, optimize: Any = False) -> Any:
     return np.einsum(subscripts, *operands, optimize=optimize)
 
 
-rule(
+CONTRACT = rule(
     contract,
     _einsum_pull,
     compute=lambda *values, subscripts, optimize=False: np.einsum(subscripts, *values, optimize=optimize),
@@ -220,12 +227,13 @@ rule(
 )
 
 
-def explicit(subscripts: str, ndims: list[int]) -> str:
+@functools.lru_cache(maxsize=1024)
+def explicit(subscripts: str, ndims: tuple[int, ...]) -> str:
     """Write out what `einsum` leaves implicit: the result's letters, and letters for every ellipsis.
 
     Examples
     --------
-    >>> explicit("ij,jk", [2, 2]), explicit("...i,i", [3, 1])
+    >>> explicit("ij,jk", (2, 2)), explicit("...i,i", (3, 1))
     ('ij,jk->ik', 'ABi,i->AB')
     """
     subscripts = subscripts.replace(" ", "")
@@ -251,8 +259,10 @@ def _einsum(*operands: Any, out: Any = None, optimize: Any = False, order: str =
     if not isinstance(operands[0], str):
         operands = _from_sublists(operands)
     arrays = [array(a) for a in operands[1:]]
-    subscripts = explicit(operands[0], [a.ndim for a in arrays])
-    return contract(_unbroadcast(subscripts, arrays), subscripts=subscripts, optimize=optimize)
+    subscripts = explicit(operands[0], tuple([a.ndim for a in arrays]))
+    if any(1 in a.shape for a in arrays):
+        arrays = _unbroadcast(subscripts, arrays)
+    return Door.record(CONTRACT, tuple(arrays), {"subscripts": subscripts, "optimize": optimize})
 
 
 def _unbroadcast(subscripts: str, arrays: list[Any]) -> list[Any]:
@@ -283,8 +293,8 @@ def _from_sublists(operands: tuple[Any, ...]) -> tuple[Any, ...]:
 def _kron(a: Any, b: Any) -> Any:
     a, b = array(a), array(b)
     ndim = max(a.ndim, b.ndim)
-    a = np.reshape(a, (1,) * (ndim - a.ndim) + a.shape)
-    b = np.reshape(b, (1,) * (ndim - b.ndim) + b.shape)
-    left = np.reshape(a, tuple(n for s in a.shape for n in (s, 1)))
-    right = np.reshape(b, tuple(n for s in b.shape for n in (1, s)))
-    return np.reshape(left * right, tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))
+    a = reshaped(a, (1,) * (ndim - a.ndim) + a.shape)
+    b = reshaped(b, (1,) * (ndim - b.ndim) + b.shape)
+    left = reshaped(a, tuple(n for s in a.shape for n in (s, 1)))
+    right = reshaped(b, tuple(n for s in b.shape for n in (1, s)))
+    return reshaped(left * right, tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))

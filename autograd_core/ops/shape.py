@@ -204,8 +204,8 @@ def _tile(A: Any, reps: Any) -> Any:
     reps = (1,) * (ndim - len(reps)) + reps
     shape = (1,) * (ndim - A.ndim) + A.shape
     split = tuple(n for pair in zip(reps, shape, strict=True) for n in pair)
-    once = np.reshape(A, tuple(n for s in shape for n in (1, s)))
-    return np.reshape(np.broadcast_to(once, split), tuple(r * s for r, s in zip(reps, shape, strict=True)))
+    once = reshaped(A, tuple(n for s in shape for n in (1, s)))
+    return reshaped(np.broadcast_to(once, split), tuple(r * s for r, s in zip(reps, shape, strict=True)))
 
 
 # --- order along axes -------------------------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ class _Reader:
                 return
             kernel = KERNELS.get(fn) or KERNELS.get(step.told)
             if kernel is None:
-                kernel = KERNELS[fn] = _kernel(fn, step.told, len(operands))
+                kernel = _kernel(fn, step.told, len(operands), f"own{len(self.kernels)}")
             self.kernels[step.fn] = kernel
         if slot.dtype == np.bool_ and kernel.f in ARITHMETIC:
             raise _Unfit  # True + True is True
@@ -289,17 +289,20 @@ class _Reader:
         return settled
 
 
-def _kernel(fn: Any, told: Any, operands: int) -> Kernel:
+def _kernel(fn: Any, told: Any, operands: int, name: str) -> Kernel:
     """Return the kernel of a function without a line of its own: entry by entry, or it does not fit."""
     if isinstance(fn, np.ufunc):
         if fn.nout == 1 and fn.nin == operands and fn.signature is None:
-            return Kernel(fn)
+            return Kernel(fn, name=name)
     elif (op := RULES.get(told)) is not None and op.elementwise and len(op.args) == operands:
 
         def into(*operands: Any) -> None:
             operands[-1][...] = fn(*operands[:-1])
 
-        return Kernel(into, name=f"{fn.__name__}{len(KERNELS)}", scalar=fn)
+        def scalar(*operands: Any) -> Any:
+            return fn(*map(np.float64, operands))  # it may ask for a dtype, which Python's floats do not have
+
+        return Kernel(into, name=name, scalar=scalar)
     raise _Unfit
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Leaf
+from ..nodes import PICK, Leaf
 from ..notes import GraphError, checksum, source_line
 from ..ops.index import getitem
 from ..ops.reduce import logsumexp, total
@@ -97,6 +97,9 @@ class Trace:
         if ans and (more := by_products(fn, ans[0])):
             ans, compute = (*ans, *map(tensor, more)), ByProducts(fn, len(ans))
         self.write(fn, compute, args, kwargs, ans, several=True)
+        main = next((t._node.p for t in ans if t._node is not None and t._node.op is PICK), None)
+        if main is not None and main.ans is not None:
+            main.ans = tuple([t._data for t in ans[: len(main.ans)]])
 
     def look(self, fn: Any) -> tuple[bool, Any]:
         """Return whether an operation is written down as it is, and what is to be called."""
@@ -300,6 +303,8 @@ class Trace:
             value = t._data = np.array(value)
         elif kind is not ndarray and id(value) in self.known:
             value = t._data = value.copy() if isinstance(value, np.generic) else value
+        if (node := t._node) is not None and node.ans is not None:
+            node.ans = value  # the very object, by which a pullback's Tensor will be known
         slot = self.plan.slot("value", value.shape, value.dtype, value, None, kind in WEAK).number
         self.know(value, Ref(slot))
         return slot

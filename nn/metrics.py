@@ -39,10 +39,10 @@ def r2(prediction: Any, target: Any) -> float:
     >>> r2(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0]))
     0.7857142857142857
     """
-    prediction, target = _plain(prediction), _plain(target)
+    prediction, target = _reals(prediction), _reals(target)
     _check_pair("r2", prediction, target)
-    error = np.square(prediction - target, dtype=float).sum(axis=0)
-    spread = np.square(target - target.mean(axis=0), dtype=float).sum(axis=0)
+    error = np.square(prediction - target).sum(axis=0)
+    spread = np.square(target - target.mean(axis=0)).sum(axis=0)
     if not np.all(spread):
         raise ValueError("r2 of a target that is constant: there is no variation to explain")
     return float(np.mean(1 - error / spread))
@@ -72,6 +72,14 @@ def confusion_matrix(prediction: Any, labels: Any, classes: int | None = None, t
 
 def _plain(x: Any) -> Any:
     return np.asarray(x.data if isinstance(x, ag.Tensor) else x)
+
+
+def _reals(x: Any) -> Any:
+    """Return float64: small integers would wrap around where they are subtracted, and float32 lose digits."""
+    x = _plain(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"r2 takes real numbers, not an array of dtype {x.dtype}")
+    return x.astype(float)
 
 
 def _classes(x: Any, threshold: float) -> Any:

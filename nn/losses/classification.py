@@ -9,6 +9,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import log_softmax, softmax
+from ..functional.given import numbers
 from .reductions import Reduction, clamped_log, probable, reduce, weighted
 
 
@@ -45,8 +46,7 @@ def cross_entropy(
     >>> cross_entropy(logits[1], np.array([0.5, 0.5, 0.0]))
     np.float64(1.0986122886681098)
     """
-    if not hasattr(labels, "dtype"):
-        labels = np.asarray(labels)
+    logits, labels = real(logits, "cross_entropy"), _array(labels)
     if weight is not None:
         sample_weight = _class_weights(logits, labels, weight, label_smoothing, sample_weight)
     if label_smoothing:
@@ -80,11 +80,15 @@ def _checked(scores: Any, labels: Any, name: str = "cross_entropy") -> Any:
 @ag.primitive
 def _valid(labels: Any, scores: tuple[int, ...], name: str) -> Any:
     """Return labels that fit scores of a shape: one operation, so that a compiled loss looks at each batch."""
-    if labels.shape != scores[:-1] or not scores:
+    if not scores:
+        raise ValueError(f"{name} needs scores of shape (..., classes), not a number")
+    if labels.shape != scores[:-1]:
         what = f"integer labels of shape {scores[:-1]}, not {labels.shape}"
         hint = "; write labels.astype(float) for one-hot labels" if labels.shape == scores else ""
         raise ValueError(f"{name} with logits of shape {scores} needs {what}{hint}")
     k = scores[-1]
+    if not k:
+        raise ValueError(f"{name} with logits of shape {scores}: there are no classes")
     if labels.size and labels.astype(np.uintp).max() >= k:  # a negative number becomes a huge one
         raise ValueError(f"labels of {k} classes are 0 to {k - 1}; these go from {labels.min()} to {labels.max()}")
     return labels
@@ -95,6 +99,11 @@ ag.rule(_valid, None, args="labels", metadata="scores name")
 
 def _array(x: Any) -> Any:
     return x if hasattr(x, "dtype") else np.asarray(x)
+
+
+def real(x: Any, name: str) -> Any:
+    """Return scores, lists of them as an array; or say that they are no real numbers."""
+    return numbers(x, name, "biuf")
 
 
 def _hot(scores: Any, labels: Any) -> Any:
@@ -213,8 +222,7 @@ def nll(
     >>> nll(np.log(np.array([[0.5, 0.5], [0.25, 0.75]])), np.array([0, 0]), "none")
     array([0.69314718, 1.38629436])
     """
-    if not hasattr(labels, "dtype"):
-        labels = np.asarray(labels)
+    log_probabilities, labels = real(log_probabilities, "nll"), _array(labels)
     if weight is not None:
         sample_weight = _class_weights(log_probabilities, labels, weight, 0, sample_weight)
     if sample_weight is None:
@@ -250,6 +258,7 @@ def multinomial_deviance(
     >>> multinomial_deviance(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1]), "none")
     array([0.69314718, 0.28768207])
     """
+    probabilities = real(probabilities, "multinomial_deviance")
     y = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
     if y.dtype.kind in "iu" and y.shape != probabilities.shape:
         y = _hot(probabilities, _checked(probabilities, y, "multinomial_deviance"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 import autograd_core as ag
 
+from ..functional.given import numbers
 from ..module import Module
 
 
@@ -36,7 +37,7 @@ def l2_penalty(parameters: Any) -> Any:
 
 @ag.primitive
 def _squares(x: Any) -> Any:
-    x = np.asarray(x).ravel("K")
+    x = numbers(x, "l2_penalty", "biuf").ravel("K")
     return x.dot(x)
 
 
@@ -48,7 +49,9 @@ def _each(parameters: Any) -> Iterable[Any]:
         return [parameters]
     if isinstance(parameters, Module):
         return parameters.parameters()
-    if not isinstance(parameters, Iterable):
+    if isinstance(parameters, Mapping):
+        return parameters.values()
+    if not isinstance(parameters, Iterable) or isinstance(parameters, str):
         raise TypeError(
             f"a penalty is of an array or of several, such as model.parameters(), not of a {type(parameters).__name__}"
         )
@@ -58,7 +61,7 @@ def _each(parameters: Any) -> Iterable[Any]:
 def _total(terms: Iterable[Any]) -> Any:
     found = list(terms)
     if not found:
-        raise ValueError("a penalty of no parameters at all (a generator gives them once only)")
+        raise ValueError("a penalty of no parameters at all: all are frozen, or a generator gave them before")
     total = found[0]
     for term in found[1:]:
         total = total + term

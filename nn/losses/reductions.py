@@ -66,6 +66,9 @@ def alike(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
     prediction, target = (a if hasattr(a, "dtype") else np.asarray(a) for a in (prediction, target))
     if prediction.shape == target.shape and prediction.dtype.kind == target.dtype.kind == "f":
         return prediction, target
+    for a in (prediction, target):
+        if a.dtype.kind not in "biufc":
+            raise TypeError(f"{name} takes numbers, not an array of dtype {a.dtype}")
     if prediction.shape != target.shape:
         raise ValueError(
             f"{name} needs a prediction and a target of one shape, not {prediction.shape} and {target.shape}: it does "
@@ -118,8 +121,9 @@ def elementwise_loss(
 
 
 def probable(name: str, what: str, p: Any) -> None:
-    """Refuse what is not a probability."""
-    if not np.all((p >= 0) & (p <= 1)):
+    """Refuse what is not a probability; one that is predicted may be NaN, as any loss may."""
+    outside = (p < 0) | (p > 1)
+    if np.any(outside if what == "probabilities" else outside | np.isnan(p)):
         raise ValueError(f"the {what} of {name} lie between 0 and 1")
 
 

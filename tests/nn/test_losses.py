@@ -355,7 +355,7 @@ def test_huber_takes_a_delta(check_derivatives):
             nn.huber(f, y, delta=delta)
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.1, np.nan])
+@pytest.mark.parametrize("p", [-0.1, 1.1, np.inf])
 def test_probabilities_lie_between_0_and_1(p):
     with pytest.raises(ValueError, match="probabilities of bce lie between 0 and 1"):
         nn.bce([p], [1.0])
@@ -501,3 +501,44 @@ def test_positive_weights(check_derivatives):
 def test_positive_weights_that_are_none(weight, message):
     with pytest.raises(ValueError, match=message):
         nn.bce_with_logits(np.zeros((4, 3)), np.ones((4, 3)), pos_weight=weight)
+
+
+def test_a_nan_that_is_predicted_is_a_nan_and_one_in_the_targets_an_error():
+    p, y = np.array([0.5, np.nan]), np.array([1.0, 0.0])
+    assert np.isnan(nn.bce(p, y))
+    assert np.isnan(nn.multinomial_deviance(np.array([[0.5, np.nan]]), np.array([1])))
+    for loss in (nn.bce, nn.bce_with_logits):
+        with pytest.raises(ValueError, match="targets of bce.* lie between 0 and 1"):
+            loss(y, p)
+
+
+LOGITS, LABELS = np.arange(12.0).reshape(4, 3), np.array([0, 1, 2, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.cross_entropy(LOGITS + 1j, LABELS), TypeError, "cross_entropy takes real numbers, not .* complex128"),
+        (lambda: nn.nll(LOGITS + 1j, LABELS), TypeError, "nll takes real numbers"),
+        (lambda: nn.cross_entropy(1.0, 0), ValueError, r"cross_entropy needs scores of shape \(..., classes\)"),
+        (lambda: nn.cross_entropy(LOGITS[:, :0], LABELS), ValueError, r"logits of shape \(4, 0\): there are no classes"),
+        (lambda: nn.cross_entropy(LOGITS.astype(str), LABELS), TypeError, "real numbers, not an array of dtype <U"),
+        (lambda: nn.mse(LOGITS.astype(str), LOGITS), TypeError, "mse takes numbers, not an array of dtype <U"),
+        (lambda: nn.huber(None, None), TypeError, "huber takes numbers, not an array of dtype object"),
+        (lambda: nn.hinge(np.array(["a"]), np.array([1])), TypeError, "hinge takes numbers"),
+        (lambda: nn.l2_penalty("abc"), TypeError, "not of a str"),
+        (lambda: nn.l2_penalty(np.array([1j])), TypeError, "l2_penalty takes real numbers"),
+        (lambda: nn.l2_penalty(nn.Linear(2, 2, rng=0).freeze()), ValueError, "all are frozen"),
+    ],
+)  # fmt: skip
+def test_what_no_loss_can_be_taken_of(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_lists_and_dicts():
+    assert nn.cross_entropy(LOGITS.tolist(), LABELS.tolist()) == nn.cross_entropy(LOGITS, LABELS)
+    p = nn.softmax(LOGITS)
+    assert nn.multinomial_deviance(p.tolist(), LABELS.tolist()) == nn.multinomial_deviance(p, LABELS)
+    assert nn.l2_penalty({"w": np.ones(3), "b": 2.0}) == 7
+    assert nn.l1_penalty({"w": -np.ones(3)}) == 3

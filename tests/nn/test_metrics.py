@@ -61,3 +61,11 @@ def test_as_scikit_learn():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_small_integers_do_not_wrap_around():
+    prediction, target = np.array([250, 10, 30], np.uint8), np.array([240, 20, 30], np.uint8)
+    assert nn.metrics.r2(prediction, target) == nn.metrics.r2(prediction.astype(float), target.astype(float))
+    assert nn.metrics.r2(np.array([True, False]), np.array([True, False])) == 1
+    with pytest.raises(TypeError, match="r2 takes real numbers"):
+        nn.metrics.r2(prediction + 1j, target)

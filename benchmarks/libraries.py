@@ -3,8 +3,10 @@
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 
 
@@ -33,6 +35,8 @@ class Library:
             sys.setrecursionlimit(10**6)  # its backward() recurses
         if self.name == "torch_compile":
             os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # no pool of processes beside the others
+            logging.disable(logging.WARNING)  # of its own profiler's hooks, and of its deprecated functions
+            warnings.simplefilter("ignore")
         threads = module.get_num_threads() if self.module == "torch" else None
         return {"version": version(module), "threads": threads}
 

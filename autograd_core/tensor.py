@@ -502,12 +502,16 @@ class Tensor:
     __truediv__, __rtruediv__ = _binary(np.true_divide, operator.truediv)
     __mod__, __rmod__ = _binary(np.remainder, operator.mod)
     __matmul__, __rmatmul__ = _binary(np.matmul, ops.products.matmul)
-    _power, __rpow__ = _binary(np.power, operator.pow)
+    _power, _rpower = _binary(np.power, operator.pow)
 
     def __pow__(self, other: Any) -> Any:
         if type(other) in (int, float) and other == 2 and self.dtype.kind in "fc":
             return record1(SQUARE, _square, self)
         return self._power(other)
+
+    def __rpow__(self, other: Any) -> Any:
+        python = type(other) is complex and type(self._data) is float64  # of both Python would compute the result
+        return self._rpower(np.complex128(other) if python else other)
 
     def __floordiv__(self, other: Any) -> Any:
         return np.floor_divide(self, other)

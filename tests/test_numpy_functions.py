@@ -372,3 +372,40 @@ def test_what_depends_on_values_is_computed_anew(name):
     compiled = ag.compile(gradient)
     for x in (np.array([0.3, 0.7, 0.4, 0.9]), np.array([0.9, 0.2, 0.5, 0.1])):
         np.testing.assert_allclose(compiled(x), gradient(x), rtol=1e-14, atol=1e-15)
+
+
+# --- rare keywords and kinds ------------------------------------------------------------------------------------------
+
+EMPTY = np.zeros((0, 3))
+
+
+@pytest.mark.parametrize("fn", [np.max, np.min, np.nanmax, np.nanmin])
+def test_extremes_of_nothing_but_an_initial(fn):
+    t, start = T(EMPTY), T(1.5)
+    y = fn(t, axis=0, initial=start)
+    same(y, fn(EMPTY, axis=0, initial=1.5))
+    same(fn(t, initial=2.0, keepdims=True), fn(EMPTY, initial=2.0, keepdims=True))
+    np.sum(y).backward()
+    same(start.grad, np.float64(3))
+    assert t.grad.shape == (0, 3)
+    with pytest.raises(ValueError, match="no identity"):
+        fn(t, axis=0)
+
+
+def test_single_precision_goes_numpys_ways():
+    x, ends = np.linspace(0.3, 1.7, 24, dtype=np.float32).reshape(2, 3, 4), ((1, 2), (3, 4), (5, 6))
+    same(np.pad(T(x), ((1, 2),), "linear_ramp", end_values=ends), np.pad(x, ((1, 2),), "linear_ramp", end_values=ends))
+    y, places = np.sqrt(x[0, :2].reshape(-1)), np.arange(8.0)
+    for weights in (np.arange(1, 9), np.linspace(0.5, 1, 8, dtype=np.float32)):
+        same(np.polyfit(places, T(y), 2, w=weights), np.polyfit(places, y, 2, w=weights))
+
+
+def test_powers_of_and_by_complex_numbers():
+    t = T(np.array([1 + 0.5j, 0.5 - 2j], np.complex64))
+    np.sum(np.real(t ** (1.5 + 0.5j))).backward()
+    assert t.grad.dtype == np.complex64
+    t = T(1.5)
+    y = (1 + 2j) ** t
+    assert y.item() == (1 + 2j) ** 1.5
+    np.real(y).backward()
+    np.testing.assert_allclose(t.grad, np.real(y.data * np.log(1 + 2j)), rtol=1e-14)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..rules import Door, composite, primitive, rule
 from ..spaces import from_end
-from .index import _along, scatter
+from .index import _along, picked, scatter
 from .products import array
 from .values import values
 
@@ -19,7 +19,7 @@ from .values import values
 
 
 def _along_axis(arr: Any, index: Any, axis: int) -> Any:
-    return arr[(..., index, *(slice(None),) * (-1 - axis))]
+    return picked(arr, (..., index, *(slice(None),) * (-1 - axis)))
 
 
 @primitive
@@ -249,7 +249,7 @@ def _pad_axis(x: Any, mode: str, width: Any, option: Any, axis: int) -> Any:
         ends = list(option)
     elif mode == "linear_ramp":
         edges = [np.squeeze(e, axis) for e in (part(0, 1), part(n - 1))]
-        ramp = lambda value, edge, k: np.linspace(array(value), edge, k, endpoint=False, dtype=x.dtype, axis=axis)
+        ramp = lambda value, edge, k: np.linspace(value, edge, k, endpoint=False, dtype=x.dtype, axis=axis)
         return np.concatenate(
             [ramp(option[0], edges[0], before), x, np.flip(ramp(option[1], edges[1], after), axis)], axis=axis
         )

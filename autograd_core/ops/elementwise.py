@@ -102,7 +102,7 @@ def _unit(x: Any) -> Any:
 
 def _slope(a: Any, b: Any) -> Any:
     """Return the derivative of a**b by a, which is 0 where b is 0, also at a = 0."""
-    if isinstance(b, float | int) and not isinstance(b, np.generic):
+    if isinstance(b, float | int | complex) and not isinstance(b, np.generic):
         return b * a ** (b - 1) if b else a * 0
     return np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..rules import composite, constant, present, primitive, rule
 from ..rules import where as select
 from ..spaces import unreduce
-from .reduce import _cumprod_pull, _cumsum_pull, _half_over, _to, product_of_others, root
+from .reduce import _cumprod_pull, _cumsum_pull, _half_over, _to, count, product_of_others, root
 
 _NoValue = np._NoValue
 
@@ -280,8 +280,11 @@ def known_extreme(reduce: Any, pairwise: Any) -> Any:
             if initial is _NoValue:
                 raise ValueError("a maximum or minimum with where= needs initial=, as in NumPy")
             a = np.where(where, a, np.nan)
+        keepdims = keepdims is not _NoValue and keepdims
+        if initial is not _NoValue and not count(a, axis):
+            return _to(out, np.sum(a, axis=axis, keepdims=keepdims) + initial)
         axis = tuple(range(a.ndim)) if axis is None else axis
-        result = reduce(a, axis=axis, keepdims=keepdims is not _NoValue and keepdims)
+        result = reduce(a, axis=axis, keepdims=keepdims)
         return _to(out, result if initial is _NoValue else pairwise(result, initial))
 
     return body

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..rules import composite, primitive, rule
 from .products import array
+from .values import recorded
 
 # --- values and roots -------------------------------------------------------------------------------------------------
 
@@ -153,15 +154,15 @@ def _polyfit(
         w = array(w) + 0.0
         if w.shape != x.shape:
             raise TypeError(f"np.polyfit needs one weight for each place: shapes {w.shape} and {x.shape}")
-        left = left * w[:, None]
-        right = right * (w[:, None] if y.ndim == 2 else w)
+        left = np.astype(left * w[:, None], left.dtype)
+        right = np.astype(right * (w[:, None] if y.ndim == 2 else w), y.dtype)  # NumPy weighs in place
     scale = np.sqrt(np.sum(left * left, axis=0))
     left = left / scale
     c, residuals, rank, s = np.linalg.lstsq(left, right, rcond)
     c = (c.T / scale).T
     if full:
         return c, residuals, rank, s, rcond
-    if rank != order:
+    if not recorded() and rank != order:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=3)
     if not cov:
         return c

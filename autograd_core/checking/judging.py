@@ -50,7 +50,9 @@ def judge(
     value, error, left, left_error, right, right_error, steep = slope
     if not np.isfinite(a):
         return "nonfinite"
-    if differ(left, right, left_error, right_error, rtol):
+    middle = 0.5 * (left + right)  # what a central difference tends to at a kink
+    near = not abs(value - middle) > 10 * error + 0.1 * abs(right - left)
+    if near and differ(left, right, left_error, right_error, rtol):
         if kinks == "skip":
             return "kink"
         slack = rtol * max(abs(left), abs(right), cancelled) + 3 * max(left_error, right_error) + floor
@@ -62,7 +64,8 @@ def judge(
     allowed = rtol * max(abs(a), abs(value), cancelled)
     if off <= allowed:
         return "ok"
-    still = value == error == 0  # nothing moves: what is claimed may be what is left where terms cancel
+    # Nothing moves, or far away only: what is claimed may be what is left where terms cancel.
+    still = value == 0 and error <= 1e-10 * steep
     if (max(off, abs(a), error) <= rest) or (still and abs(a) <= rest_beside):
         return "ok"
     if off > allowed + floor + 3 * error:
@@ -87,28 +90,31 @@ def combine(rows: Array, column: Array) -> Array:
     return np.where((rows != 0) @ ~np.isfinite(column), np.nan, rows @ safe)
 
 
+def total(rows: Array, parts: Array) -> Array:
+    """Return sums over results, of which those without weight may be anything."""
+    return np.asarray(np.sum(np.where(rows == 0, 0.0, rows * parts), axis=1))
+
+
 def reduce(rows: Array, s: Slope) -> Slope:
     """Return slopes of combinations of results. The sides stay intervals: at a kink each result may take any slope."""
     if len(rows) == rows.shape[1] and np.array_equal(rows, np.eye(len(rows))):
         return s
     low = np.minimum(rows * s.left, rows * s.right)
     high = np.maximum(rows * s.left, rows * s.right)
-    absent = rows == 0
-
-    def total(parts: Array) -> Array:
-        return np.sum(np.where(absent, 0.0, parts), axis=1)
-
     weight = np.abs(rows)
     side_error = np.fmax(s.left_error, s.right_error)
     # Where both sides agree the value from both is the better one.
     same = ~(np.abs(s.right - s.left) > 10 * (s.left_error + s.right_error))
-    value = rows * s.value
-    low, high = np.where(same, value, low), np.where(same, value, high)
-    side_error = np.where(same, s.error, side_error)
-    side_error = total(weight * side_error)
-    return Slope(
-        total(value), total(weight * s.error), total(low), side_error, total(high), side_error, total(weight * s.steep)
-    )
+    low, high = np.where(same, rows * s.value, low), np.where(same, rows * s.value, high)
+    side_error = total(weight, np.where(same, s.error, side_error))
+    value, error, steep = total(rows, s.value), total(weight, s.error), total(weight, s.steep)
+    return Slope(value, error, total(weight != 0, low), side_error, total(weight != 0, high), side_error, steep)
+
+
+def refined(s: Slope, value: Array, error: Array) -> Slope:
+    """Return slopes with values that are better known, where they do not contradict those there are."""
+    better = (error < s.error) & (np.abs(value - s.value) <= 3 * s.error)
+    return s._replace(value=np.where(better, value, s.value), error=np.where(better, error, s.error))
 
 
 def agreed(first: Slope, second: Slope) -> Slope:

@@ -6,19 +6,21 @@ each other. Between the two lies "inconclusive": the differences cannot see what
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import numeric
-from .judging import agreed, combine, differ, judge, reduce
+from .judging import agreed, combine, differ, judge, reduce, refined, total
 from .names import Coordinates
 from .programs import Program, Pull
 from .report import Entry
 
 Array = np.ndarray[Any, Any]
 Claim = Callable[[Sequence[Array]], Array]  # claimed derivatives, at the inputs given
+TINY = numeric.TINY
 ROWS = 64  # results that are checked one by one; of more, three random combinations
 COLUMNS = 2000  # results whose one-sided limits are kept apart
 
@@ -255,23 +257,37 @@ class Trial:
         floor: Array | float = 0.0,
         cancelled: Array | float = 0.0,
         rest: Array | float = 0.0,
+        far: float = 1.0,
     ) -> list[Entry]:
         """Judge claimed derivatives along a line by ladders; return an entry for each that is not simply right.
 
         `floor` is how far `a` is off by rounding, `cancelled` the size of the terms of which it is the sum, for a
-        direction of many entries, and `rest` what rounding in the rule may leave of a zero.
+        direction of many entries, `rest` what rounding in the rule may leave of a zero, and `far` the step that is
+        as long as 1.
         """
         with np.errstate(all="ignore"):
             base = self.y
             grain = np.fmax(self.grain, 2 * numeric.noise(line, base, size, self.unit))
-            first = reduce(rows, numeric.ladder(line, base, size, grain, unit=self.unit))
+            ladder = functools.partial(
+                numeric.ladder, line, base, size, grain, unit=self.unit, smallest=self._smallest(rows, a), far=far
+            )
+            first = reduce(rows, ladder())
             verdicts = self._judge(a, first, floor, cancelled, rest)
             clear = (np.abs(a - first.value) > 1e3 * first.error) & (first.error < 1e-6 * np.abs(first.value))
             if any(v not in ("ok", "kink") and not sure for v, sure in zip(verdicts, clear, strict=True)):
-                second = reduce(rows, numeric.ladder(line, base, size, grain, unit=self.unit, phase=0.7))
-                first = agreed(first, second)
+                first = agreed(first, reduce(rows, ladder(phase=0.7)))
+                verdicts = self._judge(a, first, floor, cancelled, rest)
+            within = first.error < 300 * np.maximum(np.abs(a), np.abs(first.value))
+            if any(v == "inconclusive" and w for v, w in zip(verdicts, within, strict=True)):
+                value, error = numeric.fitted(line, base, size, self.rng, grain, self.unit)
+                first = refined(first, *(total(rows, value), total(np.abs(rows), error)))
                 verdicts = self._judge(a, first, floor, cancelled, rest)
         return [self._entry(i, j, rows, a, first, v, mode) for i, v in enumerate(verdicts) if v != "ok"]
+
+    def _smallest(self, rows: Array, a: Array) -> Array:
+        """Return for every result the smallest slope other than 0 that is claimed of it, or infinity."""
+        shares = np.where(rows * a[:, None] != 0, np.abs(a[:, None]) / np.abs(rows), np.inf)
+        return np.asarray(np.min(shares, axis=0, initial=np.inf))
 
     def _judge(
         self, a: Array, s: numeric.Slope, floor: Array | float, cancelled: Array | float, rest: Array | float
@@ -332,7 +348,8 @@ class Trial:
                 if np.abs(a[0] - n[0]) <= 0.1 * self.rtol * terms:
                     self.count("ok")
                     return []
-        found = self.examine(w[None], a, line, 1.0, None, mode, floor=self.noise_of(claim, a), cancelled=terms)
+        far = 1.0 / float(np.max(np.abs(u), initial=TINY))
+        found = self.examine(w[None], a, line, 1.0, None, mode, floor=self.noise_of(claim, a), cancelled=terms, far=far)
         for entry in found:
             self.count(entry.verdict)
         if not found:

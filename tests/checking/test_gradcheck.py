@@ -255,6 +255,42 @@ def test_smooth_functions_made_of_kinks(f):
     assert ag.gradcheck(f, np.array([0.0, 1.0])).verdict == "ok"
 
 
+def test_what_looks_like_a_kink_from_afar():
+    f = lambda x: np.max(x) + np.log(np.sum(np.exp(x - np.max(x))))
+    x = np.array([8360.3, 8342.9])
+    p = np.exp(x - x[0]) / np.sum(np.exp(x - x[0]))
+    assert judged(f, x, gradient=lambda _: p).verdict in ("ok", "inconclusive")
+    assert judged(f, x, gradient=lambda _: p * [1, 1.03]).verdict == "wrong"
+    dead = lambda x: np.sum(np.maximum(x, 0))
+    x = np.array([-6e-7, 7e-7])
+    assert judged(dead, x, gradient=lambda _: np.array([0.0, 1.0])).verdict == "ok"
+    assert judged(dead, x, gradient=lambda _: np.array([1e-3, 1.0])).verdict == "wrong"
+
+
+# --- flat as far as one can see ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_no_alarm_where_a_function_has_no_digits_for_its_slope(full):
+    for f in (lambda x: np.log(1 + x**2), lambda x: 1 - np.cos(x), lambda x: np.sqrt(1 + x * x) - 1):
+        for x in (1e-12, 1e-9, 1e-6):
+            assert judged(f, x, full=full).verdict in ("ok", "inconclusive")
+
+
+def test_no_slope_hides_in_a_dead_zone():
+    for f, x, slope in (
+        (ag.relu, -0.5, 1.0),
+        (ag.relu, -0.5, 1e-6),
+        (lambda x: 0 * x, 0.3, 1e-3),
+        (np.floor, 0.5, 1.0),
+    ):
+        for full in (True, False):
+            report = judged(f, np.array([x]), gradient=lambda _, s=slope: np.full((1, 1), s), full=full)
+            assert report.verdict == "wrong"
+    report = judged(lambda x: np.log(1 + x * x), np.array([1e-9]), gradient=lambda x: np.diag(2.001 * x))
+    assert report.verdict == "wrong"
+
+
 # --- what cannot be judged --------------------------------------------------------------------------------------------
 
 

@@ -76,6 +76,40 @@ def test_nowhere_to_go():
     assert judge(1.0, [float(part[0]) for part in found]) == "inconclusive"
 
 
+FLAT = {
+    "1 has no digits for more": (lambda x: np.log(1 + x**2), 1e-9, 2e-9),
+    "cancelled": (lambda x: 1 - np.cos(x), 1e-9, 1e-9),
+    "cancelled, with something beside it": (lambda x: 1 - np.cos(x) + 1e-3, 1e-9, 1e-9),
+    "far too flat": (lambda x: np.log(1 + x**4), 1e-6, 4e-18),
+    "dead": (lambda x: np.maximum(x, 0), -0.5, 0.0),
+    "dead, the kink close by": (lambda x: np.maximum(x, 0), -1e-5, 0.0),
+    "dead, with something beside it": (lambda x: np.maximum(x, 0) + 1e-3, -1e-5, 0.0),
+    "constant": (lambda x: 0 * x, 0.3, 0.0),
+    "steps": (np.floor, 0.5, 0.0),
+    "many steps": (np.round, 12.3, 0.0),
+}
+
+
+@pytest.mark.parametrize("phase", [1.0, 0.7])
+@pytest.mark.parametrize("name", FLAT)
+def test_flat_to_the_last_digit_is_not_flat_for_certain(name, phase):
+    f, x, exact = FLAT[name]
+    found = measured(f, x, phase)
+    assert abs(found.value[0] - exact) <= 3 * found.error[0]
+    assert judge(exact, [float(part[0]) for part in found]) in ("ok", "inconclusive")
+    if exact == 0:  # what can hide there is next to nothing
+        assert judge(1e-6, [float(part[0]) for part in found]) == "wrong"
+
+
+def test_rounding_errors_average_out():
+    line = line_of(lambda x: 1e8 + x * x, 1e-5)
+    base, rng = line(0.0)[0], np.random.default_rng(0)
+    (value,), (error,) = numeric.fitted(line, base, 1e-5, rng)
+    assert abs(value - 2e-5) <= error < 0.5 * numeric.ladder(line, base, 1e-5).error[0]
+    beside = line_of(lambda x: 1e8 + np.abs(x), -1e-9)
+    assert numeric.fitted(beside, beside(0.0)[0], 1e-9, rng)[1][0] > 1e-3  # it fits no polynomial: nothing is known
+
+
 @pytest.mark.parametrize("f", [np.sign, np.floor])
 def test_at_a_jump_nothing_is_certain(f):
     found = measured(f, 0.0)

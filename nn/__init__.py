@@ -16,6 +16,7 @@ from .functional import (
     step,
     tanh,
 )
+from .history import EarlyStopping, History, TrainingError
 from .io import FileError, load, save
 from .layers import (
     GRU,
@@ -56,7 +57,7 @@ from .losses import (
 from .minimizing import minimize
 from .module import Module
 from .optim import SGD, AdaGrad, Adam, AdamW, RMSProp, clip_by_norm, clip_by_value
-from .training import EarlyStopping, History, TrainingError, fit
+from .training import fit
 
 __all__ = [
     "Activation",

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+import autograd_core as ag
+
 from .init import Rng, generator
 
 Array = np.ndarray[Any, Any]
@@ -30,7 +32,7 @@ def check(data: Any, what: str = "the data") -> Data:
     """
     if not isinstance(data, tuple | list):
         raise TypeError(f"{what} is a tuple of arrays, such as (X, y), not a {type(data).__name__}")
-    arrays = tuple(np.asarray(a) for a in data)
+    arrays = tuple(np.asarray(a.data if isinstance(a, ag.Tensor) else a) for a in data)
     lengths = [len(a) if a.ndim else None for a in arrays]
     if not arrays or None in lengths or len(set(lengths)) > 1:
         raise ValueError(f"the arrays of {what} need equally many rows, not {lengths}")

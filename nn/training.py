@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import math
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -18,95 +17,16 @@ import autograd_core as ag
 
 from . import io
 from .data import Data, _epoch, check, check_size, whole
+from .history import EarlyStopping, History, TrainingError
 from .init import Rng, generator
 from .module import Module
 from .optim import Optimizer, clip_by_norm
+from .progress import progress_bar
+from .undoing import Undo, generators, watched_outputs
 
 Metric = Callable[[Any, Any], float]
+Callback = Callable[[int, dict[str, float]], Any]
 CHECKPOINT = "nn.checkpoint"
-
-
-class TrainingError(FloatingPointError):
-    """A loss that is not finite; `history` is what was recorded before."""
-
-    def __init__(self, message: str, history: History) -> None:
-        super().__init__(message)
-        self.history = history
-
-
-@dataclasses.dataclass
-class History:
-    """What happened in training: one number for each epoch, by name.
-
-    Attributes
-    ----------
-    columns : dict of lists
-        "loss", "lr", metrics, and "val_loss" and so on if there were validation data.
-    stopped : str
-        Why it ended.
-    best_epoch : int or None
-        The epoch, counted from 1, whose weights were restored.
-    """
-
-    columns: dict[str, list[float]] = dataclasses.field(default_factory=dict)
-    stopped: str = ""
-    best_epoch: int | None = None
-
-    def __getitem__(self, name: str) -> list[float]:
-        """Return one column."""
-        return self.columns[name]
-
-    def __len__(self) -> int:
-        """Return the number of complete epochs."""
-        return len(self.columns.get("loss", ()))
-
-    def plot(self, names: Iterable[str] | None = None) -> Any:
-        """Draw losses, or the columns that are named, over epochs; return matplotlib's axes."""
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as e:
-            raise ImportError("History.plot needs matplotlib: pip install 'autograd-core[plots]'") from e
-        _, axes = plt.subplots()
-        for name in names or [name for name in self.columns if name.endswith("loss")]:
-            axes.plot(range(1, len(self) + 1), self.columns[name], label=name)
-        if self.best_epoch is not None:
-            axes.axvline(self.best_epoch, linestyle=":", color="gray", label="best")
-        axes.set_xlabel("epoch")
-        axes.legend()
-        return axes
-
-    def __repr__(self) -> str:
-        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.columns.items() if values)
-        return f"History({len(self)} epochs{': ' * bool(last)}{last}; {self.stopped or 'running'})"
-
-
-class EarlyStopping:
-    """Stop when a loss has not fallen for `patience` epochs, and go back to the best weights.
-
-    Parameters
-    ----------
-    patience : int
-    min_delta : float
-        By how much a loss must be lower than the best to count.
-    monitor : str, optional
-        A column of the history; by default "val_loss", or "loss" without validation data.
-    """
-
-    def __init__(self, patience: int = 10, min_delta: float = 0.0, monitor: str | None = None) -> None:
-        if not whole(patience, 1):
-            raise ValueError(f"patience is a positive number of epochs, not {patience!r}")
-        self.patience, self.min_delta, self.monitor = patience, min_delta, monitor
-        self.start()
-
-    def start(self) -> None:
-        """Forget what was seen: `fit` begins."""
-        self.best, self.best_epoch, self.weights = math.inf, 0, dict[str, Any]()
-
-    def observe(self, epoch: int, loss: float, model: Module) -> bool:
-        """Take note of the loss after an epoch; say whether to stop."""
-        if loss < self.best - self.min_delta:
-            self.best, self.best_epoch, self.weights = loss, epoch, model.state_dict()
-        return epoch - self.best_epoch >= self.patience
 
 
 def fit(
@@ -121,8 +41,8 @@ def fit(
     early_stopping: EarlyStopping | None = None,
     schedule: Callable[[int], float] | None = None,
     clip: float | Callable[[list[ag.Tensor]], Any] | None = None,
-    metrics: Iterable[Metric] | Mapping[str, Metric] = (),
-    callbacks: Iterable[Callable[[int, dict[str, float]], Any]] = (),
+    metrics: Metric | Iterable[Metric] | Mapping[str, Metric] = (),
+    callbacks: Callback | Iterable[Callback] = (),
     progress: bool | None = None,
     rng: Rng = 0,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -188,6 +108,7 @@ def fit(
         raise ValueError(f"epochs is a positive number, not {epochs!r}")
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
+    _check(model, loss, optimizer, early_stopping, schedule)
     run = _Training(model, check(data), loss, optimizer, batch_size, generator(rng))
     run.schedule, run.metrics = schedule, _named(metrics)
     run.judge_by(validation, early_stopping)
@@ -195,9 +116,9 @@ def fit(
     run.attach()
     if resume and checkpoint is not None and Path(checkpoint).exists():
         run.restore(checkpoint)
-    with run.modes_restored(), _bar(progress, len(run.history), epochs) as show:
+    with run.modes_restored(), progress_bar(progress, len(run.history), epochs) as show:
         run.rehearse()
-        run.loop(epochs, list(callbacks), checkpoint, show)
+        run.loop(epochs, [callbacks] if callable(callbacks) else list(callbacks), checkpoint, show)
     return run.history
 
 
@@ -230,36 +151,6 @@ class _Steps:
         self.optimizer.step()
 
 
-class _Undo:
-    """What a forward pass in training changes besides gradients, to be put back where no update comes of it.
-
-    That is running averages, and the generators of layers such as Dropout.
-    """
-
-    def __init__(self, model: Module) -> None:
-        held = [t for m in model.modules() for _, t in m._parts() if isinstance(t, ag.Tensor)]
-        self.running = list({id(t): t for t in held if t.is_leaf and not t.requires_grad}.values())
-        self.sources = _generators(model)
-        self.values, self.states = list[Any](), list[Any]()
-
-    def note(self) -> None:
-        """Take note of what there is."""
-        self.values = [t.data.copy() for t in self.running]
-        self.states = [g.bit_generator.state for g in self.sources]
-
-    def narrow(self) -> None:
-        """Look, from now on, only at what has changed since: large frozen weights would be copied for nothing."""
-        pairs = zip(self.running, self.values, strict=True)
-        self.running = [t for t, old in pairs if not np.array_equal(t.data, old, equal_nan=True)]
-
-    def __call__(self) -> None:
-        """Put everything back."""
-        for t, values in zip(self.running, self.values, strict=True):
-            t.assign(values)
-        for g, state in zip(self.sources, self.states, strict=True):
-            g.bit_generator.state = state
-
-
 class _Training:
     """Everything that one call of `fit` works with."""
 
@@ -284,7 +175,7 @@ class _Training:
         self.size = min(32, self.n) if batch_size is None else batch_size
         check_size(self.size, self.n)
         self.metrics: dict[str, Metric] = {}
-        self.undo = _Undo(model)
+        self.undo = Undo(model)
         self.history, self.updates, self.finished = History(), 0, ""
 
     def cast(self, data: Data) -> Data:
@@ -293,7 +184,10 @@ class _Training:
 
     def judge_by(self, validation: Any, early_stopping: EarlyStopping | None) -> None:
         """Say by which data, and when to stop."""
-        self.validation = None if validation is None else self.cast(check(validation, "the validation data"))
+        if validation is not None:
+            self.validation = self.cast(check(validation, "the validation data"))
+            if len(self.validation) != len(self.data):
+                raise ValueError(f"the validation data has {len(self.validation)} arrays, the data {len(self.data)}")
         self.early = early_stopping
         if early_stopping is not None:
             if early_stopping.monitor not in (None, *(columns := self.columns())):
@@ -363,7 +257,10 @@ class _Training:
     def update(self, batch: Data, epoch: int, number: int) -> float:
         """Take one step; return the loss before it."""
         if self.schedule is not None:
-            self.optimizer.scale = float(self.schedule(self.updates))
+            scale = self.schedule(self.updates)
+            if not _is_number(scale) or not 0 <= scale < math.inf:
+                raise ValueError(f"a schedule gives a factor from 0 upwards; for update {self.updates} it is {scale!r}")
+            self.optimizer.scale = float(scale)
         self.undo.note()
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is told below
@@ -383,9 +280,9 @@ class _Training:
         return found
 
     def rehearse(self) -> None:
-        """Let model and loss look at the smallest and the largest labels, before anything is changed.
+        """Let model and loss look at the smallest and the largest labels, and at one row that is left over.
 
-        Labels out of range are an error then, not in the middle of the first epoch, or after it.
+        Labels out of range are an error then, before anything is changed, and not in the middle of the first epoch.
         """
         for data, training in ((self.data, True), (self.validation, False)):
             if data is None or (training and self.size == self.n) or all(a.dtype.kind == "f" for a in data):
@@ -394,13 +291,23 @@ class _Training:
             extremes = [int(k) // a[0].size for a in whole_numbers for k in (a.argmin(), a.argmax())]
             rows = list(dict.fromkeys([*extremes, *range(min(self.size + len(extremes), len(data[0])))]))[: self.size]
             batch = tuple(a[rows] for a in data)
-            self.model.train(training)
-            self.undo.note()
+            self.try_out(batch, training)
+        if self.size > 1 and self.n % self.size == 1:
             try:
-                with ag.no_grad(), np.errstate(all="ignore"):
-                    self.loss(self.model(*batch[:-1]), batch[-1])
-            finally:
-                self.undo()
+                self.try_out(tuple(a[:1] for a in self.data), True)
+            except ValueError as e:
+                rest = f"{self.n} observations in batches of {self.size} leave one over; choose another batch_size"
+                raise ValueError(f"{e}: {rest}") from e
+
+    def try_out(self, batch: Data, training: bool) -> None:
+        """Compute the loss of a batch without a trace."""
+        self.model.train(training)
+        self.undo.note()
+        try:
+            with ag.no_grad(), np.errstate(all="ignore"):
+                self.loss(self.model(*batch[:-1]), batch[-1])
+        finally:
+            self.undo()
 
     def judge(self, epoch: int, row: dict[str, float]) -> None:
         """Tell the loss after an epoch to whom it concerns."""
@@ -425,7 +332,7 @@ class _Training:
         for name, p in self.model.named_parameters():
             if not np.isfinite(p.data).all():
                 return f"{text}: {name} is not finite since the update before; try a lower rate, or clip="
-        with ag.no_grad(), _watched(self.model) as first:
+        with ag.no_grad(), watched_outputs(self.model) as first:
             self.model(*batch[:-1])
         place = f"in the output of {first[0]}" if first else "in the loss; all outputs are finite"
         return f"{text}: it begins {place}, the parameters are finite; try a lower rate, or clip="
@@ -444,7 +351,7 @@ class _Training:
 
     def generators(self) -> list[np.random.Generator]:
         """Return every source of randomness, each once: our own, and those of layers such as Dropout."""
-        return list({id(g): g for g in [self.rng, *_generators(self.model)]}.values())
+        return list({id(g): g for g in [self.rng, *generators(self.model)]}.values())
 
     def save(self, path: Any) -> None:
         """Write all that the next epoch depends on."""
@@ -521,12 +428,6 @@ def _under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
 
-def _generators(model: Module) -> list[np.random.Generator]:
-    """Return the generators that the parts of a model hold, each once."""
-    found = [v for m in model.modules() for v in vars(m).values() if isinstance(v, np.random.Generator)]
-    return list({id(g): g for g in found}.values())
-
-
 def _value(x: Any) -> Any:
     return x.data if isinstance(x, ag.Tensor) else x
 
@@ -535,74 +436,49 @@ def _kind(x: Any) -> str:
     return f"a {type(x).__name__} of shape {np.shape(_value(x))}"
 
 
+def _check(model: Any, loss: Any, optimizer: Any, early_stopping: Any, schedule: Any) -> None:
+    """Say which argument is not what it should be, before anything is done with it."""
+    if not isinstance(model, Module):
+        raise TypeError(f"the model is a Module, not a {type(model).__name__}")
+    if not callable(loss):
+        raise TypeError(f"the loss is a function, such as nn.mse, not {loss!r}")
+    if not isinstance(optimizer, Optimizer):
+        hint = f": write {optimizer.__name__}(...)" if isinstance(optimizer, type) else ""
+        raise TypeError(f"the optimizer is an object such as nn.Adam(lr=0.001), not {optimizer!r}{hint}")
+    if early_stopping is not None and not hasattr(early_stopping, "observe"):
+        raise TypeError(f"early_stopping is nn.EarlyStopping(patience=...), not {early_stopping!r}")
+    if schedule is not None and not callable(schedule):
+        raise TypeError(f"a schedule is a function of the number of updates, see nn.schedules; not {schedule!r}")
+
+
 def _named(metrics: Any) -> dict[str, Metric]:
-    return dict(metrics) if isinstance(metrics, Mapping) else {f.__name__: f for f in metrics}
+    """Return metrics by name."""
+    if isinstance(metrics, Mapping):
+        found = dict(metrics)
+    else:
+        every = [metrics] if callable(metrics) or isinstance(metrics, str) else list(metrics)
+        found = {_name(f): f for f in every}
+    for name, f in found.items():
+        if not callable(f):
+            raise TypeError(f"a metric is a function, such as nn.metrics.accuracy, not {f!r}")
+        if name in ("loss", "lr"):
+            raise ValueError(f"a metric cannot be called {name}: the history has a column of that name")
+    return found
+
+
+def _name(f: Any) -> str:
+    """Return the name of a function, also of a partial one."""
+    return str(getattr(f, "__name__", None) or getattr(getattr(f, "func", None), "__name__", type(f).__name__))
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, Real) and not isinstance(x, bool)
 
 
 def _clipper(clip: Any) -> Callable[[list[ag.Tensor]], Any] | None:
     if clip is None or callable(clip):
         return clip
-    if not clip > 0:
+    if not _is_number(clip) or not clip > 0:
         raise ValueError(f"clip is a positive norm, or a function of the parameters, not {clip!r}")
-    return lambda parameters: clip_by_norm(parameters, clip)
-
-
-@contextlib.contextmanager
-def _watched(model: Module) -> Iterator[list[str]]:
-    """Collect the modules whose output is not finite, in the order in which they are done, the innermost first."""
-    found: list[str] = []
-
-    def watch(m: Module, name: str) -> None:
-        forward = m.forward
-
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            y = forward(*args, **kwargs)
-            if isinstance(y, ag.Tensor) and not np.isfinite(y.data).all():
-                found.append(name)
-            return y
-
-        vars(m)["forward"] = watched
-
-    modules = list(model.modules())
-    for i, m in enumerate(modules):
-        watch(m, f"{type(m).__name__} {m._name!r}" if i else type(m).__name__)
-    try:
-        yield found
-    finally:
-        for m in modules:
-            del vars(m)["forward"]
-
-
-@contextlib.contextmanager
-def _bar(progress: bool | None, done: int, epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """Show progress on stderr: by tqdm if it is installed, else in plain lines; or not at all."""
-    notebook = _in_a_notebook()
-    if not (progress if progress is not None else notebook or sys.stderr.isatty()):
-        yield lambda *_: None
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield lambda epoch, row: print(f"epoch {epoch}/{epochs}  {_line(row)}", file=sys.stderr)
-        return
-    if notebook:
-        with contextlib.suppress(ImportError):
-            import ipywidgets  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: F401
-            from tqdm.notebook import tqdm
-    with tqdm(total=epochs, initial=done, unit="epoch", file=None if notebook else sys.stderr) as bar:
-
-        def show(_: int, row: dict[str, float]) -> None:
-            bar.set_postfix_str(_line(row), refresh=False)
-            bar.update()
-
-        yield show
-
-
-def _in_a_notebook() -> bool:
-    """Say whether a kernel runs this; that its package was imported says nothing (nbclient's users import it too)."""
-    ipython = sys.modules.get("IPython")
-    return hasattr(ipython and ipython.get_ipython(), "kernel")
-
-
-def _line(row: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in row.items())
+    limit = float(clip)
+    return lambda parameters: clip_by_norm(parameters, limit)

@@ -187,7 +187,7 @@ class Optimizer:
     def __deepcopy__(self, memo: Any) -> Any:
         """Copy a configuration; one that is in charge of parameters would have two masters for them."""
         if self.groups:
-            raise TypeError(f"a {type(self).__name__} with parameters is not copied: copy its state_dict()")
+            raise TypeError(f"{type(self).__name__} with parameters is not copied: copy its state_dict()")
         twin = copy.copy(self)
         twin.defaults, twin.groups, twin.runs = dict(self.defaults), [], []
         return twin

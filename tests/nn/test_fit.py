@@ -363,6 +363,25 @@ BAD = {
     "each": ({"loss": lambda z, y: nn.cross_entropy(z, y, reduction="none")}, TypeError, "one tracked number, not a Tensor of shape"),
     "untracked": ({"loss": lambda *_: np.float64(1)}, TypeError, r"one tracked number, not a float64 of shape \(\)"),
     "monitor": ({"early_stopping": nn.EarlyStopping(monitor="x")}, ValueError, "early stopping watches x; there are loss, lr"),
+    "a model that is none": ({"model": np.tanh}, TypeError, "the model is a Module, not a ufunc"),
+    "a loss by name": ({"loss": "mse"}, TypeError, "the loss is a function, such as nn.mse, not 'mse'"),
+    "an optimizer by name": ({"optimizer": "adam"}, TypeError, r"an object such as nn.Adam\(lr=0.001\), not 'adam'"),
+    "an optimizer's class": ({"optimizer": nn.Adam}, TypeError, r"write Adam\(...\)"),
+    "a patience": ({"early_stopping": 3}, TypeError, r"early_stopping is nn.EarlyStopping\(patience=...\), not 3"),
+    "a schedule that is a number": ({"schedule": 0.5}, TypeError, "a schedule is a function of the number of updates"),
+    "a schedule without end": ({"schedule": lambda _: np.nan}, ValueError, "for update 0 it is nan"),
+    "a schedule that climbs": ({"schedule": lambda _: -1}, ValueError, "for update 0 it is -1"),
+    "a schedule of nothing": ({"schedule": lambda _: None}, ValueError, "for update 0 it is None"),
+    "clip by name": ({"clip": "norm"}, ValueError, "clip is a positive norm, or a function of the parameters, not 'norm'"),
+    "clip by yes": ({"clip": True}, ValueError, "clip is a positive norm"),
+    "a metric by name": ({"metrics": "accuracy"}, TypeError, "a metric is a function, such as nn.metrics.accuracy"),
+    "a metric in the way": ({"metrics": {"loss": nn.metrics.accuracy}}, ValueError, "a metric cannot be called loss"),
+    "validation by half": ({"validation": (X,)}, ValueError, "the validation data has 1 arrays, the data 2"),
+    "one left over": (
+        {"model": nn.Sequential(nn.BatchNorm(2), nn.Linear(2, 2, rng=0)), "batch_size": 17},
+        ValueError,
+        r"BatchNorm needs two values .*: 120 observations in batches of 17 leave one over; choose another batch_size",
+    ),
     "foreign": ({"optimizer": nn.SGD([ag.Tensor(1.0)], lr=1)}, ValueError, "in charge of 1 parameters that are not in the model"),
 }  # fmt: skip
 
@@ -370,7 +389,12 @@ BAD = {
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_input(kind):
     settings, error, message = BAD[kind]
-    model = network()
+    settings = dict(settings)
+    model = settings.pop("model", None) or network()
+    if not isinstance(model, nn.Module):
+        with pytest.raises(error, match=message):
+            train(model, **settings)
+        return
     before = weights(model)
     with pytest.raises(error, match=message):
         train(model, **settings)
@@ -433,3 +457,28 @@ def test_an_optimizer_goes_on_when_a_part_has_been_frozen():
     fit()
     np.testing.assert_array_equal(model.layers[0].weight.data, before)
     assert not np.array_equal(model.layers[2].weight.data, last)
+
+
+def test_one_metric_or_callback_needs_no_list():
+    seen = []
+    _, history = train(metrics=nn.metrics.accuracy, callbacks=lambda epoch, row: seen.append((epoch, *row)), epochs=2)
+    assert seen == [(1, "loss", "lr", "accuracy"), (2, "loss", "lr", "accuracy")]
+    _, named = train(metrics=[functools.partial(nn.metrics.accuracy, threshold=0.5)], epochs=2)
+    assert named["accuracy"] == history["accuracy"]
+
+
+def test_data_may_be_tensors():
+    _, history = train(data=(ag.Tensor(X), ag.Tensor(Y)), epochs=2)
+    _, plain = train(epochs=2)
+    assert history["loss"] == plain["loss"]
+
+
+@pytest.mark.parametrize(("settings", "best"), [({}, 3), ({"mode": "max"}, 3), ({"mode": "min"}, 1)])
+def test_early_stopping_by_a_metric_that_grows(settings, best):
+    values = iter([0.5, 0.6, 0.9, 0.7, 0.8, 0.7])
+    stopping = nn.EarlyStopping(patience=2, monitor="accuracy", **settings)
+    _, history = train(metrics={"accuracy": lambda *_: next(values)}, early_stopping=stopping, epochs=6)
+    assert history.best_epoch == best
+    assert len(history) == best + 2
+    with pytest.raises(ValueError, match='mode is "min" or "max"'):
+        nn.EarlyStopping(mode="auto")

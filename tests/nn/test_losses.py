@@ -508,7 +508,7 @@ def test_a_nan_that_is_predicted_is_a_nan_and_one_in_the_targets_an_error():
     assert np.isnan(nn.bce(p, y))
     assert np.isnan(nn.multinomial_deviance(np.array([[0.5, np.nan]]), np.array([1])))
     for loss in (nn.bce, nn.bce_with_logits):
-        with pytest.raises(ValueError, match="targets of bce.* lie between 0 and 1"):
+        with pytest.raises(ValueError, match=r"targets of bce.* lie between 0 and 1"):
             loss(y, p)
 
 

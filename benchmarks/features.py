@@ -264,6 +264,47 @@ def tiny_wrong_once(name, own):
     return None
 
 
+def through_a_view(_, gradient, own):
+    """`y[1:][0] = t`, with a gradient."""
+    if own is None:
+        return None
+
+    def f(x):
+        y = x * 10.0
+        y[1:][0] = x[0]
+        return (y * y).sum()
+
+    return close(gradient(f, np.array([1.0, 2.0])), [202, 0])
+
+
+def vmap(name, gradient, own):
+    """A function of one example, mapped over a batch (`vmap`)."""
+    if name not in ("PyTorch", "JAX"):
+        return False
+    if name == "PyTorch":
+        tool, batch = own.func, own.tensor([[1.0, 2.0], [3.0, 4.0]])
+    else:
+        import jax as tool
+
+        batch = own.asarray([[1.0, 2.0], [3.0, 4.0]])
+    return close(tool.vmap(tool.grad(lambda x: (x * x).sum()))(batch), [[2, 4], [6, 8]])
+
+
+def bfloat16(name, gradient, own):
+    """Gradients in `bfloat16`."""
+    if own is None:
+        return None
+    if name == "PyTorch":
+        x = own.ones(2, dtype=own.bfloat16, requires_grad=True)
+        (x * x).sum().backward()
+        return x.grad.dtype == own.bfloat16 and close(x.grad.float(), [2, 2])
+    import ml_dtypes
+
+    x = np.ones(2, ml_dtypes.bfloat16)
+    found = gradient(lambda x: (x * x).sum(), own.asarray(x) if name == "JAX" else x)
+    return found.dtype == x.dtype and close(found, [2, 2])
+
+
 def raises(f):
     """Does it say that something is wrong?"""
     try:
@@ -273,9 +314,11 @@ def raises(f):
     return False
 
 
-ROWS = [
+CAN = [
     plain_numpy, median, assignment, branch, norm, captured, second, forward, chain, refcounts, threads, tiny_wrong,
 ]  # fmt: skip
+CANNOT = [through_a_view, vmap, bfloat16]  # ours
+ROWS = [*CAN, *CANNOT]
 SIGNS = {True: "yes", False: "no", None: "–"}
 
 

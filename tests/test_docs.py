@@ -181,6 +181,7 @@ CLAIMS = {
     "broadcasting and promotion are undone": "tests/test_rules.py",
     "one line and a sample": "tests/test_rules.py::test_registered_means_tested",
     "is a course": "tests/test_notebooks.py",
+    "There is no GPU, no `vmap`, no `bfloat16`": "tests/test_features.py::test_we_cannot",
     "Python's control flow is differentiated along the path that was taken": "tests/test_random_programs.py",
     "A function without a rule raises an error that names it": "tests/test_protocol.py::test_no_rule",
     "It never passes as a constant": "tests/test_protocol.py::test_every_function_of_numpy_is_in_a_table_or_refused_by_name",

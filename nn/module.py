@@ -146,7 +146,10 @@ class Module:
                 f"this {type(self).__name__} holds the results of a transform; ag.map_tree(ag.Tensor, "
                 f"ag.stop_gradient(model)) makes one that can be loaded into"
             )
-        values = {name: np.asarray(v.data if isinstance(v, ag.Tensor) else v) for name, v in state.items()}
+        if not isinstance(state, Mapping):
+            raise TypeError(f"a state is a mapping from names to arrays, not a {type(state).__name__}")
+        plain = {name: v.detach() if hasattr(v, "detach") else v for name, v in state.items()}  # PyTorch's, and ours
+        values = {name: np.asarray(v) for name, v in plain.items()}
         wrong = [f"{name} is missing" for name in own if name not in values]
         wrong += [f"{name} is not in the model" for name in values if name not in own]
         first: dict[int, str] = {}

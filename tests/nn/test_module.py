@@ -421,3 +421,17 @@ def test_a_jacobian_a_checkpoint_and_a_gradient_of_a_gradient_step():
     np.sum(other(x)).backward()
     for p, q in zip(twin.parameters(), other.parameters(), strict=True):
         np.testing.assert_allclose(p.grad, q.grad)
+
+
+def test_what_is_no_state():
+    model = nn.Linear(2, 1, rng=0)
+    for state in (None, [1, 2], "weight"):
+        with pytest.raises(TypeError, match="a state is a mapping from names to arrays, not a"):
+            model.load_state_dict(state)
+
+
+def test_parameters_of_pytorch_are_a_state():
+    torch = pytest.importorskip("torch", reason="needs torch, of the dependency group peers")
+    theirs, ours = torch.nn.Linear(2, 1), nn.Linear(2, 1, rng=0)
+    ours.load_state_dict(dict(theirs.named_parameters()))
+    np.testing.assert_array_equal(ours.weight.data, theirs.weight.detach().numpy().astype(float))

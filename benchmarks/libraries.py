@@ -35,6 +35,9 @@ class Library:
             sys.setrecursionlimit(10**6)  # its backward() recurses
         if self.name == "torch_compile":
             os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # no pool of processes beside the others
+            limits = importlib.import_module("torch._dynamo.config")
+            name = "recompile_limit" if hasattr(limits, "recompile_limit") else "cache_size_limit"
+            setattr(limits, name, 64)  # of one code object, such as an optimizer's step, which all rows share here
             logging.disable(logging.WARNING)  # of its own profiler's hooks, and of its deprecated functions
             warnings.simplefilter("ignore")
         threads = module.get_num_threads() if self.module == "torch" else None

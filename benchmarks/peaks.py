@@ -1,4 +1,4 @@
-"""How much memory a step takes at its peak: `python -m benchmarks.peaks [resident | compiled] [row ...]`.
+"""How much memory a step takes at its peak: `python -m benchmarks.peaks [resident | compiled] [row ...] [--write]`.
 
 `resident`: growth of the resident memory's high-water mark over four training steps after the model has been built, for
 each library; on Linux only, whose `/proc` lets the mark be reset. It includes what a library keeps for later steps.
@@ -24,6 +24,9 @@ import numpy as np
 
 LIBRARIES = "numpy", "ours", "torch"
 NAMES = "train-small", "train-mnist", "train-wide", "train-conv", "train-rnn", "train-embedding"
+LONG = "chain-1e5", "moons", "fan-in"  # take minutes under tracemalloc; to be named if they are wanted
+README = Path(__file__).with_name("README.md")
+MARKERS = "<!-- peaks -->", "<!-- /peaks -->"
 STATUS = Path("/proc/self/status")
 STEPS = 4  # before the one that is looked at: recorded, planned, twice replayed
 
@@ -92,7 +95,7 @@ def built(library, name):
 def asked(question, library, name):
     """Ask a fresh process."""
     command = [sys.executable, "-m", "benchmarks.peaks", "--one", library, question, name]
-    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     return [float(word) for word in found.split()]
 
 
@@ -105,17 +108,23 @@ def resident_table(names):
         print(f"{name:28}" + "".join(f"{x:9.1f}" for x in found), flush=True)
 
 
-def compiled_table(names):
-    """Print a line for each row that can be compiled."""
+def compiled_table(names, write):
+    """Print a line for each row; write them into the README, too."""
+    from benchmarks.report import Table, write_readme
     from benchmarks.rows import ROWS
 
-    rows = [row.name for row in ROWS if not row.absence("compiled")]
-    print(f"{'peak of a step, KB':28}{'ours':>10}{'compiled':>10}{'ratio':>7}{'kept: arrays':>14}{'objects':>10}")
+    rows = [row.name for row in ROWS if row.name not in LONG]
+    table = Table("Peak of a step, KiB", ["row", "ours", "compiled", "ratio", "kept: arrays", "kept: objects"])
+    print(f"{table.title:22}" + "".join(f"{heading:>14}" for heading in table.headings[1:]))
     for name in names or rows:
         eager, *_ = asked("compiled", "ours", name)
         peak, arrays, kept = asked("compiled", "compiled", name)
-        line = f"{name:28}{eager:10,.0f}{peak:10,.0f}{peak / eager:7.2f}{arrays:14,.0f}{kept - arrays:10,.0f}"
-        print(line, flush=True)
+        entries = [f"{x:,.0f}" for x in (eager, peak)] + [f"{peak / eager:.2f}"]
+        entries += [f"{x:,.0f}" for x in (arrays, kept - arrays)]
+        table.rows.append([name, *entries])
+        print(f"{name:22}" + "".join(f"{entry:>14}" for entry in entries), flush=True)
+    if write:
+        write_readme(README, [], [table], MARKERS)
 
 
 def main(argv=None):
@@ -123,13 +132,16 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peaks", description=__doc__.splitlines()[0])
     parser.add_argument("table", nargs="?", choices=["resident", "compiled"], help="default: both")
     parser.add_argument("rows", nargs="*", help="names of rows; default: all that apply")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table of compiled steps into benchmarks/README.md"
+    )
     parser.add_argument("--one", metavar="LIBRARY", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.one:
         print(*{"resident": resident, "compiled": traced}[args.table](args.one, *args.rows))
         return
     if args.table != "resident":
-        compiled_table(args.rows)
+        compiled_table(args.rows, args.write)
     if args.table != "compiled":
         if not STATUS.exists():
             sys.exit("the resident memory's peak needs Linux's /proc")

@@ -254,10 +254,10 @@ def imports_table(seconds):
     return table
 
 
-def write_readme(path, lines, tables):
-    """Put the tables between the README's markers."""
+def write_readme(path, lines, tables, markers=MARKERS):
+    """Put lines and tables between two of the README's markers."""
     text = path.read_text(encoding="utf-8")
-    start, end = MARKERS
+    start, end = markers
     before, after = text[: text.index(start) + len(start)], text[text.index(end) :]
-    body = "\n\n".join(["\n".join(lines), *(table.markdown() for table in tables)])
+    body = "\n\n".join([*(["\n".join(lines)] if lines else []), *(table.markdown() for table in tables)])
     path.write_text(f"{before}\n\n{body}\n\n{after}", encoding="utf-8", newline="\n")

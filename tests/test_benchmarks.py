@@ -95,7 +95,20 @@ def test_tables_are_written_between_the_marks(benchmarks, tmp_path):
 
 def test_the_readme_has_room_for_tables(benchmarks):
     text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    assert all(text.count(mark) == 1 for mark in benchmarks("report").MARKERS)
+    for mark in (*benchmarks("report").MARKERS, *benchmarks("peaks").MARKERS):
+        assert text.count(mark) == 1
+
+
+def test_peaks_are_put_into_a_table(benchmarks, tmp_path, monkeypatch, capsys):
+    peaks = benchmarks("peaks")
+    path = tmp_path / "README.md"
+    path.write_text("<!-- peaks -->\n<!-- /peaks -->\n", encoding="utf-8")
+    numbers = {"ours": [2000.0, 900.0, 1000.0], "compiled": [3000.0, 1500.0, 1750.0]}
+    monkeypatch.setattr(peaks, "asked", lambda *words: numbers[words[1]])
+    monkeypatch.setattr(peaks, "README", path)
+    peaks.main(["compiled", "xor", "--write"])
+    assert "| xor | 2,000 | 3,000 | 1.50 | 1,500 | 250 |" in path.read_text(encoding="utf-8")
+    assert capsys.readouterr().out.split()[-6:] == ["xor", "2,000", "3,000", "1.50", "1,500", "250"]
 
 
 def test_the_list_has_every_row(benchmarks, capsys):

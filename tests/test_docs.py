@@ -159,10 +159,6 @@ def test_programs_on_pages_run(name, needs, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("k", "needs"), [(0, "torch"), (1, "jax")])
 def test_other_libraries_gradients_are_checked_as_the_page_says(k, needs):
     pytest.importorskip(needs, reason="the page's program needs it")
-    if needs == "jax":
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
     text = read("docs/checking.md")
     out = io.StringIO()
     with contextlib.redirect_stdout(out), np.printoptions():

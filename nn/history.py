@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .data import whole
+from .functional.given import is_number
 from .module import Module
 
 
@@ -84,6 +85,8 @@ class EarlyStopping:
     ) -> None:
         if not whole(patience, 1):
             raise ValueError(f"patience is a positive number of epochs, not {patience!r}")
+        if not is_number(min_delta) or not min_delta >= 0:
+            raise ValueError(f"min_delta is a number from 0 upwards, not {min_delta!r}")
         if mode not in (None, "min", "max"):
             raise ValueError(f'mode is "min" or "max", not {mode!r}')
         self.patience, self.min_delta, self.monitor = patience, min_delta, monitor

@@ -96,6 +96,14 @@ def _uniform(rng: Rng, shape: tuple[int, ...], c: float, dtype: Any) -> np.ndarr
     return generator(rng).uniform(-c, c, shape).astype(real(dtype))
 
 
+def drawn(init: Any, rng: Rng, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
+    """Return a weight from a distribution."""
+    if not callable(init):
+        raise TypeError(f"init is a function, such as nn.init.he, not {init!r}")
+    found: np.ndarray[Any, Any] = init(rng, shape, dtype=dtype)
+    return found
+
+
 def real(dtype: Any) -> np.dtype[Any]:
     """Return the dtype of parameters, which are floats."""
     if np.dtype(dtype).kind != "f":

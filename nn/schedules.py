@@ -88,6 +88,8 @@ class ReduceOnPlateau:
     def __init__(self, patience: int = 10, factor: float = 0.1, min_delta: float = 0.0, lowest: float = 0.0) -> None:
         _check_count("patience", patience, 0)
         _check_factor("factor", factor)
+        if not min_delta >= 0 or not 0 <= lowest <= 1:
+            raise ValueError(f"min_delta is at least 0 and lowest from 0 to 1, not {min_delta} and {lowest}")
         self.patience, self.factor, self.min_delta, self.lowest = patience, factor, min_delta, lowest
         self.scale, self.best, self.waited = 1.0, math.inf, 0
 

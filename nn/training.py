@@ -7,7 +7,6 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import autograd_core as ag
 
 from . import io
 from .data import Data, _epoch, check, check_size, whole
+from .functional.given import is_number
 from .history import EarlyStopping, History, TrainingError
 from .init import Rng, generator
 from .module import Module
@@ -258,7 +258,7 @@ class _Training:
         """Take one step; return the loss before it."""
         if self.schedule is not None:
             scale = self.schedule(self.updates)
-            if not _is_number(scale) or not 0 <= scale < math.inf:
+            if not is_number(scale) or not 0 <= scale < math.inf:
                 raise ValueError(f"a schedule gives a factor from 0 upwards; for update {self.updates} it is {scale!r}")
             self.optimizer.scale = float(scale)
         self.undo.note()
@@ -471,14 +471,10 @@ def _name(f: Any) -> str:
     return str(getattr(f, "__name__", None) or getattr(getattr(f, "func", None), "__name__", type(f).__name__))
 
 
-def _is_number(x: Any) -> bool:
-    return isinstance(x, Real) and not isinstance(x, bool)
-
-
 def _clipper(clip: Any) -> Callable[[list[ag.Tensor]], Any] | None:
     if clip is None or callable(clip):
         return clip
-    if not _is_number(clip) or not clip > 0:
+    if not is_number(clip) or not clip > 0:
         raise ValueError(f"clip is a positive norm, or a function of the parameters, not {clip!r}")
     limit = float(clip)
     return lambda parameters: clip_by_norm(parameters, limit)

@@ -239,8 +239,6 @@ def find_activation(chosen: str | Function) -> Function:
         return chosen
     if chosen in ACTIVATIONS:
         return ACTIVATIONS[chosen]
-    near = difflib.get_close_matches(str(chosen), ACTIVATIONS, 1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(
-        f"no activation is called {chosen!r}; {hint}There are {', '.join(ACTIVATIONS)}, or pass a function"
-    )
+    near = difflib.get_close_matches(str(chosen).lower(), ACTIVATIONS, 1)
+    hint = f"did you mean {near[0]!r}? There" if near else "there"
+    raise ValueError(f"no activation is called {chosen!r}; {hint} are {', '.join(ACTIVATIONS)}, or pass a function")

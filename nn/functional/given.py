@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -31,3 +32,8 @@ def floats(x: Any, who: str) -> Any:
     """Return the same with integers and flags as floats, where a mean or a multiple of them is wanted."""
     x = numbers(x, who)
     return x.astype(float) if x.dtype.kind in "biu" else x
+
+
+def is_number(x: Any) -> bool:
+    """Say whether a setting is one real number; True and False are none."""
+    return isinstance(x, Real) and not isinstance(x, bool)

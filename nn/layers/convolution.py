@@ -11,7 +11,7 @@ import autograd_core as ag
 
 from ..functional import conv1d, conv2d
 from ..functional.convolution import check_moves, lengths
-from ..init import Initialiser, Rng, uniform_fan_in
+from ..init import Initialiser, Rng, drawn, uniform_fan_in
 from ..module import Module
 
 
@@ -41,7 +41,7 @@ class _Convolution(Module):
         if n_in % groups or n_out % groups:
             raise ValueError(f"{n_in} channels in and {n_out} out cannot both be split into {groups} groups")
         shape = operator.index(n_out), operator.index(n_in) // groups, *lengths(window, d, "window", 1)
-        self.weight = ag.Tensor(init(rng, shape, dtype=dtype), name="weight")
+        self.weight = ag.Tensor(drawn(init, rng, shape, dtype), name="weight")
         self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
 
     def _settings(self) -> dict[str, Any]:

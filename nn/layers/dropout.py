@@ -8,7 +8,7 @@ import numpy as np
 
 import autograd_core as ag
 
-from ..functional.given import floats
+from ..functional.given import floats, is_number
 from ..init import Rng, generator
 from ..module import Module
 
@@ -33,8 +33,8 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: Rng) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout leaves out with a probability from 0 up to, but not including, 1; not {p}")
+        if not is_number(p) or not 0 <= p < 1:
+            raise ValueError(f"Dropout leaves out with a probability from 0 up to, but not including, 1; not {p!r}")
         self.p, self.rng = p, generator(rng)
 
     def forward(self, x: Any) -> Any:

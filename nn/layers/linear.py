@@ -10,7 +10,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import linear
-from ..init import Initialiser, Rng, uniform_fan_in
+from ..init import Initialiser, Rng, drawn, uniform_fan_in
 from ..module import Module
 
 
@@ -54,7 +54,7 @@ class Linear(Module):
         dtype: Any = np.float64,
     ) -> None:
         shape = operator.index(n_out), operator.index(n_in)
-        self.weight = ag.Tensor(init(rng, shape, dtype=dtype), name="weight")
+        self.weight = ag.Tensor(drawn(init, rng, shape, dtype), name="weight")
         self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
 
     def forward(self, x: Any) -> Any:

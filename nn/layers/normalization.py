@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import layer_norm
-from ..functional.given import numbers
+from ..functional.given import is_number, numbers
 from ..functional.normalization import batch_norm_and_tell, per_feature
 from ..init import real
 from ..module import Module
@@ -48,9 +50,9 @@ class BatchNorm(Module):
     def __init__(
         self, n: int, *, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True, dtype: Any = np.float64
     ) -> None:
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"momentum lies between 0 and 1, not {momentum}")
-        dtype = real(dtype)
+        if not is_number(momentum) or not 0 <= momentum <= 1:
+            raise ValueError(f"momentum lies between 0 and 1, not {momentum!r}")
+        (n,), dtype = _lengths("BatchNorm", n, eps), real(dtype)
         self.eps, self.momentum = eps, momentum
         self.weight = ag.Tensor(np.ones(n, dtype), name="weight") if affine else None
         self.bias = ag.Tensor(np.zeros(n, dtype), name="bias") if affine else None
@@ -105,7 +107,7 @@ class LayerNorm(Module):
     """
 
     def __init__(self, shape: int | tuple[int, ...], *, eps: float = 1e-5, dtype: Any = np.float64) -> None:
-        self.eps = eps
+        self.eps, shape = eps, _lengths("LayerNorm", shape, eps)
         self.weight = ag.Tensor(np.ones(shape, real(dtype)), name="weight")
         self.bias = ag.Tensor(np.zeros(shape, real(dtype)), name="bias")
 
@@ -116,3 +118,13 @@ class LayerNorm(Module):
             wanted = ", ".join(map(str, shape))
             raise ValueError(f"LayerNorm of {shape} needs x of shape (..., {wanted}), not {x.shape}")
         return layer_norm(x, self.weight, self.bias, eps=self.eps)
+
+
+def _lengths(who: str, shape: Any, eps: Any) -> tuple[int, ...]:
+    """Return a shape as a tuple; or say what is wrong with it, or with eps."""
+    found = tuple(map(operator.index, shape if isinstance(shape, Iterable) else (shape,)))
+    if not found or min(found) < 1:
+        raise ValueError(f"{who} is of a positive number of features, not of {shape!r}")
+    if not is_number(eps) or not 0 <= eps < np.inf:
+        raise ValueError(f"eps is a small number from 0 upwards, not {eps!r}")
+    return found

@@ -92,9 +92,9 @@ class MLP(Sequential):
         init: Initialiser = uniform_fan_in,
         dtype: Any = np.float64,
     ) -> None:
-        if len(sizes) < 2:
+        if not hasattr(sizes, "__len__") or len(sizes) < 2:
             raise ValueError(
-                f"an MLP needs the sizes of its input and its output at least, such as [2, 16, 1], not {list(sizes)}"
+                f"an MLP needs the sizes of its input and its output at least, such as [2, 16, 1], not {sizes!r}"
             )
         act, rng = find_activation(activation), generator(rng)
         layers: list[Callable[..., Any]] = []

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..functional.given import is_number
 from .optimizer import Optimizer, check_eps, check_share
 from .runs import Settings
 
@@ -156,13 +157,22 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay})
+        super().__init__(
+            parameters,
+            {
+                "lr": lr,
+                "betas": _pair(betas),
+                "eps": eps,
+                "weight_decay": weight_decay,
+            },
+        )
 
     def check(self, settings: Settings) -> None:
         """Refuse means that would never forget, and a negative eps."""
         check_eps(settings["eps"])
-        if len(settings["betas"]) != 2 or not all(0 <= b < 1 for b in settings["betas"]):
-            raise ValueError(f"betas are two numbers from 0 up to, but not including, 1; not {settings['betas']}")
+        betas = settings["betas"]
+        if len(betas) != 2 or not all(is_number(b) and 0 <= b < 1 for b in betas):
+            raise ValueError(f"betas are two numbers from 0 up to, but not including, 1; not {betas}")
 
     @staticmethod
     def slots(settings: Settings) -> tuple[str, ...]:  # noqa: ARG004
@@ -215,3 +225,7 @@ class AdamW(Adam):
         """Apply the equation above."""
         p *= 1 - lr * settings["weight_decay"]
         Adam.update(p, g, state, t, lr, {**settings, "weight_decay": 0})
+
+
+def _pair(betas: Any) -> tuple[Any, ...]:
+    return tuple(betas) if isinstance(betas, Iterable) else (betas,)

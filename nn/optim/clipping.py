@@ -10,11 +10,14 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..functional.given import is_number
 from ..module import Module
 
 
 def clip_by_norm(parameters: Iterable[ag.Tensor], limit: float) -> float:
     """Shorten all gradients by one factor so that their common norm is at most `limit`; return the norm before.
+
+    Gradients that are not finite stay as they are: no factor would help.
 
     Examples
     --------
@@ -31,16 +34,31 @@ def clip_by_norm(parameters: Iterable[ag.Tensor], limit: float) -> float:
     if any(isinstance(s, ag.Tensor) for s in squares):
         return _clip_recorded(found, squares, limit)
     norm = math.sqrt(sum(float(s) for s in squares))
-    if norm > limit:
+    if not 0 < norm < math.inf:  # squares of 1e20 in float32 overflow, those of 1e-30 vanish
+        norm = _scaled_norm(found)
+    if limit < norm < math.inf:
         for p in found:
             p.grad *= p.dtype.type(limit / norm)
     return norm
 
 
+def _scaled_norm(found: list[ag.Tensor]) -> float:
+    """Return the common norm where squares leave the range of floats."""
+    largest = [float(np.max(np.abs(p.grad), initial=0)) for p in found]
+    top = max(largest, default=0.0)
+    if any(map(math.isnan, largest)) or not 0 < top < math.inf:
+        return math.nan if any(map(math.isnan, largest)) else top
+    parts = (np.divide(p.grad, top, dtype=np.float64) for p in found)
+    return top * math.sqrt(sum(float(np.vdot(part, part)) for part in parts))
+
+
 def _clip_recorded(found: list[ag.Tensor], squares: list[Any], limit: float) -> Any:
     """Do the same under `ag.compile`, where nothing can be decided: multiply by 1 where nothing is to be done."""
     norm = np.sqrt(sum(np.astype(s, np.float64) for s in squares))
-    factor = np.where(norm > limit, limit / norm, 1.0)
+    if any(p.dtype.itemsize < 8 for p in found):
+        wide = [np.astype(p.grad, np.float64) for p in found]
+        norm = np.where(norm < np.inf, norm, np.sqrt(sum(np.vdot(g, g) for g in wide)))
+    factor = np.where((norm > limit) & (norm < np.inf), limit / norm, 1.0)
     for p in found:
         p.grad = p.grad * np.astype(factor, p.dtype)
     return norm
@@ -66,6 +84,8 @@ def clip_by_value(parameters: Iterable[ag.Tensor], limit: float) -> None:
 def _with_gradient(parameters: Iterable[ag.Tensor]) -> list[ag.Tensor]:
     """Return the parameters that have a gradient, of several or of a model."""
     every = parameters.parameters() if isinstance(parameters, Module) else parameters
+    if isinstance(every, ag.Tensor):  # its rows would have no gradients
+        every = [every]
     return [p for p in every if p.grad is not None]
 
 
@@ -75,5 +95,5 @@ def _exact(g: Any) -> Any:
 
 
 def _check_limit(limit: float) -> None:
-    if not limit > 0:
-        raise ValueError(f"gradients are clipped to a positive limit, not {limit}")
+    if not is_number(limit) or not limit > 0:
+        raise ValueError(f"gradients are clipped to a positive limit, not {limit!r}")

@@ -12,6 +12,7 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..functional.given import is_number
 from ..module import Module
 from .runs import Run, Settings, runs_of, settings_of
 
@@ -100,6 +101,9 @@ class Optimizer:
 
     def _check(self, settings: Settings) -> None:
         check_rate(settings["lr"])
+        for name, value in settings.items():
+            if not isinstance(value, numbers.Real | tuple):
+                raise TypeError(f"{name} of {type(self).__name__} is a number, not {value!r}")
         if not 0 <= (decay := settings.get("weight_decay", 0)) < math.inf:
             raise ValueError(f"a weight decay is a number from 0 upwards, not {decay}")
         self.check(settings)
@@ -232,7 +236,7 @@ def _trainable(parameters: Iterable[Any], who: str) -> list[ag.Tensor]:
 
 def check_rate(lr: float) -> None:
     """Refuse a learning rate that is not a positive number."""
-    if not isinstance(lr, numbers.Real) or not 0 < lr < math.inf:
+    if not is_number(lr) or not 0 < lr < math.inf:
         raise ValueError(f"a learning rate is a positive number, not {lr!r}")
 
 

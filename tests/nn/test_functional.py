@@ -280,5 +280,5 @@ def test_activations_by_name():
     assert find_activation(np.sin) is np.sin
     with pytest.raises(ValueError, match="no activation is called 'rellu'; did you mean 'relu'"):
         find_activation("rellu")
-    with pytest.raises(ValueError, match="There are elu, gelu, identity, leaky_relu"):
+    with pytest.raises(ValueError, match="there are elu, gelu, identity, leaky_relu"):
         find_activation(None)

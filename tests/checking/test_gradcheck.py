@@ -173,6 +173,24 @@ def test_one_wrong_entry_among_many_is_located(full):
     assert "one entry only" in report.cause or not full
 
 
+def test_errors_that_cancel_in_their_sum_are_found():
+    # four entries are tried at a time, at steps of random size
+    x = np.full(200, 0.7)
+    for k in range(5):
+        apart = np.zeros(200)
+        apart[[k, 3 * k + 7]] = 1e-3, -1e-3
+        report = judged(lambda x: np.sum(np.sin(x)), x, gradient=lambda x, d=apart: np.cos(x) + d, full=True)
+        assert {e.column for e in report.wrong} == {k, 3 * k + 7}
+        assert report.counts == {"ok": 198, "wrong": 2}
+    assert ag.gradcheck(lambda x: np.sum(np.sin(x)), x, full=True).evaluations < 150
+
+
+def test_a_kink_among_many_is_told():
+    x = np.r_[0.0, np.linspace(0.5, 2, 99)]
+    report = judged(lambda x: np.sum(np.maximum(x, 0)), x, gradient=np.ones_like, full=True)
+    assert report.counts == {"ok": 99, "kink": 1}
+
+
 def test_the_wrong_result_is_located_among_many():
     x = np.random.default_rng(0).uniform(0.5, 1.5, 100)
 

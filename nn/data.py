@@ -30,13 +30,8 @@ def check(data: Any, what: str = "the data") -> Data:
     ...
     ValueError: array 0 of the data has nan in row 1 (1 of 2 rows are not finite)
     """
-    if not isinstance(data, tuple | list):
-        raise TypeError(f"{what} is a tuple of arrays, such as (X, y), not a {type(data).__name__}")
-    arrays = tuple(np.asarray(a.data if isinstance(a, ag.Tensor) else a) for a in data)
-    lengths = [len(a) if a.ndim else None for a in arrays]
-    if not arrays or None in lengths or len(set(lengths)) > 1:
-        raise ValueError(f"the arrays of {what} need equally many rows, not {lengths}")
-    if not lengths[0]:
+    arrays = _rows(data, what)
+    if not len(arrays[0]):
         raise ValueError(f"{what} is empty: it has no observations at all")
     for i, a in enumerate(arrays):
         if a.dtype.kind not in "biufc":
@@ -48,6 +43,17 @@ def check(data: Any, what: str = "the data") -> Data:
             raise ValueError(
                 f"array {i} of {what} has {value} in row {rows[0]} ({len(rows)} of {len(a)} rows are not finite)"
             )
+    return arrays
+
+
+def _rows(data: Any, what: str = "the data") -> Data:
+    """Return data as a tuple of arrays with equally many rows; or say what is wrong."""
+    if not isinstance(data, tuple | list):
+        raise TypeError(f"{what} is a tuple of arrays, such as (X, y), not a {type(data).__name__}")
+    arrays = tuple(np.asarray(a.data if isinstance(a, ag.Tensor) else a) for a in data)
+    lengths = [len(a) if a.ndim else None for a in arrays]
+    if not arrays or None in lengths or len(set(lengths)) > 1:
+        raise ValueError(f"the arrays of {what} need equally many rows, not {lengths}")
     return arrays
 
 
@@ -64,7 +70,7 @@ def batches(
     >>> [y.tolist() for X, y in batches((np.zeros((5, 2)), np.arange(5)), 2)]
     [[0, 1], [2, 3], [4]]
     """
-    arrays = tuple(np.asarray(a) for a in data)
+    arrays = _rows(data)
     n = len(arrays[0])
     check_size(size, n)
     source = None if rng is None else generator(rng)
@@ -103,10 +109,10 @@ def split(data: Any, fractions: Sequence[float] = (0.8, 0.2), *, rng: Rng) -> tu
     >>> len(train[1]), len(test[1])
     (7, 3)
     """
-    arrays = tuple(np.asarray(a) for a in data)
+    arrays = _rows(data)
     n = len(arrays[0])
-    if any(len(a) != n for a in arrays):
-        raise ValueError(f"the arrays need equally many rows, not {[len(a) for a in arrays]}")
+    if not hasattr(fractions, "__len__") or not len(fractions):
+        raise TypeError(f"fractions are several numbers, such as (0.8, 0.2), not {fractions!r}")
     if min(fractions) <= 0 or sum(fractions) > 1 + 1e-12:
         raise ValueError(f"fractions are positive, with a sum of at most 1, not {tuple(fractions)}")
     ends = [0, *np.rint(np.cumsum(fractions) * n).astype(int).tolist()]
@@ -142,6 +148,10 @@ def standardise(X: Any) -> tuple[Array, Standardiser]:
     ([[-1.0, 0.0], [1.0, 0.0]], [0.0, 1.0])
     """
     (X,) = check((X,))
+    if X.dtype.kind == "c":
+        raise TypeError(
+            "standardise takes real numbers: the real and the imaginary part of complex ones are two features"
+        )
     X = X if X.dtype.kind == "f" else X.astype(float)
     mean, scale = X.mean(axis=0), X.std(axis=0)
     constant = scale <= 4 * np.finfo(X.dtype).eps * np.abs(mean)  # what rounding leaves of a constant feature
@@ -219,6 +229,7 @@ def _curves(n: int, noise: float, rng: Rng, *curves: Any) -> Data:
 
 def blobs(n: int = 200, classes: int = 3, deviation: float = 0.5, *, rng: Rng) -> Data:
     """Return normal clouds around points on a circle of radius 3, one for each class."""
+    _check_n(classes, 1, "classes")
     _check_n(n, classes)
     rng = generator(rng)
     labels = rng.permutation(np.arange(n) % classes)
@@ -244,6 +255,6 @@ def digits() -> Data:
     return found.images / 16, found.target
 
 
-def _check_n(n: int, least: int) -> None:
+def _check_n(n: int, least: int, what: str = "observations") -> None:
     if n < least:
-        raise ValueError(f"at least {least} observations are needed, not {n}")
+        raise ValueError(f"at least {least} {what} are needed, not {n}")

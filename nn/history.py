@@ -58,7 +58,8 @@ class History:
         if self.best_epoch is not None:
             axes.axvline(self.best_epoch, linestyle=":", color="gray", label="best")
         axes.set_xlabel("epoch")
-        axes.legend()
+        if axes.get_lines():
+            axes.legend()
         return axes
 
     def __repr__(self) -> str:

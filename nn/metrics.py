@@ -8,6 +8,10 @@ import numpy as np
 
 import autograd_core as ag
 
+from .data import whole
+
+MOST = 10_000  # classes of a confusion matrix: 800 MB
+
 
 def accuracy(prediction: Any, labels: Any, threshold: float = 0.0) -> float:
     """Return the fraction of observations whose class is predicted.
@@ -62,33 +66,35 @@ def confusion_matrix(prediction: Any, labels: Any, classes: int | None = None, t
     found, wanted = _classes(prediction, threshold), _classes(labels, 0.5)
     _check_pair("confusion_matrix", found, wanted)
     if min(found.min(), wanted.min()) < 0:
-        raise ValueError("classes are numbered from 0; there are negative ones")
+        raise ValueError("classes are numbered from 0; there are negative ones, or scores that are NaN")
     seen = int(max(found.max(), wanted.max())) + 1
     k = seen if classes is None else classes
+    if not whole(k, 1) or k > MOST:
+        raise ValueError(f"a confusion matrix has 1 to {MOST:,} classes, not {k!r}")
     if seen > k:
         raise ValueError(f"there is a class {seen - 1}, but classes={classes}")
     return np.bincount(wanted.astype(np.intp) * k + found.astype(np.intp), minlength=k * k).reshape(k, k)
 
 
 def _plain(x: Any) -> Any:
-    return np.asarray(x.data if isinstance(x, ag.Tensor) else x)
+    x = np.asarray(x.data if isinstance(x, ag.Tensor) else x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"a metric takes real numbers, not an array of dtype {x.dtype}")
+    return x
 
 
 def _reals(x: Any) -> Any:
     """Return float64: small integers would wrap around where they are subtracted, and float32 lose digits."""
-    x = _plain(x)
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"r2 takes real numbers, not an array of dtype {x.dtype}")
-    return x.astype(float)
+    return _plain(x).astype(float)
 
 
 def _classes(x: Any, threshold: float) -> Any:
-    """Return one class for each observation."""
+    """Return one class for each observation, -1 where a score is NaN: that is no prediction."""
     x = _plain(x)
     if x.ndim == 2 and x.shape[1] > 1:
-        return x.argmax(axis=1)
+        return np.where(np.isnan(x).any(axis=1), -1, x.argmax(axis=1))
     x = x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
-    return x if x.dtype.kind in "iu" else (x > threshold).astype(np.intp)
+    return x if x.dtype.kind in "iu" else np.where(np.isnan(x), -1, x > threshold)
 
 
 def _check_pair(who: str, a: Any, b: Any) -> None:

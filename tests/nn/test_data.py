@@ -150,3 +150,22 @@ def test_digits_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     with pytest.raises(ImportError, match="pip install scikit-learn"):
         data.digits()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: data.batches((np.zeros((5, 2)), np.arange(4)), 2), ValueError, r"equally many rows, not \[5, 4\]"),
+        (lambda: data.batches(np.zeros((5, 2)), 2), TypeError, r"a tuple of arrays, such as \(X, y\), not a ndarray"),
+        (lambda: data.batches([], 2), ValueError, "equally many rows"),
+        (lambda: data.split(np.zeros((5, 2)), rng=0), TypeError, r"a tuple of arrays, such as \(X, y\), not a ndarray"),
+        (lambda: data.split((np.zeros(5),), 0.8, rng=0), TypeError, r"such as \(0.8, 0.2\), not 0.8"),
+        (lambda: data.split((np.zeros(5),), (), rng=0), TypeError, r"such as \(0.8, 0.2\), not \(\)"),
+        (lambda: data.standardise(np.array([1j, 2.0])), TypeError, "standardise takes real numbers"),
+        (lambda: data.blobs(10, classes=0, rng=0), ValueError, "at least 1 classes are needed, not 0"),
+    ],
+    ids=range(8),
+)
+def test_data_that_is_none(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -67,5 +67,22 @@ def test_small_integers_do_not_wrap_around():
     prediction, target = np.array([250, 10, 30], np.uint8), np.array([240, 20, 30], np.uint8)
     assert metrics.r2(prediction, target) == metrics.r2(prediction.astype(float), target.astype(float))
     assert metrics.r2(np.array([True, False]), np.array([True, False])) == 1
-    with pytest.raises(TypeError, match="r2 takes real numbers"):
+    with pytest.raises(TypeError, match="a metric takes real numbers, not an array of dtype complex128"):
         metrics.r2(prediction + 1j, target)
+
+
+def test_a_score_that_is_nan_is_no_prediction():
+    assert metrics.accuracy(np.array([np.nan, 1.0]), np.array([0, 1])) == 0.5
+    assert metrics.accuracy(np.array([[np.nan, 0.0], [0.0, 1.0]]), np.array([0, 1])) == 0.5
+    with pytest.raises(ValueError, match="scores that are NaN"):
+        metrics.confusion_matrix(np.array([np.nan, 1.0]), np.array([0, 1]))
+
+
+def test_what_has_no_metric():
+    with pytest.raises(TypeError, match="a metric takes real numbers, not an array of dtype <U1"):
+        metrics.accuracy(["a"], ["a"])
+    for classes in (2.5, 0, True):
+        with pytest.raises(ValueError, match="1 to 10,000 classes"):
+            metrics.confusion_matrix([0, 1], [0, 1], classes=classes)
+    with pytest.raises(ValueError, match="1 to 10,000 classes, not 1000001"):
+        metrics.confusion_matrix([10**6], [0])

@@ -182,6 +182,42 @@ def test_the_exponential_is_scaled_with_care():
     np.testing.assert_allclose(ag.vjp(expm, np.zeros((3, 3)))[1](g), g)
 
 
+# --- degrees and counts that are no whole numbers, or negative --------------------------------------------------------
+
+DEGREES = ["chebyt", "chebyu", "chebyc", "chebys", "sh_chebyt", "sh_chebyu", "legendre", "sh_legendre", "laguerre"]
+COUNTED = {
+    "yn": lambda n, x: sp.yn(n, x),
+    "kn": lambda n, x: sp.kn(n, x),
+    "expn": lambda n, x: sp.expn(n, x),
+    "bdtr": lambda n, x: sp.bdtr(n, n + 2, x),
+    "bdtrc": lambda n, x: sp.bdtrc(n, n + 2, x),
+    "nbdtr": lambda n, x: sp.nbdtr(n, n + 1, x),
+    "nbdtrc": lambda n, x: sp.nbdtrc(n, n + 1, x),
+    "nbdtri": lambda n, x: sp.nbdtri(n, n + 1, x),
+}
+
+
+@pytest.mark.parametrize("name", DEGREES)
+def test_polynomials_of_any_degree(name):
+    """Twice: the slope's own slope asks for a degree that is one less."""
+    x, fn = np.linspace(0.1, 0.8, 4), getattr(sp, "eval_" + name)
+    for n in (-3, -2, -1, 0, 1, 2, -1.5, 0.5, 2.5):
+        f = lambda x, n=n: np.sum(fn(n, x))
+        close((ag.grad(f)(x),), gradient(lambda x: f(*x), (x,)), 1e-6)  # noqa: B023
+        if name != "laguerre" or n >= 0:
+            slopes = ag.grad(lambda x: np.sum(ag.grad(f)(x)))(x)  # noqa: B023
+            close((slopes,), gradient(lambda x: np.sum(ag.grad(f)(*x)), (x,)), 1e-5)  # noqa: B023
+
+
+@pytest.mark.filterwarnings("ignore:floating point number truncated", "ignore:.*non-integer arg")
+@pytest.mark.parametrize("name", COUNTED)
+def test_scipy_leaves_out_what_stands_behind_the_point(name):
+    x = np.array([0.3, 0.6])
+    f = lambda n: lambda x: np.sum(COUNTED[name](n, x))
+    np.testing.assert_allclose(ag.grad(f(2.0))(x), ag.grad(f(2))(x), rtol=1e-14)
+    close((ag.grad(f(2.4))(x),), gradient(lambda x: f(2.4)(*x), (x,)), 1e-6)
+
+
 # --- sparse matrices --------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import COMPOSITES, CONSTANTS, REFUSED, RULES, refuse
-from .special import none, paired, ruled, safe, several
+from .special import none, paired, ruled, safe, several, whole
 
 sp: Any = None  # scipy.special, once it is there
 
@@ -54,8 +54,8 @@ def _of_any_order() -> None:
     ruled(sp.yv,  order(sp.yv),  lambda g, a, b: g * (sp.yv(a - 1, b) - sp.yv(a + 1, b)) / 2)
     ruled(sp.iv,  order(sp.iv),  lambda g, a, b: g * (sp.iv(a - 1, b) + sp.iv(a + 1, b)) / 2)
     ruled(sp.kv,  order(sp.kv),  lambda g, a, b: -g * (sp.kv(a - 1, b) + sp.kv(a + 1, b)) / 2)
-    ruled(sp.yn,  order(sp.yn),  lambda g, a, b: g * (sp.yn(a - 1, b) - sp.yn(a + 1, b)) / 2)
-    ruled(sp.kn,  order(sp.kn),  lambda g, a, b: -g * (sp.kn(a - 1, b) + sp.kn(a + 1, b)) / 2)
+    ruled(sp.yn,  order(sp.yn),  lambda g, a, b: g * (sp.yn(whole(a) - 1, b) - sp.yn(whole(a) + 1, b)) / 2)
+    ruled(sp.kn,  order(sp.kn),  lambda g, a, b: -g * (sp.kn(whole(a) - 1, b) + sp.kn(whole(a) + 1, b)) / 2)
     ruled(sp.jve, order(sp.jve), lambda g, a, b: g * (sp.jve(a - 1, _real(b, sp.jve)) - sp.jve(a + 1, b)) / 2)
     ruled(sp.yve, order(sp.yve), lambda g, a, b: g * (sp.yve(a - 1, _real(b, sp.yve)) - sp.yve(a + 1, b)) / 2)
     ruled(sp.ive, order(sp.ive), lambda g, ans, a, b: g * ((sp.ive(a - 1, _real(b, sp.ive)) + sp.ive(a + 1, b)) / 2 - np.sign(b) * ans))
@@ -89,7 +89,7 @@ def _airy_and_kelvin() -> None:
 def _integrals() -> None:
     ruled(sp.expi,      lambda g, x: g * np.exp(x) / x)
     ruled(sp.exp1,      lambda g, x: -g * np.exp(-x) / x)
-    ruled(sp.expn,      none("expn(n, x) by n"), lambda g, ans, a, b: -g * _expn_before(a, b, ans))
+    ruled(sp.expn,      none("expn(n, x) by n"), lambda g, ans, a, b: -g * _expn_before(whole(a), b, ans))
     several(sp.sici,    lambda g, x: paired(g, np.sinc(x / np.pi), np.cos(x) / x))
     several(sp.shichi,  lambda g, x: paired(g, _per(np.sinh(x), x, 1), np.cosh(x) / x))
     ruled(sp.spence,    lambda g, x: g * _spence_slope(x))
@@ -119,23 +119,22 @@ def _polynomials() -> None:
     n = none("a polynomial by its degree n")
     alpha, beta = none("a polynomial by its parameter"), none("a polynomial by its parameter")
     two, three, four = ({"args": names} for names in ("n x", "n alpha x", "n alpha beta x"))
-    down = lambda n: np.where(n > 0, n - 1, 0)  # of degree 0 the slope is 0: each has n, or 0 where n is 0, as a factor
-    ruled(sp.eval_chebyt,     n, lambda g, n, x: g * n * sp.eval_chebyu(down(n), x), **two)
-    ruled(sp.eval_chebyu,     n, lambda g, n, x: g * (n > 0) * 2 * sp.eval_gegenbauer(down(n), 2.0, x), **two)
-    ruled(sp.eval_chebyc,     n, lambda g, n, x: g * n * sp.eval_chebys(down(n), x), **two)
-    ruled(sp.eval_chebys,     n, lambda g, n, x: g * (n > 0) * sp.eval_gegenbauer(down(n), 2.0, x / 2), **two)
-    ruled(sp.eval_sh_chebyt,  n, lambda g, n, x: g * n * 2 * sp.eval_sh_chebyu(down(n), x), **two)
-    ruled(sp.eval_sh_chebyu,  n, lambda g, n, x: g * (n > 0) * 4 * sp.eval_gegenbauer(down(n), 2.0, 2 * x - 1), **two)
-    ruled(sp.eval_legendre,   n, lambda g, n, x: g * (n > 0) * (n + 1) / 2 * sp.eval_jacobi(down(n), 1.0, 1.0, x), **two)
-    ruled(sp.eval_sh_legendre, n, lambda g, n, x: g * (n > 0) * (n + 1) * sp.eval_jacobi(down(n), 1.0, 1.0, 2 * x - 1), **two)
-    ruled(sp.eval_hermite,    n, lambda g, n, x: g * 2 * n * sp.eval_hermite(down(n), x), **two)
-    ruled(sp.eval_hermitenorm, n, lambda g, n, x: g * n * sp.eval_hermitenorm(down(n), x), **two)
-    ruled(sp.eval_laguerre,   n, lambda g, n, x: -g * (n > 0) * sp.eval_genlaguerre(down(n), 1.0, x), **two)
-    ruled(sp.eval_genlaguerre, n, alpha, lambda g, n, alpha, x: -g * (n > 0) * sp.eval_genlaguerre(down(n), alpha + 1.0, x), **three)
-    ruled(sp.eval_gegenbauer, n, alpha, lambda g, n, alpha, x: g * (n > 0) * 2 * alpha * sp.eval_gegenbauer(down(n), alpha + 1.0, x), **three)
-    ruled(sp.eval_jacobi,     n, alpha, beta, lambda g, n, alpha, beta, x: g * (n > 0) * (n + alpha + beta + 1) / 2
-          * sp.eval_jacobi(down(n), alpha + 1.0, beta + 1.0, x), **four)
-    ruled(sp.eval_sh_jacobi,  n, alpha, beta, lambda g, n, alpha, beta, x: g * n * sp.eval_sh_jacobi(down(n), alpha + 2.0, beta + 1.0, x), **four)
+    ruled(sp.eval_chebyt,     n, lambda g, n, x: g * n * sp.eval_chebyu(_down(n), x), **two)
+    ruled(sp.eval_chebyu,     n, lambda g, n, x: g * 2 * _second_kind(n, x), **two)
+    ruled(sp.eval_chebyc,     n, lambda g, n, x: g * n * sp.eval_chebys(_down(n), x), **two)
+    ruled(sp.eval_chebys,     n, lambda g, n, x: g * _second_kind(n, x / 2), **two)
+    ruled(sp.eval_sh_chebyt,  n, lambda g, n, x: g * n * 2 * sp.eval_sh_chebyu(_down(n), x), **two)
+    ruled(sp.eval_sh_chebyu,  n, lambda g, n, x: g * 4 * _second_kind(n, 2 * x - 1), **two)
+    ruled(sp.eval_legendre,   n, lambda g, n, x: g * _legendre_slope(n, x), **two)
+    ruled(sp.eval_sh_legendre, n, lambda g, n, x: g * 2 * _legendre_slope(n, 2 * x - 1), **two)
+    ruled(sp.eval_hermite,    n, lambda g, n, x: g * 2 * n * sp.eval_hermite(_down(n), x), **two)
+    ruled(sp.eval_hermitenorm, n, lambda g, n, x: g * n * sp.eval_hermitenorm(_down(n), x), **two)
+    ruled(sp.eval_laguerre,   n, lambda g, n, x: -g * (n != 0) * sp.eval_genlaguerre(_down(n), 1.0, x), **two)
+    ruled(sp.eval_genlaguerre, n, alpha, lambda g, n, alpha, x: -g * (n != 0) * sp.eval_genlaguerre(_down(n), alpha + 1.0, x), **three)
+    ruled(sp.eval_gegenbauer, n, alpha, lambda g, n, alpha, x: g * (n != 0) * 2 * alpha * sp.eval_gegenbauer(_down(n), alpha + 1.0, x), **three)
+    ruled(sp.eval_jacobi,     n, alpha, beta, lambda g, n, alpha, beta, x: g * (n != 0) * (n + alpha + beta + 1) / 2
+          * sp.eval_jacobi(_down(n), alpha + 1.0, beta + 1.0, x), **four)
+    ruled(sp.eval_sh_jacobi,  n, alpha, beta, lambda g, n, alpha, beta, x: g * n * sp.eval_sh_jacobi(_down(n), alpha + 2.0, beta + 1.0, x), **four)
     ruled(sp.lpmv,            n, n, lambda g, ans, n, alpha, x: g * (alpha * x * ans - (alpha + n) * sp.lpmv(n, alpha - 1, x)) / (x * x - 1), **three)
 # fmt: on
 
@@ -157,6 +156,23 @@ def _airye_slopes(ans: Any, x: Any) -> tuple[Any, Any, Any, Any]:
     a, da, b, db = ans
     root = np.sqrt(np.maximum(x, 0))
     return da + root * a, x * a + root * da, db - root * b, x * b - root * db
+
+
+def _down(n: Any) -> Any:
+    """Return the degree of a slope; of degree 0 it is 0: each rule has n, or 0 where n is 0, as a factor."""
+    return np.where(n == 0, 0, n - 1)
+
+
+def _second_kind(n: Any, x: Any) -> Any:
+    """Return half of the slope of Chebyshev's U, which is odd in n + 1."""
+    m = np.absolute(n + 1) - 1
+    return np.sign(n + 1) * (m != 0) * sp.eval_gegenbauer(_down(m), 2.0, x)
+
+
+def _legendre_slope(n: Any, x: Any) -> Any:
+    """Return the slope of Legendre's polynomial, which is the same for n and -n - 1."""
+    n = np.where(n < 0, -n - 1, n)
+    return (n != 0) * (n + 1) / 2 * sp.eval_jacobi(_down(n), 1.0, 1.0, x)
 
 
 def _expn_before(n: Any, x: Any, ans: Any) -> Any:

@@ -225,15 +225,19 @@ def _moves(option: Any) -> bool:
 
 
 def _pairs(option: Any, ndim: int) -> list[Any]:
-    """Return a value for either end of every axis, from one, two, or two for each axis; any of them may be a Tensor."""
+    """Return a value for either end of every axis, from one, two, or two for each axis; any of them may be a Tensor.
+
+    One number, or two, for all axes become arrays, and others Python numbers, which promote less: so NumPy has it.
+    """
+    if type(option) is np.ndarray and option.ndim:
+        option = option.tolist()
     if isinstance(option, list | tuple) and not any(isinstance(o, list | tuple) or np.ndim(o) for o in option):
-        option = (option[0], option[-1])
-        return [option] * ndim
+        return [(array(option[0]), array(option[-1]))] * ndim
     if isinstance(option, list | tuple):
         pairs = [(o[0], o[-1]) for o in option]
-        return pairs * ndim if len(pairs) == 1 else pairs
+        return [(array(a), array(b)) for a, b in pairs] * ndim if len(pairs) == 1 else pairs
     if not np.ndim(option):
-        return [(option, option)] * ndim
+        return [(array(option), array(option))] * ndim
     option = np.broadcast_to(option, (ndim, 2))
     return [(option[i, 0], option[i, 1]) for i in range(ndim)]
 

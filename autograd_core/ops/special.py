@@ -52,6 +52,11 @@ def none(what: str) -> Callable[[Any], Any]:
     return pull
 
 
+def whole(n: Any) -> Any:
+    """Return what SciPy makes of a number that should be whole: it leaves out what stands behind the point."""
+    return np.trunc(n)
+
+
 def safe(x: Any, hole: Any, value: Any = 1) -> Any:
     """Return x, but `value` where `hole` holds."""
     return np.where(hole, value, x)
@@ -198,12 +203,12 @@ def _probability() -> None:
     ruled(sp.pdtr,       None,                            lambda g, a, b: -g * _gamma_density(np.floor(a) + 1, b))
     ruled(sp.pdtrc,      None,                            lambda g, a, b: g * _gamma_density(np.floor(a) + 1, b))
     ruled(sp.pdtri,      None,                            lambda g, ans, a: -g / _gamma_density(np.floor(a) + 1, ans))
-    ruled(sp.bdtr,       None, none("bdtr(k, n, p) by n"),   lambda g, a, b, c: -g * _beta_density(np.floor(a) + 1, b - np.floor(a), c))
-    ruled(sp.bdtrc,      None, none("bdtrc(k, n, p) by n"),  lambda g, a, b, c: g * _beta_density(np.floor(a) + 1, b - np.floor(a), c))
-    ruled(sp.bdtri,      None, none("bdtri(k, n, y) by n"),  lambda g, ans, a, b: -g / _beta_density(np.floor(a) + 1, b - np.floor(a), ans))
-    ruled(sp.nbdtr,      None, none("nbdtr(k, n, p) by n"),  lambda g, a, b, c: g * _beta_density(b, np.floor(a) + 1, c))
-    ruled(sp.nbdtrc,     None, none("nbdtrc(k, n, p) by n"), lambda g, a, b, c: -g * _beta_density(b, np.floor(a) + 1, c))
-    ruled(sp.nbdtri,     None, none("nbdtri(k, n, y) by n"), lambda g, ans, a, b: g / _beta_density(b, np.floor(a) + 1, ans))
+    ruled(sp.bdtr,       None, none("bdtr(k, n, p) by n"),   lambda g, a, b, c: -g * _beta_density(np.floor(a) + 1, whole(b) - np.floor(a), c))
+    ruled(sp.bdtrc,      None, none("bdtrc(k, n, p) by n"),  lambda g, a, b, c: g * _beta_density(np.floor(a) + 1, whole(b) - np.floor(a), c))
+    ruled(sp.bdtri,      None, none("bdtri(k, n, y) by n"),  lambda g, ans, a, b: -g / _beta_density(np.floor(a) + 1, whole(b) - np.floor(a), ans))
+    ruled(sp.nbdtr,      None, none("nbdtr(k, n, p) by n"),  lambda g, a, b, c: g * _beta_density(whole(b), whole(a) + 1, c))
+    ruled(sp.nbdtrc,     None, none("nbdtrc(k, n, p) by n"), lambda g, a, b, c: -g * _beta_density(whole(b), whole(a) + 1, c))
+    ruled(sp.nbdtri,     None, none("nbdtri(k, n, y) by n"), lambda g, ans, a, b: g / _beta_density(whole(b), whole(a) + 1, ans))
     ruled(sp.nrdtrimn,   lambda g, b, ans, a: -g * b * _normal_slope(a), lambda g, a: -g * sp.ndtri(a), same)
     ruled(sp.nrdtrisd,   lambda g, b: -g / sp.ndtri(b), lambda g, ans, b: -g * ans * _normal_slope(b) / sp.ndtri(b), lambda g, b: g / sp.ndtri(b))
 # fmt: on

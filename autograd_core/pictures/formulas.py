@@ -65,6 +65,21 @@ WRITTEN = {
     "min": (f"{G} where x = v",),
     "softmax": (f"v ({G} − Σ {G} v)",),
     "log_softmax": (f"{G} − softmax(x) Σ {G}",),
+    "leaky_relu": (f"{G} [x > 0], else slope {G}",),
+    "elu": (f"{G} [x > 0], else {G} (v + α)",),
+    "gelu": (f"{G} (P(Z ≤ x) + x φ(x))",),
+    "normal_cdf": (f"{G} φ(x)",),
+    "silu": (f"{G} (σ(x) + v (1 − σ(x)))",),
+    "softplus": (f"{G} σ(x)",),
+    "convolution": (f"{G} ∗ W", f"{G} ⋆ x", f"Σ {G} over all places"),
+    "max_pool2d": (f"{G} to the largest",),
+    "avg_pool2d": (f"{G} / k to all of a window",),
+    "standardize": (f"({G} − mean {G} − v mean({G} v)) / s",),
+    "embedding": (f"{G} added to its rows", ""),
+    "rnn": (f"{G} back through time",),
+    "lstm": (f"{G} back through time",),
+    "gru": (f"{G} back through time",),
+    "l2_penalty": (f"2 {G} x",),
 }
 LOSSES = {  # divided by the number of observations where the mean is taken
     "cross_entropy": (f"{G} (softmax(x) − y)", f"−{G} log softmax(x)"),
@@ -72,6 +87,12 @@ LOSSES = {  # divided by the number of observations where the mean is taken
     "l1": (f"{G} sign(x − y)", f"{G} sign(y − x)"),
     "bce": (f"{G} (p − y) / p (1 − p)", f"{G} log((1 − p) / p)"),
     "bce_with_logits": (f"{G} (σ(x) − y)", f"−{G} x"),
+    "huber": (f"{G} (x − y), at most δ", f"{G} (y − x), at most δ"),
+    "hinge": (f"−y {G} [y f < 1]", ""),
+    "logistic": (f"−y {G} σ(−y f)", ""),
+    "binomial": (f"−2 y {G} σ(−2 y f)", ""),
+    "nll": (f"−{G} at the label", ""),
+    "multinomial_deviance": (f"−{G} y / p", ""),
 }
 SIGNS: dict[type, tuple[str, int]] = {
     ast.Add: (" + ", 1),
@@ -97,7 +118,7 @@ def pull_formulas(op: Op, n: int, mean: bool = True) -> tuple[str, ...]:
     """
     ours = op.trusted  # an operation of a user's that happens to bear the name has a rule of its own
     if ours and (loss := LOSSES.get(clean(op.name))) is not None:
-        return tuple(f"{part} / n" if mean else part for part in (*loss, *[G] * n)[:n])
+        return tuple(f"{part} / n" if mean and part else part for part in (*loss, *[G] * n)[:n])
     written = WRITTEN.get(clean(op.name)) if ours else None
     if written is not None:
         made = written * n if len(written) == 1 else written

@@ -230,6 +230,7 @@ class _Reader:
         for e in graph.edges:  # an operation before its named result has the same gradient
             if graph.vertices[e.target].role == "output":
                 graph.vertices[e.source].gradient = graph.vertices[e.target].gradient
+                graph.vertices[e.source].why_none = graph.vertices[e.target].why_none
         if sweep is not None:
             first = {n: self._behind(n) for n in sweep.visited if not self._passes(n)}
             graph.backward = list(first.values())

@@ -132,3 +132,27 @@ def test_an_assignment_shows_its_index():
     y = x * 2.0
     y[1:3] = 5.0 * x[0]
     assert "[1:3] =" in [v.label for v in ag.draw(np.sum(y)).graph.vertices]
+
+
+def test_every_operation_of_a_network_shows_its_rule_in_mathematics():
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3, rng=0), nn.BatchNorm(2), nn.silu, nn.MaxPool2d(2), nn.AvgPool2d(2), nn.gelu, nn.Flatten(),
+        nn.Linear(2, 3, rng=1), nn.leaky_relu, nn.elu, nn.softplus,
+    )  # fmt: skip
+    pulls = [
+        text
+        for v in ag.draw(lambda x: nn.huber(model(x), np.zeros((4, 3))), some(4, 1, 6, 6)).to_dict()["nodes"].values()
+        for text in v["pull"]
+    ]
+    assert len(pulls) > 15
+    assert not [text for text in pulls if "ᵛʲᵖ" in text or "_" in text or "type" in text]
+    sequence = ag.draw(nn.LSTM(3, 2, rng=0), some(4, 2, 3)).to_dict()["nodes"].values()
+    assert any("back through time" in text for v in sequence for text in v["pull"])
+
+
+def test_an_operation_and_its_named_result_say_the_same_of_their_gradient():
+    w = ag.Tensor(some(3, 2), name="w")
+    loss = np.sum(np.tanh(some(4, 3) @ w) ** 2)
+    loss.backward()
+    vertices = ag.draw(loss).graph.vertices
+    assert {v.why_none for v in vertices if v.gradient is None} == {"not known"}

@@ -259,7 +259,8 @@ def ufunc_method(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...], kwargs: di
         return ufunc(a[(..., *(None,) * b.ndim)] if b.ndim else a, b, **kwargs)
     if name == "at":
         return at(ufunc, *inputs)
-    if ufunc not in RULES and ufunc not in COMPOSITES and not (name == "reduce" and ufunc in REDUCE):
+    through = ufunc in RULES or ufunc in COMPOSITES or ufunc is np.floor_divide  # which hands a first entry on as it is
+    if not through and not (name == "reduce" and ufunc in REDUCE):
         if ufunc not in CONSTANTS:
             raise TypeError(f"{ufunc.__name__}.{name} has no gradient rule: {ufunc.__name__} itself has none")
         return plain(getattr(ufunc, name), *inputs, **kwargs)

@@ -384,6 +384,8 @@ def _extreme(primitive_fn: Any, pairwise: Any, bound: float) -> Any:
         if where is not True and where is not _NoValue and initial is _NoValue:
             raise ValueError("a maximum or minimum with where= needs initial=, as in NumPy")
         keepdims = keepdims is not _NoValue and keepdims
+        if initial is not _NoValue and not count(a, axis):  # there is no extreme of nothing
+            return _to(out, np.sum(a, axis=axis, keepdims=keepdims) + initial)
         result = primitive_fn(_masked(a, where, bound), axis=axis, keepdims=keepdims)
         return _to(out, result if initial is _NoValue else pairwise(result, initial))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..rules import composite, constant, primitive, rule
 from .products import array
-from .values import instead, plain
+from .values import instead, plain, recorded
 
 # --- ranges -----------------------------------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ def _logspace(
 @composite(np.geomspace)
 def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     start, stop = array(start), array(stop)
-    if np.any(start == 0) or np.any(stop == 0):
+    if not recorded() and (np.any(start == 0) or np.any(stop == 0)):
         raise ValueError("a geometric sequence cannot include zero")
     exact = np.result_type(start.dtype, stop.dtype, float(num), np.zeros((), dtype))
     start, stop = (a if a.dtype == exact else np.astype(a, exact) for a in (start, stop))

@@ -21,6 +21,13 @@ def getitem(x: Any, index: Any) -> Any:
     return x[index]
 
 
+def picked(x: Any, index: Any) -> Any:
+    """Return ``x[index]``, also for a plain `x` and an index that a recorder keeps as Tensors."""
+    if type(x) is np.ndarray and Door.kind in map(type, index if type(index) is tuple else (index,)):
+        return getitem(x, index=index)
+    return x[index]
+
+
 @primitive
 def scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Return zeros of `shape` with `g` added at `index`; repeated indices accumulate."""
@@ -236,8 +243,8 @@ def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: 
 @composite(np.take_along_axis)
 def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
-        return np.reshape(arr, -1)[indices]
-    return arr[_along(array(indices), arr.shape, axis)]
+        return picked(np.reshape(arr, -1), indices)
+    return picked(arr, _along(array(indices), arr.shape, axis))
 
 
 def _along(indices: Any, shape: tuple[int, ...], axis: int) -> tuple[Any, ...]:
@@ -322,7 +329,7 @@ def _parted(x: Any, kth: Any, axis: int, kind: Any) -> tuple[Any, Any]:
 def _moved(t: Any, order: Any, axis: int) -> Any:
     """Return entries in an order; behind the axis of a batch, if there is one."""
     if len(t.shape) == 1:
-        return t[order]
+        return picked(t, order)
     return np.take_along_axis(t, order if len(t.shape) == order.ndim else order[None], axis)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..rules import composite, constant, primitive, rule
 from ..spaces import mT
+from .values import recorded
 
 LinAlgError = np.linalg.LinAlgError
 vecdot: Any = np.vecdot  # NumPy's types do not know its axis=
@@ -119,7 +120,7 @@ def _slogdet_pull(g: Any, ans: Any, a: Any) -> Any:
     """Pull through sign and logarithm; only a complex sign moves. A singular matrix has no derivative here: NaN."""
     weight = g[1] if a.dtype.kind != "c" else g[1] + np.imag(g[0] * ans[0]) * 1j
     singular = (ans[0] == 0)[..., None, None]
-    if np.any(singular):
+    if recorded() or np.any(singular):
         identity = np.eye(a.shape[-1], dtype=a.dtype)
         inverse = np.where(singular, a.dtype.type(np.nan), np.linalg.inv(np.where(singular, identity, a)))
     else:

@@ -17,7 +17,7 @@ from .index import scatter, setitem
 from .nans import nan_max, nan_min
 from .products import array
 from .reduce import logsumexp
-from .values import instead, plain, values
+from .values import instead, plain, recorded, values
 
 # --- reductions -------------------------------------------------------------------------------------------------------
 
@@ -124,12 +124,12 @@ def _running_extreme_pull(g: Any, ans: Any, x: Any, axis: int = -1) -> Any:
     g, ans, x = (np.moveaxis(a, axis, -1) for a in (g, ans, x))
     n = x.shape[-1]
     winners = (x == ans) | (np.isnan(x) & np.isnan(ans))
-    new = np.ones(x.shape, bool)
-    new[..., 1:] = (ans[..., 1:] != ans[..., :-1]) & ~(np.isnan(ans[..., 1:]) & np.isnan(ans[..., :-1]))
+    later = (ans[..., 1:] != ans[..., :-1]) & ~(np.isnan(ans[..., 1:]) & np.isnan(ans[..., :-1]))
+    new = np.concatenate([np.ones((*x.shape[:-1], 1), bool), later], axis=-1)
     winners = np.where(np.isnan(ans), new, winners)
     positions = np.arange(n)
     first = np.maximum.accumulate(np.where(new, positions, 0), axis=-1)
-    if not np.any(winners & ~new):
+    if not recorded() and not np.any(winners & ~new):
         rows = tuple(np.indices(x.shape, sparse=True))[:-1]
         back = scatter(g, index=(*rows, first), shape=tuple(x.shape))
     else:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..rules import Door, composite, constant, present, primitive, rule, same, where
 from .products import array
-from .values import values
+from .values import refuse_to_choose, values
 
 # --- real numbers -----------------------------------------------------------------------------------------------------
 
@@ -127,6 +127,7 @@ composite(np.sign)(lambda x, /: direction(x) if x.dtype.kind == "c" else sign(x)
 def _real_if_close(a: Any, tol: float = 100) -> Any:
     if a.dtype.kind != "c":
         return a
+    refuse_to_choose("np.real_if_close gives real or complex numbers, as the values want it,", "write np.real(x)")
     tol = np.finfo(a.dtype).eps * tol if tol > 1 else tol
     return np.real(a) if np.all(np.absolute(np.imag(a)) < tol) else a
 
@@ -171,6 +172,10 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 
 def _if(outside: Any, x: Any) -> Any:
     """Return `x`, as complex numbers if any entry is `outside` the real domain."""
+    refuse_to_choose(
+        "a function of np.emath gives real or complex numbers, as the values want it,",
+        "write np.sqrt(x + 0j), say, or np.sqrt(x)",
+    )
     if not np.any(outside):
         return x
     return np.astype(x, np.complex64 if x.dtype.char in "fbhBHF" else np.complex128)

@@ -191,7 +191,9 @@ def _sum_runs(g: Any, repeats: Any, n: int, axis: int) -> Any:
         else np.zeros((*g.shape[:axis], 1, *g.shape[axis + 1 :]))
     )
     running = np.concatenate([zero, np.cumsum(g, axis=axis)], axis=axis)
-    return np.take(running, ends, axis=axis) - np.take(running, ends - np.asarray(repeats), axis=axis)
+    return np.take(running, ends, axis=axis) - np.take(
+        running, ends - (repeats if hasattr(repeats, "dtype") else np.asarray(repeats)), axis=axis
+    )
 
 
 rule(np.repeat, _repeat_pull, params="a repeats axis", linear=True)

@@ -14,10 +14,10 @@ import numpy as np
 
 from ..rules import Door, composite, constant, present, primitive, rule
 from ..spaces import from_end
-from .index import scatter
+from .index import picked, scatter
 from .products import array
 from .reduce import _to
-from .values import values
+from .values import recorded, values
 
 # --- quantiles --------------------------------------------------------------------------------------------------------
 
@@ -244,8 +244,8 @@ def _covariance_pull(
     """Pull through X diag(w) Xᴴ / freedom, where X are the deviations: that from the mean takes nothing away."""
     X = x.T if x.ndim == 2 and not rowvar else np.reshape(x, (-1, x.shape[-1]))
     n = X.shape[1]
-    repeats = np.ones(n) if fweights is None else np.asarray(fweights, float)
-    w = repeats if aweights is None else repeats * np.asarray(aweights, float)
+    repeats = np.ones(n) if fweights is None else np.astype(array(fweights), float)
+    w = repeats if aweights is None else repeats * np.astype(array(aweights), float)
     total, ddof = np.sum(w), (0 if bias else 1) if ddof is None else ddof
     freedom = total - ddof * (1 if aweights is None else np.sum(w * aweights) / total)
     X = X - np.sum(X * w, axis=1, keepdims=True) / total
@@ -313,7 +313,7 @@ def binned(weights: Any, x: Any, minlength: int = 0) -> Any:
 
 rule(
     binned,
-    lambda g, x, weights_space: g[x] if x.size else np.zeros(0),
+    lambda g, x, weights_space: picked(g, x) if x.size else np.zeros(0),
     None,
     args="weights x",
     metadata="minlength",
@@ -360,7 +360,7 @@ def _tally_pull(g: Any, sample: Any, weights_space: Any, bins: Any = None, range
         place = np.searchsorted(e, x, side="right") - 1
         places.append(np.where(x == e[-1], len(e) - 2, np.clip(place, 0, len(e) - 2)))
         outside = outside | (x < e[0]) | (x > e[-1])
-    return np.reshape(np.where(outside, 0, g[tuple(places)]), weights_space.shape)
+    return np.reshape(np.where(outside, 0, picked(g, tuple(places))), weights_space.shape)
 
 
 rule(tally, _tally_pull, None, args="weights sample", name="histogram")
@@ -377,7 +377,10 @@ def _edges(a: Any, bins: Any, range: Any, weights: Any = None) -> Any:
 def _even(a: Any, n: int, range: Any, dtype: Any = None) -> Any:
     """Return the edges of n bins of one width over a range, or over the data."""
     low, high = range if range is not None else (np.min(a), np.max(a)) if a.size else (0, 1)
-    low, high = (low - 0.5, high + 0.5) if low == high else (low, high)
+    if recorded():
+        low, high = np.where(low == high, low - 0.5, low), np.where(low == high, high + 0.5, high)
+    elif low == high:
+        low, high = low - 0.5, high + 0.5
     return np.linspace(low, high, n + 1, dtype=dtype)
 
 

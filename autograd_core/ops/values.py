@@ -6,7 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from ..notes import GraphError, source_line
 from ..rules import constant, primitive, rule, same
+from ..state import STATE
+
+
+def recorded() -> bool:
+    """Say whether a recorder listens: then no value may decide what is computed."""
+    return STATE.get().recorder is not None
+
+
+def refuse_to_choose(what: str, remedy: str) -> None:
+    """Raise under a recorder, before a value decides what is computed."""
+    recorder = STATE.get().recorder
+    if recorder is not None:
+        title = getattr(recorder, "title", "a recorder")
+        raise GraphError(f"{what} under {title} (at {source_line()}), which differs from call to call; {remedy}")
 
 
 @primitive

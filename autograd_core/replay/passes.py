@@ -24,17 +24,21 @@ def optimised(plan: Plan) -> Plan:
 
 def forwards(plan: Plan) -> None:
     """Fold constants, take operands unstretched, leave out what changes nothing, compute once what is the same."""
-    known, stretched, seen = Known(plan), Stretched(plan), dict[Any, Any]()
+    known, stretched, seen, moving = Known(plan), Stretched(plan), dict[Any, Any](), changing(plan)
     by: dict[int, Any] = {}
     kept = []
     for step in plan.steps:
         step.exchange(by)
+        if not moving.isdisjoint(step.shares):
+            moving.update(step.outs)
         if not step.effect and len(step.outs) == 1:
             if known.fold(step):
                 stretched.note(step.outs[0])
                 continue
             stretched.undo(step)
-            same = unchanged(plan, step) or merged(seen, step)
+            same = unchanged(plan, step)
+            if same is None or same.slot in moving:  # a copy of a parameter is no copy any more when that has changed
+                same = merged(seen, step)
             if same is not None:
                 by[step.outs[0]] = same
                 continue
@@ -42,6 +46,13 @@ def forwards(plan: Plan) -> None:
     plan.steps = kept
     if by:
         plan.outputs = replaced(plan.outputs, by)
+
+
+def changing(plan: Plan) -> set[int]:
+    """Return the slots of memory that the program, or what it calls, writes into."""
+    if not any(step.effect in ("assign", "call") for step in plan.steps):
+        return set()
+    return {s.number for s in plan.slots if s.kind == "tensor" or (s.kind == "constant" and type(s.source) is ndarray)}
 
 
 # --- constants --------------------------------------------------------------------------------------------------------

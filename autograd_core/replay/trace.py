@@ -54,6 +54,7 @@ class Trace:
         self.values: dict[int, Any] = {}  # slot -> the value it had
         self.owners: dict[int, Tensor] = {}
         self.memory: dict[int, Any] = {}  # identity of the array of a captured Tensor -> that array
+        self.parts: dict[int, dict[int, Any]] = {}  # the same, by whose memory they are parts of
         self.sums: list[tuple[Any, int, str]] = []
         self.undo: dict[int, tuple[Tensor, Any]] = {}
         self.leaves: dict[int, tuple[Leaf, Any]] = {}  # leaves whose gradient was touched, and what it was before
@@ -61,6 +62,7 @@ class Trace:
         self.epoch = 0
         self.settings, self.errors = settings_of_errors(), np.geterr()
         self.journal: list[tuple[int, Ref | None]] | None = None  # what was known before, while it may be taken back
+        self.literals: dict[int, Any] = {}  # tuples and lists in which nothing is traced
         self.functions: dict[Any, tuple[bool, Any]] = {}  # is it written down as it is? what is to be called?
 
     # --- what the engine tells ------------------------------------------------------------------------------------
@@ -134,8 +136,12 @@ class Trace:
 
     def refuse_unknown_shape(self, fn: Any, kwargs: dict[str, Any]) -> None:
         """Raise where the shape of a result depends on values."""
-        masks = refs(kwargs["index"]) if fn is getitem else ()
-        if fn in UNKNOWN_SHAPE or any(self.plan.slots[k].dtype == bool for k in masks):
+        slots = [self.plan.slots[k] for k in (refs(kwargs["index"]) if fn is getitem else ())]
+        masks = [s for s in slots if s.dtype == bool]
+        for s in masks:
+            if s.kind == "constant":  # from around the program: another one is another plan
+                self.plan.guards.append((functools.partial(alike, s.source, s.source.copy()), True))
+        if fn in UNKNOWN_SHAPE or any(s.kind != "constant" for s in masks):
             what = "x[mask]" if fn is getitem else f"np.{fn.__name__}"
             raise GraphError(
                 f"{what} under ag.compile (at {source_line()}) has as many entries as there are True ones, which "
@@ -175,7 +181,8 @@ class Trace:
         for key, slot in reversed(journal):
             if slot is None:
                 self.known.pop(key, None)
-                self.memory.pop(key, None)
+                if type(value := self.memory.pop(key, None)) is ndarray:
+                    self.near(value).pop(key, None)
             else:
                 self.known[key] = slot
         self.alive += [self.values.pop(slot.number) for slot in self.plan.slots[slots:]]
@@ -194,6 +201,11 @@ class Trace:
     def find(self, value: Any) -> Any:
         """Return the Tensor that stands for a value the tape had kept, in tuples and slices also, or the value."""
         if isinstance(value, SEQUENCES):
+            if self.literals.get(id(value)) is value:
+                return value
+            if LITERAL.issuperset(map(type, value)):
+                self.literals[id(value)] = value  # ten thousand sizes, of which each of as many pullbacks asks
+                return value
             parts = [self.find(v) for v in value]
             return value if all(a is b for a, b in zip(parts, value, strict=True)) else type(value)(parts)
         return tensor(value) if id(value) in self.known and value is not None else value
@@ -207,7 +219,7 @@ class Trace:
         """Give a stand-in for the values of a Tensor, and see to it that a change of it does not go unnoticed."""
         self.ref(t)
         stand_in = tensor(t._data)
-        if type(t._node) is Leaf or t._node is None:
+        if type(t._data) is ndarray and (type(t._node) is Leaf or t._node is None):
             self.aliases[id(stand_in)] = t, stand_in, source_line()
             self.alive += [stand_in, t._data]
         return stand_in
@@ -224,9 +236,21 @@ class Trace:
         self.aliases.pop(id(value), None)
         if id(t) not in self.undo:
             self.undo[id(t)] = t, t._data.copy() if type(t._data) is ndarray else t._data
+        if type(t._data) is not ndarray:
+            self.keep_number(t)
         self.plan.steps.append(Step(None, (given,), {}, (), effect="assign", target=t))
-        if type(given) is not Ref or given != self.known.get(id(t._data)):  # p.data = p.data changes nothing
-            self.changed(t._data)
+        if type(t._data) is ndarray and (type(given) is not Ref or given != self.known.get(id(t._data))):
+            self.changed(t._data)  # where it is not p.data = p.data
+
+    def keep_number(self, t: Tensor) -> None:
+        """Read a number before it is assigned to: who has taken it keeps it, since numbers do not change in place."""
+        value = t._data
+        if value is self.memory.pop(id(value), None):
+            slot = self.plan.slot("value", (), value.dtype)
+            step = Step(operator.pos, (self.known[id(value)],), {}, (slot.number,), np.positive)
+            self.plan.steps.append(step)
+            self.know(value, slot.ref)
+            self.owners.pop(id(value), None)
 
     def _grad(self, leaf: Leaf, value: Any) -> None:
         self.leaves.setdefault(id(leaf), (leaf, leaf.grad))
@@ -337,7 +361,14 @@ class Trace:
             found = self.plan.slot("tensor", value.shape, value.dtype, value, owner, epoch=self.epoch).ref
             self.know(value, found)
             self.memory[id(value)] = value
+            if type(value) is ndarray:
+                self.near(value)[id(value)] = value
         return found
+
+    def near(self, a: Any) -> dict[int, Any]:
+        """Return the arrays that may share memory with one: those of the same owner; those of strangers together."""
+        owner = owner_of(a)
+        return self.parts.setdefault(0 if owner is None else id(owner), {})
 
     def refs(self, tree: Any, reads: list[int] | None = None) -> Any:
         """Return arguments with `Ref`s in the places of traced values; note their slots."""
@@ -379,10 +410,18 @@ class Trace:
     def changed(self, memory: Any) -> None:
         """Forget what is known of arrays of captured Tensors that share memory with one that changes (None: of all)."""
         self.epoch += 1
-        for key, a in list(self.memory.items()):
-            if memory is None or type(a) is not ndarray or np.may_share_memory(a, memory):
+        owner = None if memory is None else owner_of(memory)
+        groups = list(self.parts.values()) if owner is None else [self.parts.get(id(owner), {}), self.parts.get(0, {})]
+        for near in groups:
+            for key, a in list(near.items()):
+                if memory is None or np.may_share_memory(a, memory):
+                    self.known.pop(key, None)
+                    self.memory.pop(key, None)
+                    del near[key]
+        if memory is None:  # numbers are in no group
+            for key in self.memory:
                 self.known.pop(key, None)
-                del self.memory[key]
+            self.memory.clear()
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -477,6 +516,13 @@ def alike(a: Any, b: Any) -> bool:
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     return a.tobytes() == b.tobytes() or bool(np.array_equal(a, b, equal_nan=True))
+
+
+def owner_of(value: Any) -> Any:
+    """Return the array that an array's memory belongs to; None if that is somebody else, a file for example."""
+    while type(value.base) is ndarray:
+        value = value.base
+    return value if value.base is None else None
 
 
 def arrays_of(tree: Any) -> Iterator[Any]:

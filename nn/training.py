@@ -109,6 +109,8 @@ def fit(
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
     _check(model, loss, optimizer, early_stopping, schedule)
+    if checkpoint is not None and (Path(checkpoint).is_dir() or not Path(checkpoint).absolute().parent.is_dir()):
+        raise FileNotFoundError(f"checkpoint= is a file in a folder that exists, not {os.fspath(checkpoint)}")
     run = _Training(model, check(data), loss, optimizer, batch_size, generator(rng))
     run.schedule, run.metrics = schedule, _named(metrics)
     run.judge_by(validation, early_stopping)

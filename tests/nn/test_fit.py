@@ -482,3 +482,12 @@ def test_early_stopping_by_a_metric_that_grows(settings, best):
     assert len(history) == best + 2
     with pytest.raises(ValueError, match='mode is "min" or "max"'):
         nn.EarlyStopping(mode="auto")
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_epoch(tmp_path):
+    model = network()
+    before = weights(model)
+    for path in (tmp_path, tmp_path / "nowhere" / "checkpoint"):
+        with pytest.raises(FileNotFoundError, match="checkpoint= is a file in a folder that exists, not "):
+            train(model, checkpoint=path)
+    assert weights(model) == before

@@ -1,0 +1,49 @@
+"""Every operation under `ag.compile`: values and gradients of its samples, or a refusal that says why."""
+
+import numpy as np
+import pytest
+from bits import identical
+from samples import name_of
+from test_rules import FUNCTIONS, cases
+
+import autograd_core as ag
+from autograd_core.tree import flatten
+
+BOUND = 1e-13  # where a mask takes the place of a branch; most agree to the last bit
+BY_SHAPE = r"has as many entries as there are True ones"
+BY_DTYPE = r"gives real or complex numbers, as the values want it"
+REFUSED = {
+    **dict.fromkeys(["np.polymul", "np.trim_zeros", "np.piecewise", "np.setdiff1d", "np.setxor1d"], BY_SHAPE),
+    **{f"np.lib.scimath.{f}": BY_DTYPE for f in "sqrt log log2 log10 arccos arcsin arctanh power logn".split()},
+    "np.real_if_close": BY_DTYPE,
+    "ops.methods.segment_sums": "asarray",  # np.add.reduceat: the lengths of its segments
+    "np.repeat": "asarray",  # by counts of an array
+    "ops.scientific.logm": "global generator",
+    "scipy.linalg._matfuncs.logm": "global generator",
+}
+
+
+def plain(results):
+    return [v.data if isinstance(v, ag.Tensor) else v for v in flatten(results)[0]]
+
+
+@pytest.mark.parametrize("fn", FUNCTIONS, ids=name_of)
+def test_replay_of_every_operation(fn):
+    found = next((c for c in cases(fn, (np.float64,), True, 0) if c.x), None)
+    if found is None:
+        pytest.skip("no arguments to differentiate by")
+    w = found.like(found.f(found.x))
+
+    def program(*x):
+        value, pull = ag.vjp(lambda *x: found.f(x), *x)
+        return value, pull(w)
+
+    compiled = ag.compile(program)
+    try:
+        for factor in (1.0, 1.0 - 2e-3):
+            x = tuple((a * factor).astype(a.dtype) for a in found.x)
+            identical(plain(compiled(*x)), plain(program(*x)), BOUND)
+            identical(plain(compiled(*x)), plain(program(*x)), BOUND)
+    except ag.GraphError as refusal:
+        assert name_of(fn) in REFUSED, str(refusal)
+        assert pytest.raises(ag.GraphError, match=REFUSED[name_of(fn)]).matches(refusal), str(refusal)

@@ -491,3 +491,8 @@ def test_its_sweep_finds_the_engines_gradients(table):
                 np.testing.assert_allclose(g, t.grad, rtol=1e-9, atol=1e-12, err_msg=str(fn))
         seen += 1
     assert seen > 50
+
+
+def test_complex_gradients_are_told_by_their_size():
+    x = ag.Tensor(np.array([3.0 + 4.0j, 2.0j]))
+    assert "is finite, of size 1 to 1" in str(ag.explain(np.sum(np.abs(x))))

@@ -110,7 +110,11 @@ def gradcheck(
       ...
     """
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
-    _refuse_options(modes, kinks, order)
+    _refuse_options(modes, kinks, order, rtol, projections, noise)
+    functions: dict[str, Any] = {"f": f} if gradient is None else {"f": f, "gradient": gradient}
+    for name, given in functions.items():
+        if not callable(given):
+            raise TypeError(f"gradcheck needs a function for {name}, not {type(given).__name__}")
     program = _program(f, args, wrt, gradient)
     settings = Settings(rtol, kinks, noise, modes, projections)
     report = Report(program.name, order=order, modes=modes, seed=seed, projections=projections)
@@ -129,13 +133,20 @@ def gradcheck(
     return report
 
 
-def _refuse_options(modes: Sequence[str], kinks: str, order: int) -> None:
+def _refuse_options(
+    modes: Sequence[str], kinks: str, order: int, rtol: float | None, projections: int, noise: float
+) -> None:
     if not modes or set(modes) - {"reverse", "forward"}:
         raise ValueError(f"modes are 'reverse' and 'forward', not {modes!r}")
     if kinks not in ("subgradient", "skip", "forbid"):
         raise ValueError(f"kinks is 'subgradient', 'skip' or 'forbid', not {kinks!r}")
-    if order < 1:
-        raise ValueError(f"order is 1 or more, not {order}")
+    counts: dict[str, Any] = {"order": order, "projections": projections}
+    for name, n in counts.items():
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"{name} is a whole number from 1, not {n!r}")
+    for name, number in (("rtol", rtol), ("noise", noise)):
+        if number is not None and not 0 < number < np.inf:
+            raise ValueError(f"{name} is a positive number, not {number!r}")
 
 
 def _program(f: Any, args: tuple[Any, ...], wrt: Any, gradient: Any) -> Program:

@@ -76,6 +76,15 @@ def _sorted(f: Any, args: tuple[Any, ...], wrt: Any, library: str) -> tuple[list
     return leaves, rebuild, slots
 
 
+def _refuse(f: Any, args: tuple[Any, ...], library: str, remedy: str) -> None:
+    """Raise if there are arrays, but of something else than floats."""
+    for name, a in zip(named_leaves(f, args), flatten(args)[0], strict=True):
+        if home(a) == library and hasattr(a, "dtype"):
+            raise TypeError(
+                f"gradcheck needs floats to differentiate by, {name} has dtype {a.dtype}: write {remedy.format(name)}"
+            )
+
+
 class TorchFunction(Program):
     """A function of PyTorch tensors, and a module with its parameters."""
 
@@ -90,7 +99,9 @@ class TorchFunction(Program):
             for name, p in f.named_parameters():
                 self.parameters.append(name)
                 self.slots.append(Slot(name, to_numpy(p)))
+        self._changed: str | None = None
         if not self.slots:
+            _refuse(f, args, "torch", "{}.double()")
             raise TypeError("gradcheck needs a tensor of floats to differentiate by")
 
     def run(self, ts: Sequence[Any]) -> list[Any]:
@@ -112,7 +123,16 @@ class TorchFunction(Program):
     def values(self, xs: Sequence[Array]) -> list[Array]:
         """Run without recording."""
         with self.torch.no_grad():
-            return [to_numpy(r) for r in self.run([self.torch.tensor(x) for x in xs])]
+            ts = [self.torch.tensor(x) for x in xs]
+            results = [np.array(to_numpy(r)) for r in self.run(ts)]
+        for slot, t, x in zip(self.slots, ts, xs, strict=True) if self.watched else ():
+            if not np.array_equal(to_numpy(t), x, equal_nan=True):
+                self._changed = slot.name
+        return results
+
+    def changed(self) -> str | None:
+        """Return the name of an argument that a call has changed in place."""
+        return self._changed
 
     def pull(self, xs: Sequence[Array]) -> tuple[list[Array], Pull]:
         """Run once; PyTorch pulls back. Its gradient by a complex number is the conjugate of ours."""
@@ -168,6 +188,7 @@ class JaxFunction(Program):
         self.name = str(getattr(f, "__qualname__", None) or type(f).__name__)
         self.leaves, self.rebuild, self.slots = _sorted(f, args, wrt, "jax")
         if not self.slots:
+            _refuse(f, args, "jax", "{}.astype(float)")
             raise TypeError("gradcheck needs an array of floats to differentiate by")
 
     def run(self, *ts: Any) -> list[Any]:

@@ -60,7 +60,7 @@ class Pair(Program):
         """Call the gradient; what it returns are gradients of one number, or Jacobians."""
         results = self.values(xs)
         found = self._call(self.gradient, xs)
-        gradients = [np.asarray(g) for g in found if is_float(g)]
+        gradients = [np.asarray(float(g) if isinstance(g, int) else g) for g in found if _is_number(g)]
         blocks = _blocks(results, gradients, self.slots)
 
         def pull(cotangents: Sequence[Any]) -> list[Any]:
@@ -74,6 +74,11 @@ class Pair(Program):
         return results, pull
 
 
+def _is_number(g: Any) -> bool:
+    """Say whether this may be meant as a gradient; arrays of integers are, and then refused by their dtype."""
+    return isinstance(g, int) or is_float(g) or getattr(getattr(g, "dtype", None), "kind", "") in ("i", "u")
+
+
 class Misshapen(Exception):
     """A gradient that cannot be one: its number, shape or dtype is not its argument's."""
 
@@ -82,7 +87,7 @@ def _blocks(results: Sequence[Array], gradients: Sequence[Array], slots: Sequenc
     """Return the Jacobian of every result by every slot, from what a user's function returned."""
     if len(gradients) != len(results) * len(slots):
         raise Misshapen(
-            f"gradient= returned {len(gradients)} array{'s' * (len(gradients) != 1)} of floats for {len(slots)} "
+            f"gradient= returned {len(gradients)} array{'s' * (len(gradients) != 1)} for {len(slots)} "
             f"argument{'s' * (len(slots) != 1)} ({', '.join(s.name for s in slots)}) of {len(results)} "
             f"result{'s' * (len(results) != 1)}"
         )

@@ -203,6 +203,8 @@ def wanted(wrt: Any, n: int) -> tuple[set[int] | None, list[Any]]:
     if wrt is None:
         return None, []
     items = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    if not items:
+        raise TypeError("wrt= names nothing to differentiate by")
     positions, held = set(), []
     for item in items:
         if isinstance(item, Tensor):
@@ -217,11 +219,11 @@ def wanted(wrt: Any, n: int) -> tuple[set[int] | None, list[Any]]:
 
 
 def refuse_integers(leaves: Sequence[tuple[str, Any]]) -> None:
-    """Raise if any of the named leaves holds integers or booleans."""
+    """Raise if any of the named leaves is an array of anything but floats."""
     for name, a in leaves:
         if isinstance(a, int) and not isinstance(a, bool):
             a = np.asarray(a)
-        if getattr(getattr(a, "dtype", None), "kind", "") in ("i", "u", "b"):
+        if getattr(getattr(a, "dtype", None), "kind", "f") not in ("f", "c"):
             remedy = f"write np.asarray({name}, float)"
             raise TypeError(f"gradcheck needs floats to differentiate by, {name} has dtype {a.dtype}: {remedy}")
 

@@ -33,8 +33,9 @@ def inspect(program: Program, xs: Sequence[Array], rng: np.random.Generator) -> 
             where = np.argwhere(~np.isfinite(r))[0].tolist()
             raise Refusal(
                 "structure",
-                f"the result{f'[{k}]' if len(results) > 1 else ''} is {r[tuple(where)]} at index {where}: the function "
-                "has no gradient there; check at a point inside its domain",
+                f"the result{f'[{k}]' if len(results) > 1 else ''} is {r[tuple(where)]}"
+                f"{f' at index {where}' if where else ''}: the function has no gradient there; check at a point inside "
+                "its domain",
             )
     try:
         recorded, pull = program.pull(xs)
@@ -120,6 +121,9 @@ def _spaces(
     for slot, a, b in zip(program.slots, found, _pulled(pull, g), strict=True):
         if not _close(a, b):
             raise Refusal("nondeterministic", f"pulled back twice, the gradient by {slot.name} is another")
+    for slot, a, b in zip(program.slots, found, _pulled(program.pull(xs)[1], g), strict=True):
+        if not _close(a, b):
+            raise Refusal("nondeterministic", f"computed twice, the gradient by {slot.name} is another")
     twice = _pulled(pull, [np.asarray(2 * y, y.dtype) for y in g])
     nothing = _pulled(pull, [np.zeros(r.shape, r.dtype) for r in results])
     for slot, a, b, zero in zip(program.slots, found, twice, nothing, strict=True):

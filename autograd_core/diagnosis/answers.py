@@ -61,7 +61,8 @@ def _gradient(case: Case, key: Node, name: str) -> Explanation:
             name=name,
             details=("an earlier backward() put it there; set grad to None before the next one",),
         )
-    text = f"the gradient of {name} is finite, from {np.min(np.real(g)):.3g} to {np.max(np.real(g)):.3g}"
+    size, what = (np.abs(g), "of size") if np.iscomplexobj(g) else (g, "from")
+    text = f"the gradient of {name} is finite, {what} {np.min(size):.3g} to {np.max(size):.3g}"
     return Explanation("fine", text, name=name, details=(*_absent_grad(case, key), *_remarks(case)))
 
 

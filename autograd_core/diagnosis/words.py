@@ -23,9 +23,18 @@ POWER = "a fractional power of a negative number is NaN; below exponent 1 the sl
 
 # What to say about an operation, and what to write instead.
 ADVICE = {
-    "log": ("log(0) is -inf, and its slope there infinite", "np.where(x > 0, np.log(x), 0.0) or np.log(x + eps)"),
-    "log2": ("log2(0) is -inf, and its slope there infinite", "np.where(x > 0, np.log2(x), 0.0)"),
-    "log10": ("log10(0) is -inf, and its slope there infinite", "np.where(x > 0, np.log10(x), 0.0)"),
+    "log": (
+        "log is defined above 0 only; at 0 it is -inf, and its slope infinite",
+        "np.where(x > 0, np.log(x), 0.0) or np.log(x + eps)",
+    ),
+    "log2": (
+        "log2 is defined above 0 only; at 0 it is -inf, and its slope infinite",
+        "np.where(x > 0, np.log2(x), 0.0)",
+    ),
+    "log10": (
+        "log10 is defined above 0 only; at 0 it is -inf, and its slope infinite",
+        "np.where(x > 0, np.log10(x), 0.0)",
+    ),
     "log1p": ("log1p is defined above -1 only", "np.where(x > -1, np.log1p(x), 0.0)"),
     "sqrt": (
         "sqrt is defined from 0 on, and its slope at 0 is infinite",

@@ -94,6 +94,15 @@ def test_pytorch():
     assert torch.autograd.gradcheck(Wrong.apply, (x.clone().requires_grad_(),)), "which PyTorch accepts"
 
 
+def test_bad_input_of_pytorch():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    with pytest.raises(TypeError, match=r"n has dtype torch.int64: write n\.double\(\)"):
+        ag.gradcheck(lambda n: n.sum(), torch.arange(3))
+    report = judged(lambda x: x.mul_(2).sum(), torch.tensor(X))
+    assert report.verdict == "structure"
+    assert "changes x in place" in report.message
+
+
 def test_a_module_of_pytorch():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
@@ -119,6 +128,8 @@ def test_jax():
     wrong.defjvp(
         lambda primals, tangents: (wrong(*primals), tangents[0] * jnp.cos(primals[0]) * (1 + 1e-4 * (primals[0] > 1.5)))
     )
+    with pytest.raises(TypeError, match=r"n has dtype int32: write n\.astype\(float\)"):
+        ag.gradcheck(lambda n: n.sum(), jnp.arange(3))
     report = judged(lambda x: wrong(x).sum(), x)
     assert [e.input for e in report.wrong] == ["x[0, 1]"]
     assert report.wrong[0].ratio == pytest.approx(1.0001)

@@ -369,6 +369,10 @@ def test_integers_are_refused_with_the_remedy():
             ag.gradcheck(lambda *x: np.sum(x[0]), *args, **options)
     with pytest.raises(TypeError, match="needs an argument of floats"):
         ag.gradcheck(lambda: np.ones(3))
+    with pytest.raises(TypeError, match="x has dtype object"):
+        ag.gradcheck(lambda x: np.sum(x), X.astype(object))
+    with pytest.raises(TypeError, match="needs a function for f, not int"):
+        ag.gradcheck(3, X)
 
 
 @pytest.mark.parametrize(
@@ -377,6 +381,13 @@ def test_integers_are_refused_with_the_remedy():
         ({"modes": "sideways"}, "modes are"),
         ({"kinks": "maybe"}, "kinks is"),
         ({"order": 0}, "order is"),
+        ({"order": 1.5}, "order is a whole number"),
+        ({"projections": 0, "full": False}, "projections is a whole number"),
+        ({"rtol": 0}, "rtol is a positive number"),
+        ({"rtol": float("nan")}, "rtol is a positive number"),
+        ({"noise": -1.0}, "noise is a positive number"),
+        ({"gradient": X}, "needs a function for gradient, not ndarray"),
+        ({"wrt": []}, "wrt= names nothing"),
         ({"wrt": 3}, "wrt= takes"),
         ({"wrt": "x"}, "wrt= takes"),
         ({"wrt": ag.Tensor(X) * 2}, "wrt= takes leaves"),
@@ -410,11 +421,23 @@ def test_gradients_that_cannot_be_one():
         "dtype float32, expected float64": lambda a: (2 * a).astype(np.float32),
         "returned 2 arrays": lambda a: (2 * a, a),
         "returned 0 arrays": lambda _: None,
+        "dtype int64, expected float64": lambda a: np.ones(a.shape, np.int64),
     }
     for words, df in bad.items():
         report = judged(f, A, gradient=df)
         assert report.verdict == "structure"
         assert words in report.message
+
+
+def test_gradients_by_hand_may_be_whole_numbers():
+    assert ag.gradcheck(lambda x: 2 * x, 3.0, gradient=lambda _: 2)
+    assert judged(lambda x: 2 * x, 3.0, gradient=lambda _: 3).verdict == "wrong"
+
+
+def test_a_gradient_that_is_another_every_time():
+    report = judged(lambda x: np.sum(x**2), X, gradient=lambda x: 2 * x * (1 + 1e-3 * draws.random()))
+    assert report.verdict == "nondeterministic"
+    assert "computed twice" in report.message
 
 
 def test_a_rule_that_loses_digits():

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..recording import plain
 from ..tensor import Tensor
+from ..tree import flatten
 from .data import Graph
 from .given import Given, called, node_of, tell, variables
 from .modules import find_modules
@@ -46,8 +47,8 @@ def draw(
 
     Parameters
     ----------
-    what : Tensor or callable
-        A result, or a function (an `nn` module is one) to be called with `args`.
+    what : Tensor, container of Tensors or callable
+        A result or several, or a function (an `nn` module is one) to be called with `args`.
     *args : array_like
         Arguments of the function.
     inputs, outputs : mapping from names to Tensors or arrays, optional
@@ -94,11 +95,14 @@ def draw(
     n3 = add(n2, 1)      −5  grad 1
     output = n3          −5  grad 1
     """
+    _check(max_nodes, depth, radius, timeout)
     given = Given()
-    if isinstance(what, Tensor):
+    if isinstance(what, Tensor | list | tuple | dict):
         if args:
             raise TypeError("draw(result) takes no further arguments; to draw a function write draw(f, *args)")
-        results = [what]
+        results = [what] if isinstance(what, Tensor) else [t for t in flatten(what)[0] if type(t) is Tensor]
+        if not results:
+            raise TypeError(f"this {type(what).__name__} holds no Tensors, so there is no graph to draw")
     elif callable(what):
         results = called(what, args, given)
         params = what if params is None and hasattr(what, "named_parameters") else params
@@ -125,6 +129,15 @@ def draw(
     )
 
 
+def _check(max_nodes: Any, depth: Any, radius: Any, timeout: Any) -> None:
+    """Say which number is none."""
+    for name, n, least in (("max_nodes", max_nodes, 1), ("depth", depth, 0), ("radius", radius, 0)):
+        if n is not None and (not isinstance(n, int | np.integer) or isinstance(n, bool) or n < least):
+            raise ValueError(f"{name} is a whole number of at least {least}, not {n!r}")
+    if timeout is not None and (not isinstance(timeout, int | float) or not timeout > 0):
+        raise ValueError(f"timeout is a positive number of seconds, not {timeout!r}")
+
+
 @contextlib.contextmanager
 def collector_off() -> Iterator[None]:
     """Run a block without the garbage collector."""
@@ -147,7 +160,10 @@ def seeds(results: list[Tensor], gradient: Any) -> dict[Any, Any]:
         if gradient is None:
             g = np.ones(t.shape, t.dtype)[()]
         else:
-            g = np.broadcast_to(np.asarray(plain(gradient), t.dtype), t.shape)[()]
+            g = plain(gradient)
+            if np.ndim(g) and np.shape(g) != t.shape:
+                raise ValueError(f"a gradient of shape {np.shape(g)} for a result of shape {t.shape}")
+            g = np.broadcast_to(np.asarray(g, t.dtype), t.shape)[()]
         found[node] = found[node] + g if node in found else g
     return found
 

@@ -57,8 +57,7 @@ class Picture:
     ) -> None:
         if theme not in ("auto", *THEMES):
             raise ValueError(f"theme must be one of auto, {', '.join(THEMES)}, not {theme!r}")
-        if direction not in ("forward", "backward"):
-            raise ValueError(f'direction must be "forward" or "backward", not {direction!r}')
+        _check_direction(direction)
         if rankdir not in ("LR", "TB"):
             raise ValueError(f'rankdir must be "LR", left to right, or "TB", top to bottom, not {rankdir!r}')
         self.rankdir = rankdir
@@ -137,7 +136,7 @@ class Picture:
 
     def to_dot(self, direction: str | None = None) -> str:
         """Return the DOT text."""
-        backward = (direction or self.direction) == "backward"
+        backward = self._is_backward(direction)
         return to_dot(self.view, backward, self._colours, rankdir=self.rankdir)
 
     def to_graphviz(self, direction: str | None = None) -> Any:
@@ -167,8 +166,16 @@ class Picture:
 
     def to_svg(self, direction: str | None = None, *, theme: str | None = None) -> str:
         """Return the picture as SVG; without an engine raise a RuntimeError that says what to install."""
+        backward = self._is_backward(direction)
+        if theme is not None and theme not in THEMES:
+            raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {theme!r}")
         self._lay_out([self.view])
-        return self._svg(self.view, (direction or self.direction) == "backward", theme or self._colours)
+        return self._svg(self.view, backward, theme or self._colours)
+
+    def _is_backward(self, direction: str | None) -> bool:
+        if direction is not None:
+            _check_direction(direction)
+        return (direction or self.direction) == "backward"
 
     def _svg(self, view: View, backward: bool, theme: str) -> str:
         way = "Backward" if backward else "Forward"
@@ -337,6 +344,9 @@ class Picture:
 
     def render(self, form: str, *, direction: str | None = None) -> bytes:
         """Return the picture in one of the formats that `save` writes."""
+        if form not in FORMATS:
+            raise ValueError(f"the formats are {', '.join(FORMATS)}, not {form!r}")
+        backward = self._is_backward(direction)
         if form in ("png", "pdf"):
             if engine() is None:
                 raise NoEngine(ADVICE)
@@ -351,7 +361,7 @@ class Picture:
         if form == "html":
             from .page import document
 
-            return document(self.backward().to_dict() if direction == "backward" else self.to_dict()).encode()
+            return document((self.backward() if backward else self.forward()).to_dict()).encode()
         if form == "json":
             return (json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n").encode()
         return (self.to_dot(direction) if form == "dot" else self.text() + "\n").encode()
@@ -380,3 +390,8 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<Picture: {self.alt}>"
+
+
+def _check_direction(direction: Any) -> None:
+    if direction not in ("forward", "backward"):
+        raise ValueError(f'direction must be "forward" or "backward", not {direction!r}')

@@ -130,3 +130,39 @@ def test_bad_arguments_are_refused_kindly(tmp_path):
     ]:
         with pytest.raises((TypeError, ValueError), match=message):
             call()
+
+
+LOSS = np.sum(ag.Tensor([1.0, 2.0], name="x") ** 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ag.draw(LOSS, max_nodes=0), "max_nodes is a whole number of at least 1, not 0"),
+        (lambda: ag.draw(LOSS, max_nodes=2.5), "max_nodes is a whole number of at least 1, not 2.5"),
+        (lambda: ag.draw(LOSS, depth=-1), "depth is a whole number of at least 0, not -1"),
+        (lambda: ag.draw(LOSS, depth="a"), "depth is a whole number of at least 0, not 'a'"),
+        (lambda: ag.draw(LOSS, focus="x", radius=-1), "radius is a whole number of at least 0, not -1"),
+        (lambda: ag.draw(LOSS, timeout=0), "timeout is a positive number of seconds, not 0"),
+        (lambda: ag.draw(LOSS, timeout="a"), "timeout is a positive number of seconds, not 'a'"),
+        (lambda: ag.draw(LOSS, gradient=np.ones(2)), r"a gradient of shape \(2,\) for a result of shape \(\)"),
+        (lambda: ag.draw(LOSS).to_dot("left"), 'direction must be "forward" or "backward", not \'left\''),
+        (lambda: ag.draw(LOSS).to_svg("left"), "direction must be"),
+        (lambda: ag.draw(LOSS).to_svg(theme="blue"), "theme must be one of lecture, dark, not 'blue'"),
+        (lambda: ag.draw(LOSS).render("gif"), "the formats are svg, png, pdf, html, dot, json, txt, not 'gif'"),
+        (lambda: ag.draw(LOSS).render("txt", direction="left"), "direction must be"),
+    ],
+    ids=range(13),
+)
+def test_arguments_that_make_no_sense(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_several_results_at_once():
+    x = ag.Tensor([1.0, 2.0], name="x")
+    graph = ag.draw([np.sum(x**2), {"mean": np.mean(x)}]).graph
+    assert [v.role for v in graph.vertices].count("output") == 2
+    np.testing.assert_allclose(graph.vertices[0].gradient.norm, np.linalg.norm([2.5, 4.5]))
+    with pytest.raises(TypeError, match="this list holds no Tensors"):
+        ag.draw([1.0])

@@ -35,6 +35,21 @@ def test_we_compute_what_is_computed_by_hand(benchmarks, library, name):
     assert measure.disagreement(expected, answer[0], row.tolerance) == ""
 
 
+def test_compilation_is_not_timed(benchmarks, monkeypatch):
+    worker = benchmarks("worker")
+    waits = [3.0, 3.0, 0.0]  # the first steps of a cell
+
+    def step():
+        clock[0] += waits.pop(0) if waits else 0.01
+
+    clock = [0.0]
+    monkeypatch.setattr(worker.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(type(worker.ROW["xor"]), "step", lambda *_: step)
+    assert abs(worker.Bench("jit").time("xor", 0.05) - 0.01) < 1e-9
+    waits[:] = [3.0, 3.0, 0.0]
+    assert worker.Bench("torch").time("xor", 0.05) == 3.0
+
+
 def test_a_disagreement_is_told(benchmarks):
     worker, measure = benchmarks("worker"), benchmarks("measure")
     expected, _, _ = worker.Bench("numpy").check("xor")

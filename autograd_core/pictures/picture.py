@@ -19,7 +19,7 @@ from .svg import to_svg
 from .texts import to_text
 from .themes import THEMES
 from .view import View, drawn, fitting, make_view
-from .writing import formula, pulls
+from .writing import formula, pulls, write_rules
 
 FORMATS = ("svg", "png", "pdf", "html", "dot", "json", "txt")
 ENGINE_LIMIT = 2000  # boxes beyond which no layout is asked for: 5,000 take dot four seconds, 20,000 four minutes
@@ -67,6 +67,11 @@ class Picture:
         self._chosen = closed is not None
         self._layouts: dict[frozenset[int], Layout] = {}
         self.view: View = fitting(graph, max_nodes) if closed is None else make_view(graph, closed)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: formulas instead of the rules they are of."""
+        write_rules(self.graph)
+        return self.__dict__
 
     # --- the other ways round -----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from .data import Graph, Vertex
 from .formulas import in_names, power_pull, pull_formulas
@@ -11,6 +12,25 @@ from .symbols import HOLE, formula_of
 UNTRACKED = "not tracked"
 LETTER = re.compile("[^\\W\\d_][\u0300-\u036f]?_?\\d{0,2}'*")  # x, W1, ŷ
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Written(NamedTuple):
+    """What a rule says, without its functions: for pictures that are pickled."""
+
+    args: tuple[str, ...]
+    formulas: tuple[str, ...]
+
+
+def raw_pulls(v: Vertex) -> tuple[str, ...]:
+    """Return the formulas of a vertex's rule, in letters."""
+    return pull_formulas(v.rule, len(v.operands), v.metadata.get("reduction", "mean") == "mean")
+
+
+def write_rules(graph: Graph) -> None:
+    """Put what the rules say in their places."""
+    for v in graph.vertices:
+        if v.rule is not None and not isinstance(v.rule, Written):
+            v.rule = Written(v.rule.args, raw_pulls(v))
 
 
 def operand_names(graph: Graph, v: Vertex) -> list[str]:
@@ -33,7 +53,7 @@ def pulls(graph: Graph, v: Vertex) -> tuple[str, ...]:
     names = operand_names(graph, v)
     letters = dict(zip(v.rule.args, names, strict=False)) | {"v": v.name}
     letters = {k: lowered(n) for k, n in letters.items() if len(k) == 1 and (LETTER.fullmatch(n) or n[:1].isdigit())}
-    found = pull_formulas(v.rule, len(v.operands), v.metadata.get("reduction", "mean") == "mean")
+    found = v.rule.formulas if isinstance(v.rule, Written) else raw_pulls(v)
     if v.op in ("power", "float_power") and isinstance(v.operands[1], str):
         found = (power_pull(v.operands[1]), "")
     return tuple(in_names(f, letters) if tracked(graph, o) else "" for f, o in zip(found, v.operands, strict=True))

@@ -1,6 +1,8 @@
 """The data against the tape: counts from a walk of its own, values from NumPy, gradients from `backward`."""
 
 import collections
+import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -300,3 +302,11 @@ def test_arrows_go_forward_in_every_view(name):
     for view in p._views():
         order = {key: k for k, key in enumerate(view.boxes)}
         assert all(order[link.source] < order[link.target] for link in view.links)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_picture_can_be_pickled_and_copied(name):
+    first = drawn(name)
+    told = first.to_dot("backward"), first.text()
+    for twin in (pickle.loads(pickle.dumps(drawn(name))), copy.deepcopy(drawn(name))):
+        assert (twin.to_dot("backward"), twin.text()) == told

@@ -73,7 +73,7 @@ def extreme(op: Op, a: Any, b: Any) -> Any:
         a, b = b, a
     if (
         type(a) is not recording.Tensor
-        and np.ndim(a) == 0
+        and (type(a) is int or type(a) is float or np.ndim(a) == 0)
         and type(b._data) is ndarray
         and state_now().recorder is None
     ):

@@ -225,14 +225,20 @@ def record_wide(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], metadata:
         sources = [s if mask >> i & 1 else None for i, s in enumerate(sources)]
     node: Any = None
     if mask and (state is PLAIN or state.grad):
-        by_value, by_space, kans = op.plan(mask, len(args))
+        by_value, by_space, kans = op.plans.get((mask, len(args))) or op.plan(mask, len(args))
         kept: list[Any] = [None] * len(args)
         for i in by_value:
             v = values[i]
             kept[i] = v if type(v) is not ndarray or sources[i] is not None else captured(v, state)
         for i in by_space:
             kept[i] = space_of(values[i])
-        node = Wide(op, tick(), None, None, tuple(sources), tuple(kept), ans if kans else None, metadata)
+        node = new(Wide)
+        node.op = op
+        node.seq = tick()
+        node.sources = tuple(sources)
+        node.args = tuple(kept)
+        node.ans = ans if kans else None
+        node.kwargs = metadata
     t = _wrap_all(ans, node) if op.outputs else _wrap_one(ans, node)
     if state is not PLAIN and state.noted:
         annotate(state, t, op, args, kwargs)

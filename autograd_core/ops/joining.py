@@ -13,9 +13,11 @@ from .shape import reshaped
 
 def _concatenate(*arrays: Any, axis: Any = 0, **how: Any) -> Any:
     """Return the arrays joined, and where each of them ends."""
-    return np.concatenate(arrays, axis, **how), list(
-        itertools.accumulate([np.size(a) if axis is None else a.shape[axis] for a in arrays])
-    )
+    joined, ends, end = np.concatenate(arrays, axis, **how), [], 0
+    for a in arrays:
+        end += np.size(a) if axis is None else a.shape[axis]
+        ends.append(end)
+    return joined, ends
 
 
 def _concatenate_pull(g: Any, i: int, space: Any, aux: Any, axis: int | None = 0) -> Any:

@@ -1,6 +1,7 @@
 """What becomes of a plan: passes, buffers, groups, instances; and which plan is chosen."""
 
 import gc
+import sys
 import threading
 import weakref
 
@@ -305,3 +306,56 @@ def test_a_compiled_function_is_freed():
     del f, compiled
     gc.collect()
     assert gone() is None
+
+
+# --- time in proportion to the program --------------------------------------------------------------------------------
+
+
+def summed(n):
+    rows = [np.full(2, float(i)) for i in range(n)]
+    return ag.compile(ag.grad(lambda rows: sum(np.sum(x * x) for x in rows))), (rows,)
+
+
+def joined(n):
+    rows = [np.full(2, float(i)) for i in range(n)]
+    return ag.compile(ag.grad(lambda rows: np.sum(np.concatenate(rows) ** 2))), (rows,)
+
+
+def updated(n):
+    parameters = [Tensor(np.full(2, float(i))) for i in range(n)]
+
+    def step(x):
+        for p in parameters:
+            p.grad = None
+        sum(np.sum(p * x) for p in parameters).backward()
+        for p in parameters:
+            p.data -= 0.1 * p.grad
+
+    return ag.compile(step), (np.ones(2),)
+
+
+def of_numbers(n):
+    return ag.compile(ag.grad(lambda x: sum(np.tanh(x[i]) for i in range(n)))), (np.ones(n),)
+
+
+def counted(compiled, args):
+    """Return how many functions are called while recording: time, but the same every time."""
+    calls = 0
+
+    def count(_frame, event, _arg):
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        compiled(*args)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize("make", [summed, joined, updated, of_numbers])
+def test_recording_is_linear(make):
+    counted(*make(20))  # what is loaded once
+    few, many = (counted(*make(n)) for n in (100, 400))
+    assert many < 6 * few  # 4 would be exact, 16 quadratic

@@ -47,6 +47,10 @@ REFUSED = {
     "stored in an array": (stored, BAKED),
     "a mask as an index": (lambda x: np.sum(x[x > 0]), r"x\[mask\] .*test_refusals\.py:\d+.*np\.where"),
     "entries that are not 0": (lambda x: np.flatnonzero(x), r"np\.flatnonzero .*test_refusals\.py:\d+.*np\.where"),
+    "a condition as an index": (lambda x: np.piecewise(x, [x > 0, x <= 0], [np.sin, 0.0]), r"x\[mask\] .*np\.where"),
+    "zeros at the ends": (lambda x: np.trim_zeros(x), r"np\.argwhere .*test_refusals\.py:\d+.*np\.where"),
+    "real or complex": (lambda x: np.emath.sqrt(x), r"np\.emath gives real or complex.*test_refusals\.py:\d+.*0j"),
+    "real if close": (lambda x: np.real_if_close(x + 0j), r"np\.real_if_close gives real or complex.*np\.real\(x\)"),
     "an array that changes": (changed, r"shape \(3,\), used at .*test_refusals\.py:\d+, was changed in place"),
     "a hidden draw": (lambda x: x * RNG.normal(size=3), r"drawn from inside.*ag\.fresh\(rng\.normal"),
     "numpy's global generator": (lambda x: x * np.random.rand(), r"global generator.*ag\.fresh"),  # noqa: NPY002

@@ -47,7 +47,7 @@ REFUSED = {
     "stored in an array": (stored, BAKED),
     "a mask as an index": (lambda x: np.sum(x[x > 0]), r"x\[mask\] .*test_refusals\.py:\d+.*np\.where"),
     "entries that are not 0": (lambda x: np.flatnonzero(x), r"np\.flatnonzero .*test_refusals\.py:\d+.*np\.where"),
-    "a condition as an index": (lambda x: np.piecewise(x, [x > 0, x <= 0], [np.sin, 0.0]), r"x\[mask\] .*np\.where"),
+    "a condition as an index": (lambda x: np.piecewise(x, [x > 0, x <= 0], [np.sin, 0.0]), BAKED),
     "zeros at the ends": (lambda x: np.trim_zeros(x), r"np\.argwhere .*test_refusals\.py:\d+.*np\.where"),
     "real or complex": (lambda x: np.emath.sqrt(x), r"np\.emath gives real or complex.*test_refusals\.py:\d+.*0j"),
     "real if close": (lambda x: np.real_if_close(x + 0j), r"np\.real_if_close gives real or complex.*np\.real\(x\)"),

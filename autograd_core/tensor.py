@@ -146,6 +146,8 @@ class Tensor:
                 "Tensor(t) of a tracked Tensor would lose its gradient: write t.copy() to stay connected, "
                 "t.detach() not to"
             )
+        if isinstance(data, ndarray) and hasattr(data, "mask"):
+            plain(data)  # which refuses it
         value = np.array(data._data if isinstance(data, Tensor) else data, dtype=dtype)
         kind = value.dtype.kind
         if kind not in "biufc":

@@ -116,11 +116,16 @@ def _positions(argnums: int | tuple[int, ...], args: tuple[Any, ...], name: str)
     """Return argnums as a tuple of positions that exist."""
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for n in numbers:
+        if not hasattr(n, "__index__"):
+            raise TypeError(f"{name} takes argnums= as an int or a tuple of them, not {argnums!r}")
         if not -len(args) <= n < len(args):
             raise TypeError(
                 f"{name} by argument {n}, but the function was called with {len(args)} positional arguments"
             )
-    return tuple(n % len(args) for n in numbers)
+    positions = tuple(n % len(args) for n in numbers)
+    if len(set(positions)) < len(positions):
+        raise TypeError(f"{name} with argnums={argnums!r} names an argument twice")
+    return positions
 
 
 def _unpack(tree: tuple[Any, ...], argnums: int | tuple[int, ...]) -> Any:

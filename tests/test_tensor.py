@@ -263,6 +263,14 @@ def test_a_gradient_has_the_space_of_its_leaf(make):
         assert (np.shape(t.grad), t.grad.dtype) == (t.shape, t.dtype)
 
 
+def test_a_mask_is_not_lost():
+    masked = np.ma.array(V, mask=[False, True, False])
+    for make in (Tensor, lambda m: Tensor(m, requires_grad=False), lambda m: Tensor(V) * m):
+        with pytest.raises(TypeError, match=r"MaskedArray would lose .*filled"):
+            make(masked)
+    same(Tensor(masked.filled(0.0)), masked.filled(0.0))
+
+
 def test_requires_grad_off_and_on_again():
     t = Tensor(V, name="t")
     y = np.sum(t * t)

@@ -712,6 +712,8 @@ ERRORS = {
     "vector's structure": (lambda: ag.hvp(lambda t: t["a"] @ t["a"])({"a": X}, V), ValueError, "vector has the structure"),
     "vector's shape": (lambda: ag.hvp(f)(X, np.ones(2)), ValueError, r"\(2,\).*\(3,\)"),
     "a list that contains itself": (lambda: ag.grad(lambda t: t[0])(recursive()), ValueError, "a list contains itself"),
+    "an argument twice": (lambda: ag.grad(lambda a, b: a @ b, (0, -2))(X, V), TypeError, "names an argument twice"),
+    "an argument by name": (lambda: ag.grad(lambda a, b: a @ b, "a")(X, V), TypeError, "argnums= as an int"),
     "an unknown keyword": (lambda: ag.grad(f)(X, no_such_keyword=1), TypeError, "no_such_keyword"),
     "an unknown option": (lambda: ag.grad(f, has_aux=True), TypeError, "has_aux"),
     "the function's own error": (lambda: ag.grad(lambda x: np.sum(x @ np.ones(9)))(X), ValueError, "mismatch|shape"),

@@ -54,7 +54,7 @@ class Bench:
             results.append([as_float64(value) for value in outputs])
             if times[-1] > 2 * SLOW and not patient:
                 break
-        return results[:2], times[-1], sum(times) - len(times) * times[-1]
+        return results[:2], times[-1], max(0.0, sum(times) - len(times) * times[-1])
 
     def time(self, name, seconds):
         """Best seconds per step over batches that together last about `seconds`, after a warm-up."""

@@ -178,7 +178,8 @@ class Convolution(Training):
         def loss(K, c, W, b, X, labels):
             columns = sliding_window_view(X[:, 0], (5, 5), axis=(1, 2)).reshape(-1, 25)
             z = np.maximum(columns @ K.reshape(8, 25).T + c, 0)
-            h = z.reshape(len(X), 12, 2, 12, 2, 8).transpose(0, 5, 1, 3, 2, 4).reshape(len(X), -1, 4)
+            squares = np.reshape(z, (len(X), 12, 2, 12, 2, 8))
+            h = np.transpose(squares, (0, 5, 1, 3, 2, 4)).reshape((len(X), -1, 4))
             return cross_entropy(np, np.max(h, axis=-1) @ W.T + b, labels, detach)
 
         return loss

@@ -131,19 +131,21 @@ def _additive(trial: Trial) -> list[Entry]:
     """
     _, pull = trial.program.pull(trial.xs)
     v, w = trial.weights(), trial.weights()
-    a, b, both = (trial.gradient(pull, u) for u in (v, w, v + w))
-    rest = trial.cancelled(v) + trial.cancelled(w)
-    for start, end in zip(trial.inputs.ends[:-1], trial.inputs.ends[1:], strict=True):
-        part = slice(start, end)
-        off = np.abs(both[part] - a[part] - b[part])
-        allowed = 5e6 * trial.unit * np.max(np.abs(a[part]) + np.abs(b[part]), initial=0.0)
-        if not np.any(off > allowed + rest / trial.scale[part]):
-            continue
-        if np.max(trial.noise()) > 1e4 * trial.unit:  # the function computes with as few digits
-            return []
-        j = start + int(np.argmax(off))
-        trial.count("wrong")
-        return [trial.entry_of(j, float(both[j]), float(a[j] + b[j]), 0.0)]
+    a, b = trial.gradient(pull, v), trial.gradient(pull, w)
+    rest = (trial.cancelled(v) + trial.cancelled(w)) / trial.scale
+    for share in (numeric.GOLDEN, 2**0.5):  # irrational: a sum of two rounded numbers may be a rounded number
+        both, parts = trial.gradient(pull, v + share * w), a + share * b
+        for start, end in zip(trial.inputs.ends[:-1], trial.inputs.ends[1:], strict=True):
+            part = slice(start, end)
+            off = np.abs(both[part] - parts[part])
+            largest = np.max(np.abs(a[part]) + np.abs(b[part]), initial=0.0)
+            if not np.any(off > 5e6 * trial.unit * largest + rest[part]):
+                continue
+            if np.max(trial.noise()) > 1e4 * trial.unit:  # the function computes with as few digits
+                return []
+            j = start + int(np.argmax(off))
+            trial.count("wrong")
+            return [trial.entry_of(j, float(both[j]), float(parts[j]), 0.0)]
     return []
 
 

@@ -156,19 +156,8 @@ def test_programs_on_pages_run(name, needs, tmp_path, monkeypatch):
         exec(compile(block, name, "exec"), {})
 
 
-@pytest.mark.parametrize(("k", "needs"), [(0, "torch"), (1, "jax")])
-def test_other_libraries_gradients_are_checked_as_the_page_says(k, needs):
-    pytest.importorskip(needs, reason="the page's program needs it")
-    text = read("docs/checking.md")
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), np.printoptions():
-        exec(compile(python_blocks(text)[k], "checking.md", "exec"), {"np": np, "ag": ag, "x": np.linspace(-2, 2, 5)})
-    said = re.findall(r"^```text\n(.*?)^```$", text, re.M | re.S)[k]
-    assert doctest.OutputChecker().check_output(said, out.getvalue(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-
-
 def test_no_program_on_a_page_goes_unrun():
-    # property_based_checking.md shows a test that calls a function of the reader's
+    # checking.md's are run in tests/checking; property_based_checking.md shows a test that calls a function of the reader's
     known = {"README.md", "compiling.md", "nn.md", "checking.md", "property_based_checking.md"}
     assert {page.name for page in PAGES if python_blocks(page.read_text(encoding="utf-8"))} <= known
 

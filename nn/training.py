@@ -56,7 +56,7 @@ def fit(
     model : Module
     data : (X, y)
         Arrays with one observation in each row, the target last. Floats are computed in the dtype of the parameters.
-        Integers are tried out first: model and loss are called once with the smallest and the largest, and nothing kept.
+        Integers are tried out first: model and loss see the smallest and the largest once, and nothing is kept.
     loss : callable
         ``loss(output, target)``, the mean over a batch.
     optimizer : Optimizer

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..rules import Door, composite, constant, present, primitive, rule
 from ..spaces import from_end
-from .index import picked, scatter
+from .index import _touched, picked, scatter
 from .products import array
 from .reduce import _to
 from .values import recorded, values
@@ -154,9 +154,7 @@ def _order_pull_x(
     back = scatter(np.stack([g * (1 - share), g * share]), index=index, shape=(x.size,))
 
     def touched() -> Any:
-        mask = np.zeros(x.size, bool)
-        mask[index] = True
-        return mask.reshape(x.shape)
+        return np.reshape(_touched(index, (x.size,)), x.shape)
 
     return present(np.reshape(back, x.shape), touched)
 

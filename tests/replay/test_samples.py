@@ -45,3 +45,15 @@ def test_replay_of_every_operation(fn):
         x = tuple((a * factor).astype(a.dtype) for a in found.x)
         identical(plain(compiled(*x)), plain(program(*x)), BOUND)
         identical(plain(compiled(*x)), plain(program(*x)), BOUND)
+
+
+def test_a_selection_below_a_quantile():
+    def f(x):
+        chosen = np.where(x > 0, np.sqrt(np.abs(x)), 0.0)
+        return np.median(np.concatenate([np.abs(x), chosen])) + np.sum(np.quantile(np.minimum(x, 0.1), [0.2, 0.7]))
+
+    slope, rng = ag.value_and_grad(f), np.random.default_rng(0)
+    compiled = ag.compile(slope)
+    for _ in range(4):
+        x = rng.normal(size=7)
+        identical(compiled(x), slope(x), BOUND)

@@ -178,8 +178,7 @@ def write_group(w: Writer, step: Step) -> None:
     longest = max(b - a for a, b in bounds)
     two = body.length * body.each >= SPLIT and len(bounds) > 1
     shape = (longest,) if body.flat else (longest, *group.shape[1:])
-    rooms = [[np.empty(shape, d) for d in body.rooms] for _ in range(groups.cores() if two else 1)]
-    w.memory.room += sum(a.nbytes for room in rooms for a in room)
+    rooms = [w.memory.room(core, shape, body.rooms) for core in range(groups.cores() if two else 1)]
     given = "(" + "".join(f"{source}, " for _, source in body.passed) + ")"
     f, b, r = w.bind(groups.run, "run"), w.bind(bounds), w.bind(rooms)
     parts = f"parts = {f}({body.name}, {b}, {r}, {given})"

@@ -13,7 +13,7 @@ from ..spaces import ones
 from ..tensor import _square
 from .plan import Plan, Ref, Step
 from .sums import is_leading, sum_rows
-from .writer import BITS, INFIX, Writer, give
+from .writer import BITS, INFIX, Writer, give, leave
 
 ndarray = np.ndarray
 KEYWORD_OUT = (np.maximum, np.minimum)  # of more than two arguments by position NumPy warns
@@ -183,6 +183,8 @@ def _call(w: Writer, step: Step) -> None:
     parts = [w.expression(a) for a in step.args]
     parts += [f"{name}={w.expression(v)}" for name, v in step.kwargs.items()]
     call = f"{w.bind(step.fn, 'f')}({', '.join(parts)})"
+    if not (step.effect or step.shares):
+        w.made.update(step.outs)
     targets = ", ".join(f"v{k}" for k in step.outs) + "," * step.tuple
     w.lines.append(f"{targets} = {call}" if step.outs else call)
     w.lines += [f"v{k} = {w.bind(number)}(v{k})" for k in numbers]
@@ -404,5 +406,7 @@ def _grad(w: Writer, step: Step) -> None:
         w.lines.append(f"{name}.grad = {w.bind(Lent(w.fixed[k]), 'g')}")
     elif k in w.fresh and w.escapes[k] == 1:
         w.lines.append(f"{name}.grad = {w.expression(value)}")
+    elif k in w.made and w.escapes[k] == 1:
+        w.lines.append(f"{w.bind(leave, 'f')}({name}, {w.expression(value)})")
     else:
         w.lines.append(f"{w.bind(give, 'f')}({name}, {w.expression(value)})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ class Memory:
         self.used = layout.used
         self.alive: list[Any] = []
         self.blocks = [_aligned(n) for n in layout.blocks]
-        self.room = 0  # bytes of the buffers that groups work in
+        self.rooms: dict[tuple[int, int], Any] = {}  # by core and number: bytes that one group after the other works in
         self.slots = plan.slots
 
     def buffer(self, k: int) -> Any:
@@ -35,6 +36,21 @@ class Memory:
         if slot.axes is None:
             return flat.reshape(slot.shape)
         return flat.reshape([slot.shape[i] for i in slot.axes]).transpose(np.argsort(slot.axes))
+
+    def room(self, core: int, shape: tuple[int, ...], dtypes: list[Any]) -> list[Any]:
+        """Return buffers for a group's temporaries on one of the cores."""
+        found = []
+        for i, dtype in enumerate(map(np.dtype, dtypes)):
+            need = math.prod(shape) * dtype.itemsize
+            if len(self.rooms.get((core, i), b"")) < need:
+                self.rooms[core, i] = _aligned(need)
+            found.append(self.rooms[core, i][:need].view(dtype).reshape(shape))
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of all blocks and rooms."""
+        return sum(self.layout.blocks) + sum(map(len, self.rooms.values()))
 
     def is_lent(self, k: int, leaf: Any) -> bool:
         """Say whether a leaf may be given the array of a result as it is."""
@@ -218,16 +234,13 @@ class Layout:
         self.blocks.append(need)
         self.places[k] = len(self.blocks) - 1
 
-    @property
-    def nbytes(self) -> int:
-        """Return the bytes of all blocks."""
-        return sum(self.blocks)
-
 
 def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
     """Say whether a step may write its result over an operand."""
     a, b = plan.slots[q], plan.slots[k]
     alike = (a.shape, a.dtype, a.axes) == (b.shape, b.dtype, b.axes)
+    if is_group(step):
+        return alike and bool(step.fn.overwrites(k, {q}))
     return alike and isinstance(step.fn, np.ufunc) and step.fn.signature is None
 
 

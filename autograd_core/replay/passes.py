@@ -19,7 +19,16 @@ def optimised(plan: Plan) -> Plan:
     forwards(plan)
     drop(plan)
     group(plan)
+    forget(plan)
     return plan
+
+
+def forget(plan: Plan) -> None:
+    """Let go of arrays that were recorded as constants and are read no more."""
+    used = {k for step in plan.steps for k in step.reads} | set(refs(plan.outputs))
+    for slot in plan.slots:
+        if slot.kind == "constant" and slot.number not in used:
+            slot.source = None
 
 
 def forwards(plan: Plan) -> None:

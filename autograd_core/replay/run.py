@@ -203,7 +203,7 @@ def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     layout = Layout(plan, kernels.writable, kernels.is_view)
     writer = Writer(plan, Memory(plan, layout))
     source = writer.source(blocks.write)
-    plan.notes |= {"buffers": f"{len(layout.blocks)}, {layout.nbytes + writer.memory.room:,} bytes", "source": source}
+    plan.notes |= {"buffers": f"{len(layout.blocks)}, {writer.memory.nbytes:,} bytes", "source": source}
     plan.notes |= {f"group {i}": line for i, line in enumerate(writer.described)}
     return compiled(source, writer.names)
 

@@ -44,6 +44,7 @@ class Writer:
         self.touched: dict[int, Any] = {}
         self.escapes = Counter((*refs(plan.outputs), *given_away(plan)))  # results and gradients that an array is
         self.fresh: set[int] = set()  # slots whose array is nobody else's
+        self.made: set[int] = set()  # slots whose array was new when it was recorded
         for slot in plan.slots:
             if slot.kind == "constant" and isinstance(slot.source, ndarray):
                 self.fixed[slot.number] = slot.source
@@ -207,6 +208,14 @@ def assign(t: Tensor, value: Any) -> None:
 def give(leaf: Leaf, g: Any) -> None:
     """Give a leaf a gradient of its own."""
     leaf.grad = np.array(g, leaf.dtype)[()]
+
+
+def leave(leaf: Leaf, g: Any) -> None:
+    """Leave a leaf a new array; a view, of a buffer perhaps, is copied, as a sweep does."""
+    if type(g) is ndarray and g.base is None and g.dtype == leaf.dtype:
+        leaf.grad = g
+    else:
+        give(leaf, g)
 
 
 def own(value: Any) -> Any:

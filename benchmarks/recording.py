@@ -14,7 +14,7 @@ from benchmarks.rows import ROWS
 
 PROGRAMS = (
     "train-xor-sgd train-xor-adam train-small train-mnist train-conv train-rnn train-embedding xor readme chain-1e3 "
-    "chain-1e4 moons fan-in element-1e4"
+    "chain-1e4 moons fan-in elementwise-1e4-f32"
 ).split()
 
 
@@ -26,7 +26,9 @@ def main(argv=None):
     args = parser.parse_args(argv)
     known = {row.name: row for row in ROWS}
     print(f"{'':18}{'eager step':>12}{'replay':>12}{'recording':>12}{'in steps':>10}{'the first':>10}")
-    for name in [name for name in args.rows if name in known]:
+    if unknown := [name for name in args.rows if name not in known]:
+        parser.error(f"no row is called {unknown[0]}: there are {', '.join(known)}")
+    for name in args.rows:
         eager, replay, costs = measured(known[name], args.builds)
         cost = statistics.median(costs)
         times = "".join(f"{1e6 * t:9,.0f} us" for t in (eager, replay, cost))

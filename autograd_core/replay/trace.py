@@ -76,7 +76,7 @@ class Trace:
             if type(ans._data) not in WEAK:  # 0.9 ** t: of a float and an int of ours Python makes its own
                 ans._data = weak(ans._data)
             fn = OPERATORS.get(fn, fn)
-            self.write(fn, self.functions.get(fn, self.look(fn))[1], args, kwargs, (ans,))
+            self.write(fn, (self.functions.get(fn) or self.look(fn))[1], args, kwargs, (ans,))
         elif plain:
             self.write(fn, compute, args, kwargs, (ans,))
         elif not self.unfolded(fn, args, kwargs, ans):
@@ -277,10 +277,8 @@ class Trace:
     def _call(self, fn: Any, given: Any) -> tuple[Any]:
         """Call a function that is to be called anew at every replay."""
         args, kwargs = given
-        own = fn is draw or isinstance(getattr(fn, "__self__", None), np.random.Generator)
-        world = not own and not str(getattr(fn, "__module__", "")).startswith(
-            "nn."
-        )  # global generators take a while to look at
+        ours = isinstance(getattr(fn, "__self__", None), np.random.Generator) or _of_networks(fn)
+        world = fn is not draw and not ours  # it takes a while to look at the global generators
         self.watch(world)
         with switched(recorder=None):
             ans = fn(*strip(args), **strip(kwargs))
@@ -516,6 +514,11 @@ def alike(a: Any, b: Any) -> bool:
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     return a.tobytes() == b.tobytes() or bool(np.array_equal(a, b, equal_nan=True))
+
+
+def _of_networks(fn: Any) -> bool:
+    """Say whether a function is one of `nn`'s, such as an optimizer's rate, which draws nothing."""
+    return str(getattr(fn, "__module__", "")).partition(".")[0] == "nn"
 
 
 def owner_of(value: Any) -> Any:

@@ -1,0 +1,144 @@
+"""What a trace tells apart: functions and what is to be called for them, arrays and whose memory they are."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..notes import GraphError
+from ..ops.reduce import logsumexp
+from ..recording import tensor
+from ..rules import RULES
+from ..state import fresh
+from ..tensor import Tensor
+from .weak import WeakFloat, WeakInt, weak
+
+ndarray = np.ndarray
+WEAK = (WeakFloat, WeakInt)
+
+
+class Draws:
+    """A generator passed as an argument: what it draws is told, and drawn afresh by the generator of the replay."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.generator = generator
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the generator's method, to be called at every replay."""
+        if name.startswith("_") or not callable(getattr(self.generator, name)):
+            raise AttributeError(name)
+        return functools.partial(fresh, draw, self.generator, name)
+
+
+def draw(generator: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    """Call a method of a generator; `shuffle`, which changes its argument, is refused."""
+    if name == "shuffle":
+        raise GraphError("rng.shuffle(x) changes x in place inside a compiled function: write x = rng.permuted(x)")
+    return getattr(generator, name)(*args, **kwargs)
+
+
+class ByProducts:
+    """An operation called for its results and for what its forward pass leaves to the pullbacks, arrays end to end."""
+
+    def __init__(self, fn: Any, results: int) -> None:
+        self.op, self.results = RULES[fn], results
+        self.__name__ = self.op.name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Return results, if they are wanted, and by-products."""
+        if self.op.variadic:
+            args = tuple(args[0])
+        ans, aux = self.op.compute(*args, **kwargs)
+        return (*((ans,) if self.results == 1 else ans if self.results else ()), *arrays_of(aux))
+
+
+def by_products(fn: Any, result: Any) -> list[Any]:
+    """Return the arrays that the forward pass of an operation has left to its pullbacks."""
+    op = RULES.get(fn)
+    if op is None or not op.aux or (node := getattr(result, "_node", None)) is None:
+        return []
+    node = node.p if op.outputs else node
+    return list(arrays_of(node.kwargs.get("aux")))
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Say whether values are equal, entry by entry, NaN being NaN."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return a.tobytes() == b.tobytes() or bool(np.array_equal(a, b, equal_nan=True))
+
+
+def of_networks(fn: Any) -> bool:
+    """Say whether a function is one of `nn`'s, such as an optimizer's rate, which draws nothing."""
+    return str(getattr(fn, "__module__", "")).partition(".")[0] == "nn"
+
+
+def owner_of(value: Any) -> Any:
+    """Return the array that an array's memory belongs to; None if that is somebody else, a file for example."""
+    while type(value.base) is ndarray:
+        value = value.base
+    return value if value.base is None else None
+
+
+def arrays_of(tree: Any) -> Iterator[Any]:
+    """Yield the arrays in nested tuples and lists."""
+    if isinstance(tree, tuple | list):
+        for part in tree:
+            yield from arrays_of(part)
+    elif isinstance(tree, ndarray | np.generic):
+        yield tree
+
+
+def made_of_others(fn: Any) -> bool:
+    """Say whether an operation is one of ours that is written with others, and not one of those that we write out."""
+    op = RULES.get(fn)
+    own = op is not None and op.trusted and not op.joint and not op.outputs and hasattr(fn, "__wrapped__")
+    return own and (fn is logsumexp or not str(fn.__module__).startswith(("numpy", "autograd_core", "scipy")))
+
+
+def computing(fn: Any) -> Any:
+    """Return the function to be called with plain values in place of one that a recorder was told of."""
+    op = RULES.get(fn)
+    if op is not None and not op.aux and not op.variadic and (op.trusted or not hasattr(fn, "__wrapped__")):
+        if fn in (np.reshape, np.copy, np.astype):
+            return fn
+        return op.compute
+    if op is not None and not op.trusted:
+        return op.compute if not op.aux and not op.variadic else fn.__wrapped__
+    return getattr(fn, "__wrapped__", fn)
+
+
+def strip(tree: Any) -> Any:
+    """Return arguments with plain values."""
+    if isinstance(tree, Tensor):
+        return number_of(tree._data)
+    if isinstance(tree, tuple | list):
+        parts = [strip(v) for v in tree]
+        if all(a is b for a, b in zip(parts, tree, strict=True)):
+            return tree
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if type(tree) is dict:
+        found = {k: strip(v) for k, v in tree.items()}
+        return tree if all(found[k] is tree[k] for k in tree) else found
+    return tree
+
+
+def number_of(value: Any) -> Any:
+    """Return a Python number for a weak one."""
+    if type(value) in WEAK:
+        return value.__class__.__base__(value)
+    return value[()] if type(value) is ndarray and not value.shape else value
+
+
+def standing_for(value: Any) -> Any:
+    """Return what a called function's result looks like to the program that is traced."""
+    if type(value) is float or type(value) is int:
+        return tensor(weak(value))
+    if isinstance(value, ndarray | np.generic):
+        return tensor(value if value.shape else np.asarray(value)[()])
+    if type(value) is bool:
+        return tensor(np.array(value))
+    return value

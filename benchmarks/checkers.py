@@ -1,4 +1,4 @@
-"""False alarms and misses of gradient checkers: `python -m benchmarks.checkers`, five minutes.
+"""False alarms and misses of gradient checkers: `python -m benchmarks.checkers`, ten minutes.
 
 Functions with Jacobians known in closed form, at 1 to 5 entries of sizes from 1e-6 to 1e6, are given to `ag.gradcheck` and to
 the criteria of PyTorch, HIPS autograd, JAX and Chainer: first with the right Jacobian, then with wrong ones. A false alarm is

@@ -106,6 +106,7 @@ class Layout:
         plan = self.plan
         made = {k: i for i, step in enumerate(plan.steps) for k in step.outs}
         taken: set[int] = set()
+        results = set(refs(plan.outputs))
         for i, step in enumerate(plan.steps):
             if step.effect != "assign" or type(step.args[0]) is not Ref:
                 continue
@@ -121,7 +122,7 @@ class Layout:
                 and target.flags.c_contiguous
                 and (target.shape, target.dtype, None) == (slot.shape, slot.dtype, slot.axes)
                 and (writable(plan, plan.steps[made[k]]) or is_group(plan.steps[made[k]]))
-                and k not in set(refs(plan.outputs))
+                and k not in results
                 and id(target) not in taken
                 and self.undisturbed(k, target, made[k], i)
             ):

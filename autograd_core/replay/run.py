@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,9 @@ from .trace import Trace
 from .writer import Writer, compiled
 
 ndarray = np.ndarray
-MOST = 16  # plans kept of one function
+MOST = 16  # kinds of arguments of one function for which plans are kept
+STATES = 4  # plans kept for one of them, as for training and evaluation, or gradients there or not
+AGAIN = 10  # recordings in a row before it is said that compiling does not pay
 
 
 def compile(f: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
@@ -53,6 +56,8 @@ def compile(f: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
     """
     if f is None:
         return functools.partial(compile, check=check)
+    if not callable(f):
+        raise TypeError(f"compile takes a function, not {f!r}")
     return Compiled(f, check)
 
 
@@ -70,14 +75,15 @@ class Compiled:
         functools.update_wrapper(self, f)
         self.f = f
         self.check = check
-        self.entries: OrderedDict[Any, Entry] = OrderedDict()
+        self.entries: OrderedDict[Any, list[Entry]] = OrderedDict()
         self.lock = threading.RLock()
+        self.again = 0  # recordings one after the other, because something had changed
         self.last: Entry | None = None  # whose arguments are plain arrays: then little has to be looked at
 
     @property
     def plans(self) -> list[Plan]:
         """All plans, the one used last at the end."""
-        return [entry.plan for entry in self.entries.values()]
+        return [entry.plan for known in self.entries.values() for entry in reversed(known)]
 
     @property
     def plan(self) -> Plan:
@@ -105,9 +111,13 @@ class Compiled:
         if key is None:
             return self.f(*args, **kwargs)
         key = (key, _shape_of(args, kwargs), state.grad)
-        entry = self.entries.get(key)
-        if entry is None or not entry.holds():
-            return self.record(key, leaves, rebuild)
+        known = self.entries.get(key, [])
+        entry = next((e for e in known if e.changed() is None), None)
+        if entry is None:
+            return self.record_again(key, leaves, rebuild) if known else self.record(key, leaves, rebuild)
+        self.again = 0
+        if entry is not known[0]:
+            self.entries[key] = [entry, *[e for e in known if e is not entry]]
         if self.check:
             return self.compared(entry, values, args, kwargs)
         self.entries.move_to_end(key)
@@ -137,12 +147,27 @@ class Compiled:
                 trace.put_back()
                 args, kwargs = rebuild(leaves)
                 return self.f(*args, **kwargs)
-            self.entries[key] = Entry(trace.plan)
+            self.entries[key] = [Entry(trace.plan), *self.entries.get(key, [])][:STATES]
             self.entries.move_to_end(key)
             self.last = None
             while len(self.entries) > MOST:
                 self.entries.popitem(last=False)
             return found
+
+    def record_again(self, key: Any, leaves: list[Any], rebuild: Any) -> Any:
+        """Record anew, since something around has changed; give up, and say so, where that goes on and on."""
+        self.again += 1
+        if self.again < AGAIN:
+            return self.record(key, leaves, rebuild)
+        if self.again == AGAIN:
+            what = described(self.entries[key][0].changed())
+            warnings.warn(
+                f"{what} changes at every call, and the compiled function was recorded at each: it runs uncompiled "
+                f"from now on; pass what changes as an argument",
+                stacklevel=3,
+            )
+        args, kwargs = rebuild(leaves)
+        return self.f(*args, **kwargs)
 
     def compared(self, entry: Entry, values: list[Any], args: Any, kwargs: Any) -> Any:
         """Replay, and compare with the function itself."""
@@ -175,9 +200,9 @@ class Entry:
             self.takes = taking(self.guards, args)
         return True
 
-    def holds(self) -> bool:
-        """Say whether everything the plan rests on is as it was."""
-        return not self.guards or all(read() is expected for read, expected in self.guards)
+    def changed(self) -> Any:
+        """Return how to read the first thing the plan rests on that is not as it was, None if all is."""
+        return next((read for read, expected in self.guards if read() is not expected), None)
 
     def replay(self, *values: Any) -> list[Any]:
         """Return the leaves of the result."""
@@ -206,6 +231,15 @@ def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     plan.notes |= {"buffers": f"{len(layout.blocks)}, {writer.memory.nbytes:,} bytes", "source": source}
     plan.notes |= {f"group {i}": line for i, line in enumerate(writer.described)}
     return compiled(source, writer.names)
+
+
+def described(read: Any) -> str:
+    """Return words for what a guard reads."""
+    if isinstance(read, functools.partial) and read.func is getattr:
+        return f"the attribute {read.args[1]!r} of {type(read.args[0]).__name__}"
+    if isinstance(read, functools.partial) and getattr(read.func, "__name__", "") == "get":
+        return f"the entry {read.args[0]!r} of a dict"
+    return "something around the function"
 
 
 def is_traced(value: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import PICK, Leaf
+from ..nodes import PICK, Leaf, tick
 from ..notes import GraphError, checksum, source_line
 from ..ops.index import getitem
 from ..ops.reduce import total
@@ -74,6 +74,7 @@ class Trace:
         self.leaves: dict[int, tuple[Leaf, Any]] = {}  # leaves whose gradient was touched, and what it was before
         self.aliases: dict[int, tuple[Tensor, Tensor, str]] = {}
         self.epoch = 0
+        self.start = tick()  # leaves made later are the program's own
         self.settings, self.errors = settings_of_errors(), np.geterr()
         self.journal: list[tuple[int, Ref | None]] | None = None  # what was known before, while it may be taken back
         self.literals: dict[int, Any] = {}  # tuples and lists in which nothing is traced
@@ -268,6 +269,8 @@ class Trace:
 
     def _grad(self, leaf: Leaf, value: Any) -> None:
         self.leaves.setdefault(id(leaf), (leaf, leaf.grad))
+        if leaf.seq > self.start:  # the program made it, and knows what stands for its gradient
+            return
         if value is not None and id(leaf) not in self.reset and leaf.grad is None:
             self.plan.guards.append((functools.partial(has_gradient, leaf), False))
         self.reset.add(id(leaf))

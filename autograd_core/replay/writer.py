@@ -7,6 +7,7 @@ fixed arrays are taken once, here; numbers are computed by Python's own operator
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections import Counter
 from collections.abc import Callable
@@ -160,7 +161,8 @@ class Writer:
         current = self.current()
         if current:
             self.lines.insert(0, f"if not ({current}): return None")
-        results = [self.result(i, r) for i, r in enumerate(self.plan.outputs)]
+        first = {r.slot: i for i, r in reversed(list(enumerate(self.plan.outputs))) if type(r) is Ref}
+        results = [self.result(r, type(r) is Ref and first[r.slot] == i) for i, r in enumerate(self.plan.outputs)]
         if self.touched:
             leaves = [self.bind(leaf, "l") for leaf in self.touched.values()]
             self.lines.append(f"Leaf.latest = {' = '.join(f'{leaf}.updated' for leaf in leaves)} = tick()")
@@ -171,9 +173,8 @@ class Writer:
             self.lines = ["with errstate(all='ignore'):", *(f"    {line}" for line in self.lines)]
         return "\n".join([*self.functions, f"def replay({inputs}):", *(f"    {line}" for line in self.lines)])
 
-    def result(self, i: int, r: Any) -> str:
+    def result(self, r: Any, first: bool) -> str:
         """Return source for a result of the program: nobody else's array, not even another result."""
-        first = r not in self.plan.outputs[:i]
         if type(r) is not Ref or (r.slot in self.fresh and first) or self.plan.slots[r.slot].weak:
             return self.expression(r)
         return f"own({self.expression(r)})"
@@ -186,9 +187,15 @@ class Writer:
 def compiled(source: str, names: dict[str, Any], name: str = "replay") -> Callable[..., Any]:
     """Return the function that source defines."""
     names = dict(names)
-    exec(compile(source, "<plan>", "exec"), names)
+    exec(_code(source), names)
     made: Callable[..., Any] = names[name]
     return made
+
+
+@functools.lru_cache(maxsize=64)
+def _code(source: str) -> Any:
+    """Return the code of source: the same for another instance of a plan, or for a plan like it."""
+    return compile(source, "<plan>", "exec")
 
 
 # --- what the source calls --------------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ def fitted(
         if not np.allclose(p, q, rtol=1e-9) or not np.all(np.isfinite(y)) or not np.all(np.isfinite(z)):
             continue
         t = (h / half)[:, None]
-        least = np.maximum(0.3 * np.maximum(unit * np.abs(base), grain), 5e-324)
+        least = 0.3 * np.maximum(unit * np.abs(base), grain)
         odd, spread = _least_squares(t ** np.array([1, 3, 5, 7]), 0.5 * (y - z), least)
         fewer, _ = _least_squares(t ** np.array([1, 3, 5]), 0.5 * (y - z), least)
         _, rough = _least_squares(t ** np.array([0, 2, 4, 6]), 0.5 * (y + z) - base, least)
@@ -194,7 +194,7 @@ def _least_squares(A: Array, y: Array, least: Array) -> tuple[Array, Array]:
 
 def _lost(reach: Array, unit: float, grain: Array | float) -> Array:
     """Return how far rounding may have moved the difference of two values."""
-    return 2 * np.maximum(np.maximum(0.75 * unit * reach, 5e-324), grain)  # the last is the smallest number there is
+    return 2 * np.maximum(0.75 * unit * reach, grain)
 
 
 def _steps(size: float, unit: float, phase: float) -> Iterator[float]:

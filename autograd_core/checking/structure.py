@@ -147,5 +147,5 @@ def _close(a: Array | None, b: Array | None) -> bool:
     if a is None or b is None:
         return a is b
     same = (a == b) | ~(np.isfinite(a) & np.isfinite(b))
-    scale = float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a)))
+    scale = float(np.max(np.abs(a), initial=np.finfo(a.dtype).tiny, where=np.isfinite(a)))  # below, digits are lost
     return bool(np.all(same | (np.abs(a - b) <= 64 * float(np.finfo(a.dtype).eps) * scale)))

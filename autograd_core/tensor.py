@@ -283,7 +283,7 @@ class Tensor:
     @grad.setter
     def grad(self, value: Any) -> None:
         if type(self._node) is not Leaf:
-            raise GraphError("only a tracked leaf has a gradient to set")
+            raise GraphError(f"only a tracked leaf has a gradient to set, and this is {self._label()}")
         recorded = state_now().recorder is not None
         if value is not None:
             given, value = value, plain(value)
@@ -330,6 +330,10 @@ class Tensor:
         """
         node = self._node
         if node is None:
+            if self.dtype.kind not in "fc":
+                raise GraphError(
+                    f"a Tensor of {self.dtype} is not differentiated: write ag.Tensor(2.0), not ag.Tensor(2)"
+                )
             raise GraphError(
                 "backward() from a Tensor that depends on no tracked Tensor: was it computed under "
                 "no_grad() or from .data?"
@@ -669,6 +673,12 @@ class Tensor:
     def __str__(self) -> str:
         return str(self._data)
 
+    def __getattr__(self, name: str) -> Any:
+        """Say what to write instead of a method that other libraries have."""
+        hint = ELSEWHERE.get(name) or (f"np.{name}(t)" if name[0] != "_" and hasattr(np, name) else None)
+        message = f"a Tensor has no attribute {name!r}" + (f": write {hint}" if hint else "")
+        raise AttributeError(message, name=name, obj=self)
+
     def __repr__(self) -> str:
         body = (
             np.array2string(np.asarray(self._data), separator=", ", prefix="Tensor(")
@@ -936,6 +946,18 @@ def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
 # Leaves whose gradient is not wanted for now, by the identity of their Tensors: what was recorded from one before it
 # was switched off still ends in it when it is switched on again.
 _asleep: dict[int, tuple[Leaf, int, Any]] = {}
+ELSEWHERE = {
+    "relu": "np.maximum(t, 0)",
+    "sigmoid": "nn.sigmoid(t)",
+    "softmax": "nn.softmax(t)",
+    "log_softmax": "nn.log_softmax(t)",
+    "mm": "t @ other",
+    "norm": "np.linalg.norm(t)",
+    "t": "t.T",
+    "unsqueeze": "t[..., None]",
+    "view": "t.reshape(shape)",
+    "zero_grad": "t.grad = None",
+}
 _getrefcount = getattr(sys, "getrefcount", lambda _: 1000)
 _ALONE = 3  # the Tensor's slot, the local name, getrefcount's own argument
 GETITEM, SETITEM = ops.index.GETITEM, ops.index.SETITEM

@@ -129,3 +129,37 @@ __all__ = [
     "step",
     "tanh",
 ]
+
+_ELSEWHERE = {  # names of PyTorch's, and what is written here
+    "AdaptiveAvgPool2d": "np.mean(x, axis=(2, 3))",
+    "BCELoss": "nn.bce",
+    "BCEWithLogitsLoss": "nn.bce_with_logits",
+    "BatchNorm1d": "nn.BatchNorm",
+    "BatchNorm2d": "nn.BatchNorm",
+    "CrossEntropyLoss": "nn.cross_entropy",
+    "ELU": "nn.elu",
+    "GELU": "nn.gelu",
+    "HuberLoss": "nn.huber",
+    "Identity": "nn.identity",
+    "L1Loss": "nn.l1",
+    "LeakyReLU": 'nn.Activation("leaky_relu", slope=...)',
+    "LogSoftmax": "nn.log_softmax",
+    "MSELoss": "nn.mse",
+    "ModuleDict": "a dict",
+    "ModuleList": "a list",
+    "NLLLoss": "nn.nll",
+    "Parameter": "ag.Tensor",
+    "ReLU": "nn.relu",
+    "SiLU": "nn.silu",
+    "Sigmoid": "nn.sigmoid",
+    "Softmax": "nn.softmax",
+    "Softplus": "nn.softplus",
+    "Tanh": "nn.tanh",
+    "utils": "nn.clip_by_norm, nn.clip_by_value",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Say what to write for a name of PyTorch's."""
+    hint = f"; write {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+    raise AttributeError(f"module 'nn' has no attribute {name!r}{hint}", name=name)

@@ -250,7 +250,7 @@ def digits() -> Data:
     try:
         from sklearn.datasets import load_digits  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError as e:
-        raise ImportError("nn.data.digits needs scikit-learn: pip install scikit-learn") from e
+        raise ImportError("nn.data.digits needs scikit-learn: pip install 'autograd-core[nn]'") from e
     found = load_digits()
     return found.images / 16, found.target
 

@@ -1089,3 +1089,23 @@ def test_sorting_in_place_is_differentiable():
     y.sort()
     np.sum(y * np.array([1.0, 10.0, 100.0])).backward()
     same(x.grad, np.array([100.0, 1.0, 10.0]))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("relu", "np.maximum"),
+        ("exp", r"np.exp\(t\)"),
+        ("view", "t.reshape"),
+        ("zero_grad", "t.grad = None"),
+        ("nix", "'nix'$"),
+    ],
+)
+def test_a_missing_method_says_what_to_write(name, hint):
+    with pytest.raises(AttributeError, match=hint):
+        getattr(Tensor(2.0), name)
+
+
+def test_integers_are_not_differentiated():
+    with pytest.raises(ag.GraphError, match=r"write ag.Tensor"):
+        Tensor(2).backward()

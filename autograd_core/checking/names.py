@@ -51,6 +51,9 @@ def _walk(name: str, tree: Any, found: list[str]) -> None:
 
 
 def _labels(tree: Any, n: int) -> list[str]:
+    named = getattr(tree, "named_parameters", None)
+    if callable(named) and len(names := [f".{k}" for k, _ in named()]) == n:
+        return names
     if isinstance(tree, dict):
         try:
             return [f"[{k!r}]" for k in sorted(tree)]

@@ -495,11 +495,12 @@ rule(np.cumprod, _cumprod_pull)
 @primitive
 def logsumexp(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return log(sum(exp(x))) without overflow; of all -inf it is -inf."""
+    x = np.asarray(x)
     top = np.max(x, axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, x.dtype.type(0))
     with np.errstate(divide="ignore"):
         ans = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
-    return ans if keepdims else np.squeeze(ans, axis=axis if axis is None else from_end(axis, x.ndim))
+    return ans if keepdims else np.squeeze(ans, axis=axis if axis is None else from_end(axis, x.ndim))[()]
 
 
 def _logsumexp_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:

@@ -28,9 +28,10 @@ from .themes import DARK, LECTURE
 SCRIPTS = ("page_drawing.js", "page_panel.js", "page_stage.js", "page.js")
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # in no HTML, and in no UTF-8
 PAGE_STYLE = (
-    "body{margin:0;padding:24px;background:#fff}body[data-ag-page=dark]{background:#0f1720}"
+    "body{margin:0;padding:24px;background:#fff;color:#1b1f24;font-family:sans-serif}"
+    "body[data-ag-page=dark]{background:#0f1720;color:#e6edf3}"
     "main{max-width:1500px;margin:auto}h1{position:absolute;clip-path:inset(50%)}"
-    "@media(prefers-color-scheme:dark){body[data-ag-page=auto]{background:#0f1720}}"
+    "@media(prefers-color-scheme:dark){body[data-ag-page=auto]{background:#0f1720;color:#e6edf3}}"
 )
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -42,7 +43,7 @@ def fragment(data: dict[str, Any]) -> str:
     """
     if not data["views"]:
         note = f"<p>{text(data['note'])}</p>" if data.get("note") else ""
-        return f'<div class="ag-picture">{note}<pre>{text(data["text"])}</pre></div>'
+        return f'<div class="ag-picture">{note}<pre style="font-family:monospace">{text(data["text"])}</pre></div>'
     first, *others = data["views"]
     shown = data["direction"] if first.get(data["direction"]) else "forward"
     image = base64.b64encode(FORBIDDEN.sub("\ufffd", first[shown]).encode()).decode()

@@ -52,8 +52,9 @@ class _Writer:
 
     def text(self, alt: str, description: str) -> str:
         """Return all of it."""
-        legend, legend_width = self._legend() if self.legend else ([], 0.0)
-        width = max(self.layout.width, legend_width) + 2 * PAD
+        legends = [self._legend(backward) for backward in (False, True)] if self.legend else [([], 0.0)] * 2
+        legend = legends[self.backward][0]
+        width = max(self.layout.width, *[w for _, w in legends]) + 2 * PAD  # one: a page turns either into the other
         height = self.layout.height + 2 * PAD + (LEGEND if legend else 0)
         rows = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{f(width)}pt" height="{f(height)}pt" '
@@ -201,16 +202,16 @@ class _Writer:
 
     # --- legend -------------------------------------------------------------------------------------------------------
 
-    def _legend(self) -> tuple[list[str], float]:
+    def _legend(self, backward: bool) -> tuple[list[str], float]:
         t = self.theme
         y = self.layout.height + 2 * PAD + 10
         x = PAD
-        heading = "backward: same places, arrows turned" if self.backward else "forward"
+        heading = "backward: same places, arrows turned" if backward else "forward"
         parts = [self._line(x, y + 4, heading, 11, t["muted"], kind="legend", anchor="start", bold=True)]
         x += text_width(heading, 11, True) + 22
         present = {role_of(self.view, key) for key in self.view.boxes}
-        dashed = any(fades(self.view, key, self.backward) for key in self.view.boxes)
-        broken = any(not_finite(self.view, key, self.backward) for key in self.view.boxes)
+        dashed = any(fades(self.view, key, backward) for key in self.view.boxes)
+        broken = any(not_finite(self.view, key, backward) for key in self.view.boxes)
         entries = [("input", "input / output", present & {"input", "output"})]
         entries += [
             ("parameter", "parameter", present & {"parameter"}),
@@ -223,7 +224,7 @@ class _Writer:
                 parts.append(shape(role, x + 8, y, 16, 11, paint, "key", 4))
                 parts.append(self._line(x + 21, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
                 x += 21 + text_width(name, 11) + 18
-        if self.backward:
+        if backward:
             parts.append(
                 f'<path class="key" d="M{f(x + 2)},{f(y)}L{f(x + 20)},{f(y)}" stroke="{t["flow"]}" stroke-width="2.4"/>'
             )
@@ -231,8 +232,8 @@ class _Writer:
             name = "gradient, thicker where its norm is larger"
             parts.append(self._line(x + 25, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
             x += 25 + text_width(name, 11) + 18
-        if dashed or (self.backward and any(link.flow is None for link in self.view.links)):
-            name = "no gradient" if self.backward else "constant"
+        if dashed or (backward and any(link.flow is None for link in self.view.links)):
+            name = "no gradient" if backward else "constant"
             parts.append(
                 f'<path class="key" d="M{f(x)},{f(y)}L{f(x + 20)},{f(y)}" stroke="{t["constant_line"]}" '
                 f'stroke-width="1.3" stroke-dasharray="5 4"/>'

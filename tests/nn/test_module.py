@@ -435,3 +435,8 @@ def test_parameters_of_pytorch_are_a_state():
     theirs, ours = torch.nn.Linear(2, 1), nn.Linear(2, 1, rng=0)
     ours.load_state_dict(dict(theirs.named_parameters()))
     np.testing.assert_array_equal(ours.weight.data, theirs.weight.detach().numpy().astype(float))
+
+
+def test_pytorchs_names_say_what_to_write():
+    with pytest.raises(AttributeError, match=r"no attribute 'ReLU'; write nn.relu"):
+        nn.ReLU  # noqa: B018

@@ -164,7 +164,8 @@ def test_any_text_survives_as_data(name):
 def test_without_a_picture_the_text_tree_is_shown():
     data = handmade("<b>") | {"views": [], "note": "install <graphviz>"}
     assert (
-        page.fragment(data) == '<div class="ag-picture"><p>install &lt;graphviz&gt;</p><pre>y = &lt;b&gt;</pre></div>'
+        page.fragment(data)
+        == '<div class="ag-picture"><p>install &lt;graphviz&gt;</p><pre style="font-family:monospace">y = &lt;b&gt;</pre></div>'
     )
     assert "<script" not in page.document(data)
 

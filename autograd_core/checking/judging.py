@@ -62,7 +62,7 @@ def judge(
         return "inconclusive"
     off = abs(a - value)
     allowed = rtol * max(abs(a), abs(value), cancelled)
-    if off <= allowed:
+    if off <= max(allowed, 1e-322):  # 20 times the smallest number there is
         return "ok"
     # Nothing moves, or far away only: what is claimed may be what is left where terms cancel.
     still = value == 0 and error <= 1e-10 * steep

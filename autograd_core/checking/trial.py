@@ -46,7 +46,8 @@ class Trial:
         self.unit = max([numeric.EPS, *(_unit(r.dtype) for r in (*results, *self.xs))])
         self.wider = (self.unit / numeric.EPS) ** 0.25  # are steps for functions of fewer digits
         self.rtol = settings.rtol or max(1e-6, 200 * self.unit)
-        self.grain = np.maximum(settings.noise, 1.0) * self.unit * np.abs(self.y)
+        smallest = np.where(self.y != 0, 5e-324, 0.0)  # there is: less than a unit in the last place of exp(-735)
+        self.grain = np.fmax(np.maximum(settings.noise, 1.0) * self.unit * np.abs(self.y), smallest)
         self.known = np.isfinite(self.x)  # by other entries nothing can be moved
         self.scale = self._scales()
 

@@ -149,7 +149,7 @@ class Trial:
         """Return random weights of the results, to each as much as it takes to be heard beside the others."""
         size = np.abs(self.y)
         typical = np.max(size, initial=0.0) or 1.0
-        return self.random(size.size) / np.maximum(size, 1e-3 * typical)
+        return self.random(size.size) / np.maximum(size, max(1e-3 * typical, TINY))
 
     def cancelled(self, w: Array) -> float:
         """Return what rounding may leave of a derivative whose terms cancel, at size 1."""

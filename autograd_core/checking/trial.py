@@ -21,6 +21,7 @@ from .report import Entry
 Array = np.ndarray[Any, Any]
 Claim = Callable[[Sequence[Array]], Array]  # claimed derivatives, at the inputs given
 TINY = numeric.TINY
+SMALLEST = float(np.finfo(float).smallest_subnormal)
 ROWS = 64  # results that are checked one by one; of more, three random combinations
 COLUMNS = 2000  # results whose one-sided limits are kept apart
 
@@ -373,7 +374,9 @@ class Trial:
                     self.count("ok")
                     return []
         far = 1.0 / float(np.max(np.abs(u), initial=TINY))
-        found = self.examine(w[None], a, line, 1.0, None, mode, floor=self.noise_of(claim, a), cancelled=terms, far=far)
+        last = 8 * SMALLEST * float(np.max(np.abs(u), initial=0.0)) * float(np.sum(np.abs(w)))  # places of subnormals
+        floor = self.noise_of(claim, a) + last
+        found = self.examine(w[None], a, line, 1.0, None, mode, floor=floor, cancelled=terms, far=far)
         for entry in found:
             self.count(entry.verdict)
         if not found:

@@ -489,3 +489,10 @@ def test_warnings_of_numpy_stay_inside():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ag.gradcheck(lambda x: np.log(x), np.array([1e-9]))
+
+
+@pytest.mark.parametrize("x", [[-735.0], [-735.0, -736.0], [-744.0, -720.0, -745.0]])
+@pytest.mark.parametrize("full", [True, False])
+def test_subnormal_results_raise_no_alarm(x, full):
+    for seed in range(5):
+        assert not ag.gradcheck(np.exp, np.array(x), full=full, seed=seed, raises=False).wrong

@@ -128,7 +128,7 @@ def test_jax():
     wrong.defjvp(
         lambda primals, tangents: (wrong(*primals), tangents[0] * jnp.cos(primals[0]) * (1 + 1e-4 * (primals[0] > 1.5)))
     )
-    with pytest.raises(TypeError, match=r"n has dtype int32: write n\.astype\(float\)"):
+    with pytest.raises(TypeError, match=r"n has dtype int(32|64): write n\.astype\(float\)"):
         ag.gradcheck(lambda n: n.sum(), jnp.arange(3))
     report = judged(lambda x: wrong(x).sum(), x)
     assert [e.input for e in report.wrong] == ["x[0, 1]"]

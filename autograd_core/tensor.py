@@ -928,9 +928,7 @@ def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
             g = g[()]
         if live:
             g = tensor(g._data) if type(g) is Tensor else tensor(g)
-            if (
-                leaf.gradient() is not None
-            ):  # of an earlier backward, or from before: a recorder knows what stands for it
+            if leaf.gradient() is not None:  # of an earlier backward, or older: a recorder knows what stands for it
                 before = leaf.grad if type(leaf.grad) is Tensor else tell("read_grad", leaf)
                 before = tensor(leaf.grad) if before is None else before
                 g = tensor((before + g)._data)

@@ -164,7 +164,8 @@ class Layout:
                 whole[step.outs[0]] = whole[step.args[0].slot]
             if is_flat_join(plan, step) and step.outs[0] in whole:
                 parts = [whole.get(k) for k in step.reads]
-                if able.issuperset(parts) and len(set(parts)) == len(parts):
+                once = len(set(parts)) == len(parts) and self.places.keys().isdisjoint(parts)
+                if once and able.issuperset(parts):
                     self.join(step.outs[0], parts)
         for k in sorted(able - set(self.places)):
             self.places[k] = len(self.blocks)

@@ -220,3 +220,18 @@ def test_clipped_gradients():
         eager(X + i, Y), compiled(X + i, Y)
         for g, h in zip(gradients(a), gradients(b), strict=True):
             assert np.allclose(g, h, rtol=1e-9, atol=1e-16)
+
+
+def test_joining_the_same_parts_in_two_orders():
+    w, v = ag.Tensor(np.ones(2)), ag.Tensor(np.ones(3))
+
+    @ag.compile
+    def both_ways(x, y):
+        w.grad = v.grad = None
+        (np.sum(np.sin(w * x)) + np.sum(np.cos(v * y))).backward()
+        return np.concatenate([w.grad, v.grad]) * 2, np.concatenate([v.grad, w.grad]) * 3
+
+    for i in range(4):
+        one, other = both_ways(X[0, :2] + i, X[1] - i)
+        assert np.array_equal(one, 2 * np.concatenate([w.grad, v.grad]))
+        assert np.array_equal(other, 3 * np.concatenate([v.grad, w.grad]))

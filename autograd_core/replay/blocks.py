@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import elementwise, reduce
+from ..ops import reduce
 from . import groups, kernels
+from .forms import BITS, is_copy, selects_or_zero, ufunc_of
 from .groups import BLOCK, SPLIT, Group
-from .kernels import KEYWORD_OUT, elementwise_ufunc, is_copy, loop, power_of, selects_or_zero
+from .kernels import KEYWORD_OUT, loop
 from .plan import Ref, Step
-from .writer import BITS, Writer
+from .writer import Writer
 
 
 class Body:
@@ -124,8 +125,7 @@ class Body:
     def may_overwrite(self, step: Step, q: int) -> bool:
         """Say whether a step may write its result into the buffer of an operand."""
         a, b = self.w.plan.slots[q], self.w.plan.slots[step.outs[0]]
-        plain = elementwise_ufunc(step) is not None or step.told is elementwise.relu or power_of(step) is not None
-        return plain and a.dtype == b.dtype
+        return ufunc_of(step) is not None and a.dtype == b.dtype
 
     def source_of(self, a: Any, dtype: Any) -> str:
         """Return source for an operand."""
@@ -150,10 +150,7 @@ class Body:
         if is_copy(step):
             self.lines.append(f"{place}[...] = {self.source_of(step.args[0], None)}")
             return
-        if step.told is elementwise.relu:
-            fn, args = np.maximum, (step.args[0], 0)
-        else:
-            fn, args = power_of(step) or (elementwise_ufunc(step), step.args)
+        fn, args = ufunc_of(step)
         operands = [self.source_of(a, d) for a, d in zip(args, loop(plan, fn, args), strict=True)]
         out = ", out=" if fn in KEYWORD_OUT else ", "
         self.lines.append(f"{w.bind(fn, fn.__name__ + '_')}({', '.join(operands)}{out}{place})")
@@ -161,7 +158,7 @@ class Body:
 
 def write(w: Writer, step: Step) -> None:
     """Write one step, a group or a single operation."""
-    if isinstance(step.fn, Group):
+    if step.form == "group":
         write_group(w, step)
     else:
         kernels.write(w, step)

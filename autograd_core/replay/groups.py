@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import elementwise, reduce
-from .kernels import elementwise_ufunc, is_copy, is_mean, power_of, selects_or_zero
+from ..ops import reduce
+from .forms import elementwise_ufunc, is_copy, is_mean, selects_or_zero, ufunc_of
 from .plan import Plan, Ref, Step, refs
 
 LARGE = 1 << 15  # entries from which a group is worth its slices
@@ -130,9 +130,7 @@ def element_wise(plan: Plan, step: Step) -> tuple[int, ...] | None:
 
 def known(plan: Plan, step: Step) -> bool:
     """Say whether it is one of the operations that a group can write down."""
-    if elementwise_ufunc(step) is not None or step.told is elementwise.relu or selects_or_zero(plan, step):
-        return True
-    if power_of(step) is not None:
+    if ufunc_of(step) is not None or selects_or_zero(plan, step):
         return True
     if is_copy(step):
         return plan.slots[step.args[0].slot].shape == plan.slots[step.outs[0]].shape

@@ -1,133 +1,22 @@
-"""How each operation is written down: which write into buffers, which are views, which are plain calls."""
+"""How each operation is written down: into a buffer, as a view, as a plain call."""
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..nodes import Lent
-from ..ops import elementwise, index, products, reduce
+from ..ops import index, products, reduce
 from ..spaces import ones
-from ..tensor import _square
+from .forms import BITS, index_of, is_array, is_mean, reduction, ufunc_of
 from .plan import Plan, Ref, Step
 from .sums import is_leading, sum_rows
-from .writer import BITS, INFIX, Writer, give, leave
+from .writer import INFIX, Writer, give, leave
 
 ndarray = np.ndarray
 KEYWORD_OUT = (np.maximum, np.minimum)  # of more than two arguments by position NumPy warns
-
-
-# --- what an operation is ---------------------------------------------------------------------------------------------
-
-
-def elementwise_ufunc(step: Step) -> Any:
-    """Return the ufunc that a step applies entry by entry, with its arguments as they are; None if it is another."""
-    fn = SAME_AS.get(step.told, step.fn)
-    plain = isinstance(fn, np.ufunc) and fn.signature is None and fn.nout == 1 and not step.kwargs
-    return fn if plain and not step.effect and len(step.outs) == 1 and len(step.args) == fn.nin else None
-
-
-SAME_AS: dict[Any, Any] = {reduce.root: np.sqrt, _square: np.square}
-
-
-def is_array(plan: Plan, a: Any) -> bool:
-    """Say whether an argument is a slot with axes."""
-    return type(a) is Ref and bool(plan.slots[a.slot].shape)
-
-
-def is_view(plan: Plan, step: Step) -> bool:
-    """Say whether the result of a step is a view of its first argument, whatever the values."""
-    if step.effect or len(step.outs) != 1 or not step.args or type(step.args[0]) is not Ref or len(step.reads) > 1:
-        return False
-    if not plan.slots[step.args[0].slot].shape and step.told is not np.broadcast_to:
-        return False
-    if step.told in (np.transpose, np.broadcast_to, np.reshape):
-        return step.kwargs.get("copy") is None and step.kwargs.get("order", "C") == "C"
-    return step.told is index.getitem and bool(plan.slots[step.outs[0]].shape) and index.is_basic(_index(step))
-
-
-def _index(step: Step) -> Any:
-    return step.kwargs["index"] if "index" in step.kwargs else step.args[1]
-
-
-def is_product(plan: Plan, step: Step) -> bool:
-    """Say whether a step is a product of two matrices that BLAS can write into a buffer."""
-    if step.told not in (np.matmul, np.dot) or step.kwargs or len(step.args) != 2:
-        return False
-    if not all(is_array(plan, a) for a in step.args):
-        return False
-    a, b, k = (plan.slots[x] for x in (step.args[0].slot, step.args[1].slot, step.outs[0]))
-    same = a.dtype == b.dtype == k.dtype and k.axes is None and k.dtype.kind in "fc" and k.dtype.itemsize > 2
-    return same and len(a.shape) == 2 == len(b.shape)
-
-
-def reduction(step: Step) -> Any:
-    """Return the ufunc by which a step reduces, or None."""
-    return REDUCTIONS.get(step.told) if set(step.kwargs) <= {"axis", "keepdims"} and len(step.args) == 1 else None
-
-
-REDUCTIONS = {
-    reduce.total: np.add,
-    reduce.largest: np.maximum,
-    reduce.smallest: np.minimum,
-    np.any: np.logical_or,
-    np.all: np.logical_and,
-}
-
-
-def is_mean(plan: Plan, step: Step) -> bool:
-    """Say whether a step is a mean that we take as the rule does."""
-    if step.told is not reduce.mean or not is_array(plan, step.args[0]):
-        return False
-    slot = plan.slots[step.args[0].slot]
-    return slot.dtype.kind == "f" and slot.dtype.itemsize >= 4 and slot.size > 0
-
-
-def writable(plan: Plan, step: Step) -> bool:
-    """Say whether a step can write its result into a given array."""
-    if step.effect or len(step.outs) != 1 or step.tuple or not plan.slots[step.outs[0]].shape:
-        return False
-    if elementwise_ufunc(step) is not None or step.told is elementwise.relu or is_product(plan, step):
-        return True
-    if reduction(step) is not None or is_mean(plan, step) or selects_or_zero(plan, step):
-        return is_array(plan, step.args[0])
-    if step.told is np.concatenate:
-        return set(step.kwargs) <= {"axis"} and len(step.args) == 1
-    return step.told in (index.setitem, index.scatter) or is_copy(step) or power_of(step) is not None
-
-
-def selects_or_zero(plan: Plan, step: Step) -> bool:
-    """Say whether a step is ``np.where(mask, g, 0)``, which multiplies bits."""
-    if step.told is not np.where or len(step.args) != 3 or type(step.args[2]) is Ref:
-        return False
-    mask, g, zero = step.args
-    if not (is_array(plan, mask) and is_array(plan, g)):
-        return False
-    m, x, k = plan.slots[mask.slot], plan.slots[g.slot], plan.slots[step.outs[0]]
-    return bool(
-        m.dtype == bool and m.shape == x.shape and x.dtype in BITS and x.dtype == k.dtype
-        and isinstance(zero, int | float | np.number) and zero == 0
-    )  # fmt: skip
-
-
-def is_copy(step: Step) -> bool:
-    """Say whether a step copies or casts an array."""
-    return step.told in (np.copy, np.astype, np.array) and type(step.args[0]) is Ref
-
-
-def power_of(step: Step) -> Any:
-    """Return the ufunc and the arguments by which an array's own operator computes a power."""
-    if step.told is not operator.pow or len(step.args) != 2 or type(step.args[0]) is not Ref:
-        return None
-    a, b = step.args
-    if type(b) is Ref:
-        return np.power, step.args
-    if type(b) in (int, float):
-        fn = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}.get(b)
-        return (fn, (a,)) if fn else (np.power, step.args) if b else None
-    return None
 
 
 # --- writing it down --------------------------------------------------------------------------------------------------
@@ -135,41 +24,7 @@ def power_of(step: Step) -> Any:
 
 def write(w: Writer, step: Step) -> None:
     """Write one step in the best way known."""
-    if step.effect == "assign":
-        _assign(w, step)
-    elif step.effect == "grad":
-        _grad(w, step)
-    elif step.effect or len(step.outs) != 1 or step.tuple:
-        _call(w, step)
-    elif not w.plan.slots[step.outs[0]].shape:
-        _scalar(w, step)
-    else:
-        _array(w, step)
-
-
-def _array(w: Writer, step: Step) -> None:
-    """Write an operation whose result has axes."""
-    plan, k = w.plan, step.outs[0]
-    if is_view(plan, step):
-        _view(w, step)
-    elif (fn := elementwise_ufunc(step)) is not None:
-        _ufunc(w, k, fn, step.args)
-    elif step.told is elementwise.relu:
-        _ufunc(w, k, np.maximum, (step.args[0], 0))
-    elif (power := power_of(step)) is not None:
-        _ufunc(w, k, *power)
-    elif is_product(plan, step):
-        _product(w, step)
-    elif is_array(plan, step.args[0] if step.args else None) and reduction(step) is not None:
-        _reduction(w, step)
-    elif is_mean(plan, step):
-        _mean(w, step)
-    elif selects_or_zero(plan, step):
-        _select(w, step)
-    elif w.memory.layout.places.get(k) is not None:
-        _into(w, step)
-    else:
-        _call(w, step)
+    FORMS[step.form](w, step)
 
 
 def _call(w: Writer, step: Step) -> None:
@@ -177,7 +32,7 @@ def _call(w: Writer, step: Step) -> None:
     slots = [w.plan.slots[k] for k in step.outs]
     numbers = [s.number for s in slots if s.shape == () and not (s.weak or isinstance(step.fn, np.ufunc))]
     if step.told is index.getitem and not step.effect:
-        w.lines.append(f"v{step.outs[0]} = {w.expression(step.args[0])}[{w.expression(_index(step))}]")
+        w.lines.append(f"v{step.outs[0]} = {w.expression(step.args[0])}[{w.expression(index_of(step))}]")
         w.lines += [f"v{k} = {w.bind(number)}(v{k})" for k in numbers]
         return
     parts = [w.expression(a) for a in step.args]
@@ -195,7 +50,7 @@ def number(x: Any) -> Any:
     return x[()] if type(x) is np.ndarray else x
 
 
-def _scalar(w: Writer, step: Step) -> None:
+def _number(w: Writer, step: Step) -> None:
     """Write an operation whose result is a number."""
     plan, k = w.plan, step.outs[0]
     arrays = any(is_array(plan, a) for a in step.args)
@@ -248,18 +103,20 @@ def _view(w: Writer, step: Step) -> None:
         _call(w, step)
 
 
-def _ufunc(w: Writer, k: int, fn: np.ufunc, args: Any) -> None:
+def _ufunc(w: Writer, step: Step) -> None:
     """Write ``fn(a, b, out)``."""
-    dtypes = loop(w.plan, fn, args)
-    operands = [w.operand(a, d) for a, d in zip(args, dtypes, strict=True)]
+    fn, args = ufunc_of(step)
+    operands = [w.operand(a, d) for a, d in zip(args, loop(w.plan, fn, args), strict=True)]
     f = w.bind(fn, fn.__name__ + "_")
     inside = ", ".join(operands)
     comma = ", out=" if fn in KEYWORD_OUT else ", "
-    w.put(k, f"{f}({inside})", f"{f}({inside}{comma}{{}})")
+    w.put(step.outs[0], f"{f}({inside})", f"{f}({inside}{comma}{{}})")
 
 
 def loop(plan: Plan, fn: np.ufunc, args: Any) -> list[Any]:
-    """Return the dtypes in which a ufunc computes with these arguments."""
+    """Return the dtypes in which a ufunc computes with these arguments; nobody asks for those of arrays."""
+    if all(is_array(plan, a) for a in args):
+        return [None] * len(args)
     kinds: list[Any] = []
     for a in args:
         if type(a) is Ref:
@@ -343,34 +200,46 @@ def _seen_as(w: Writer, k: int, kind: Any) -> str:
     return f"{w.slot(k)}.view({w.bind(kind)})"
 
 
-def _into(w: Writer, step: Step) -> None:
-    """Write what goes into a buffer in ways of its own: copies, assignments, joins."""
-    k = step.outs[0]
+def _join(w: Writer, step: Step) -> None:
+    k, (arrays,) = step.outs[0], step.args
     if k in w.memory.layout.joined:
-        w.out(k)
+        w.out(k)  # its parts are written in their places
+    elif (place := w.out(k)) is None:
+        _call(w, step)
+    else:
+        axis = w.expression(step.kwargs.get("axis", 0))
+        w.lines.append(f"{w.bind(np.concatenate, 'f')}({w.expression(tuple(arrays))}, {axis}, {place})")
+
+
+def _scatter(w: Writer, step: Step) -> None:
+    place = w.out(step.outs[0])
+    if place is None:
+        _call(w, step)
         return
-    if step.told is np.concatenate:
-        arrays, rest = step.args[0], step.kwargs
-        parts = w.expression(tuple(arrays))
-        w.lines.append(f"{w.bind(np.concatenate, 'f')}({parts}, {w.expression(rest.get('axis', 0))}, {w.out(k)})")
-        return
-    if step.told is index.scatter:
-        g, at = w.expression(step.args[0]), _index(step)
-        place = w.out(k)
-        w.lines.append(f"{place}.fill(0)")
-        if index.is_basic(at):
-            w.lines.append(f"{place}[{w.expression(at)}] = {g}")
-        else:
-            w.lines.append(f"{w.bind(index.add_at, 'f')}({place}, {w.expression(at)}, {g})")
-        return
-    if step.told is index.setitem:
-        a, b = map(w.expression, step.args[:2])
-        place = w.out(k)
-        w.lines.append(f"{place}[...] = {a}")
-        w.lines.append(f"{place}[{w.expression(_index(step))}] = {b}")
-        return
+    g, at = w.expression(step.args[0]), index_of(step)
+    w.lines.append(f"{place}.fill(0)")
+    if index.is_basic(at):
+        w.lines.append(f"{place}[{w.expression(at)}] = {g}")
+    else:
+        w.lines.append(f"{w.bind(index.add_at, 'f')}({place}, {w.expression(at)}, {g})")
+
+
+def _setitem(w: Writer, step: Step) -> None:
+    a, b = map(w.expression, step.args[:2])
+    place = w.out(step.outs[0])
+    if place is None:
+        _call(w, step)
+    else:
+        w.lines += [f"{place}[...] = {a}", f"{place}[{w.expression(index_of(step))}] = {b}"]
+
+
+def _copy(w: Writer, step: Step) -> None:
     a = w.expression(step.args[0])
-    w.lines.append(f"{w.out(k)}[...] = {a}")
+    place = w.out(step.outs[0])
+    if place is None:
+        _call(w, step)
+    else:
+        w.lines.append(f"{place}[...] = {a}")
 
 
 # --- effects ----------------------------------------------------------------------------------------------------------
@@ -410,3 +279,21 @@ def _grad(w: Writer, step: Step) -> None:
         w.lines.append(f"{w.bind(leave, 'f')}({name}, {w.expression(value)})")
     else:
         w.lines.append(f"{w.bind(give, 'f')}({name}, {w.expression(value)})")
+
+
+FORMS: dict[str, Callable[[Writer, Step], None]] = {
+    "assign": _assign,
+    "call": _call,
+    "copy": _copy,
+    "grad": _grad,
+    "join": _join,
+    "mean": _mean,
+    "number": _number,
+    "product": _product,
+    "reduction": _reduction,
+    "scatter": _scatter,
+    "selection": _select,
+    "setitem": _setitem,
+    "ufunc": _ufunc,
+    "view": _view,
+}

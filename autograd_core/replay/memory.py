@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .forms import WRITABLE, is_flat_join, is_group, is_reshape
 from .plan import Plan, Ref, Step, refs
 
 ndarray = np.ndarray
@@ -61,7 +62,7 @@ class Memory:
 class Layout:
     """For each result the number of its block, or the array of somebody else that it is written into at once."""
 
-    def __init__(self, plan: Plan, writable: Any, views: Any) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.places: dict[int, Any] = {}
         self.blocks: list[int] = []
@@ -71,7 +72,7 @@ class Layout:
         self.used = {k for step in plan.steps for k in step.reads} | set(refs(plan.outputs))
         self.root = list(range(len(plan.slots)))
         for step in plan.steps:
-            if views(plan, step):
+            if step.form == "view":
                 self.root[step.outs[0]] = step.args[0].slot
             elif step.shares:  # slots that may share memory live and die together
                 roots = sorted({self.find(k) for k in (*step.shares, *step.outs)})
@@ -79,9 +80,17 @@ class Layout:
                     self.root[r] = roots[0]
         self.root = [self.find(k) for k in range(len(self.root))]
         self.last = self.last_uses()
-        self.adopt(writable)
-        self.lend(writable)
-        self.share(writable)
+        self.adopt()
+        self.lend()
+        self.share()
+
+    def described(self) -> dict[int, str]:
+        """Return in words where each result lives."""
+        words = {}
+        for k, place in self.places.items():
+            start = f" from byte {self.starts[k]}" if self.starts.get(k) else ""
+            words[k] = f"block {place}{start}" if isinstance(place, int) else "where the old value stood"
+        return words
 
     def find(self, k: int) -> int:
         """Return the slot whose memory another is part of."""
@@ -101,7 +110,7 @@ class Layout:
 
     # --- results that live in arrays of others ----------------------------------------------------------------------
 
-    def adopt(self, writable: Any) -> None:
+    def adopt(self) -> None:
         """Let new values of Tensors be computed in their own places, where nobody needs the old."""
         plan = self.plan
         made = {k: i for i, step in enumerate(plan.steps) for k in step.outs}
@@ -121,7 +130,7 @@ class Layout:
                 and target.flags.writeable
                 and target.flags.c_contiguous
                 and (target.shape, target.dtype, None) == (slot.shape, slot.dtype, slot.axes)
-                and (writable(plan, plan.steps[made[k]]) or is_group(plan.steps[made[k]]))
+                and plan.steps[made[k]].form in WRITABLE
                 and k not in results
                 and id(target) not in taken
                 and self.undisturbed(k, target, made[k], i)
@@ -152,11 +161,11 @@ class Layout:
 
     # --- gradients, which stay in their blocks until the next call ---------------------------------------------------
 
-    def lend(self, writable: Any) -> None:
+    def lend(self) -> None:
         """Give gradients that leaves get blocks of their own; end to end where a step joins them."""
         plan, given = self.plan, given_away(self.plan)
         results = {self.root[k] for k in refs(plan.outputs)}
-        made = {k for step in plan.steps if is_group(step) or writable(plan, step) for k in step.outs}
+        made = {k for step in plan.steps if step.form in WRITABLE for k in step.outs}
         whole = {k: k for k in made if plan.slots[k].nbytes and not {k, self.root[k]} & (results | set(self.places))}
         able = {self.root[k] for k in given} & set(whole)
         for step in plan.steps:
@@ -184,7 +193,7 @@ class Layout:
 
     # --- blocks -----------------------------------------------------------------------------------------------------
 
-    def share(self, writable: Any) -> None:
+    def share(self) -> None:
         """Give every other result that can be written into a block, free ones again."""
         plan = self.plan
         outputs = {self.root[k] for k in (*refs(plan.outputs), *given_away(plan))}
@@ -192,7 +201,7 @@ class Layout:
         ends: dict[int, list[int]] = {}
         self.owner: dict[int, int] = {}
         for i, step in enumerate(plan.steps):
-            for k in step.outs if is_group(step) else step.outs[:1] if writable(plan, step) else ():
+            for k in step.outs if step.form in WRITABLE else ():
                 if k not in self.places and k not in outputs and self.root[k] == k and plan.slots[k].shape:
                     if plan.slots[k].nbytes:
                         self.place(k, step, i, free)
@@ -249,28 +258,6 @@ def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
 def given_away(plan: Plan) -> list[int]:
     """Return the slots whose arrays become gradients of leaves, who keep them."""
     return [k for s in plan.steps if s.effect == "grad" for k in s.reads]
-
-
-def is_reshape(step: Step) -> bool:
-    """Say whether a step gives the entries of an array, in their order, another shape."""
-    return step.told is np.reshape and step.kwargs.get("copy") is None and step.kwargs.get("order", "C") == "C"
-
-
-def is_flat_join(plan: Plan, step: Step) -> bool:
-    """Say whether a step puts arrays of one axis and dtype end to end."""
-    if step.told is not np.concatenate or step.effect or not set(step.kwargs) <= {"axis"} or len(step.args) != 1:
-        return False
-    dtype = plan.slots[step.outs[0]].dtype
-    flat = (
-        type(a) is Ref and len(plan.slots[a.slot].shape) == 1 and plan.slots[a.slot].dtype == dtype
-        for a in step.args[0]
-    )
-    return step.kwargs.get("axis", 0) == 0 and type(step.args[0]) in (tuple, list) and all(flat)
-
-
-def is_group(step: Step) -> bool:
-    """Say whether a step is a group of element-wise operations."""
-    return hasattr(step.fn, "overwrites")
 
 
 def overwritable(plan: Plan, step: Step, olds: set[int], new: int) -> bool:

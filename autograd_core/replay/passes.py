@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .forms import elementwise_ufunc, form_of
 from .groups import group
-from .kernels import elementwise_ufunc
 from .plan import SEQUENCES, Plan, Ref, Step, refs, replaced
 
 ndarray = np.ndarray
@@ -20,6 +20,8 @@ def optimised(plan: Plan) -> Plan:
     drop(plan)
     group(plan)
     forget(plan)
+    for step in plan.steps:
+        step.form = form_of(plan, step)
     return plan
 
 

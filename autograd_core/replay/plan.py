@@ -24,8 +24,9 @@ Steps stand in the order of execution; steps with an effect keep theirs among al
 
 Executors: `run.executor(plan)` chooses. A plan all of whose values are single floats is a scalar graph, and is given to
 `scalars.executor(plan)` if that returns one (a function from the list of the values of `plan.inputs` to the list of the
-values of `plan.outputs`); every other plan becomes straight-line NumPy source: `memory.py` lays out the buffers,
-`kernels.py` knows how each operation is written down, `writer.py` holds the source under construction.
+values of `plan.outputs`); every other plan becomes straight-line NumPy source: `forms.py` tells what each step is,
+`memory.py` lays out the buffers, `kernels.py` and `blocks.py` know how each form is written down, `writer.py` holds the
+source under construction.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Slot:
 class Step:
     """One operation."""
 
-    __slots__ = ("_of", "_reads", "args", "effect", "fn", "kwargs", "outs", "shares", "target", "told", "tuple")
+    __slots__ = ("_of", "_reads", "args", "effect", "fn", "form", "kwargs", "outs", "shares", "target", "told", "tuple")
 
     def __init__(
         self,
@@ -112,6 +113,7 @@ class Step:
         self.target = target
         self.told = told if told is not None else fn  # under which name the recorder was told: what a rule is known by
         self.tuple = several  # does fn return a tuple, also of one result?
+        self.form = ""  # what it is, in a word of `forms.form_of`, once the passes are through
         self.shares: tuple[int, ...] = ()  # operands with which a result may share memory
         self._reads = reads  # the slots in arguments
         self._of = None if reads is None else args  # these arguments

@@ -15,7 +15,7 @@ from ..notes import GraphError
 from ..state import PLAIN, STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from . import blocks, kernels, width
+from . import blocks, width
 from .memory import Layout, Memory
 from .passes import optimised
 from .plan import Plan
@@ -225,10 +225,11 @@ class Entry:
 
 def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     """Return a function that runs a plan, with buffers of its own; it returns None if parameters have moved."""
-    layout = Layout(plan, kernels.writable, kernels.is_view)
+    layout = Layout(plan)
     writer = Writer(plan, Memory(plan, layout))
     source = writer.source(blocks.write)
     plan.notes |= {"buffers": f"{len(layout.blocks)}, {writer.memory.nbytes:,} bytes", "source": source}
+    plan.notes["places"] = layout.described()
     plan.notes |= {f"group {i}": line for i, line in enumerate(writer.described)}
     return compiled(source, writer.names)
 

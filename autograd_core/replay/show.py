@@ -25,8 +25,9 @@ def _line(plan: Any, step: Any) -> str:
         target = getattr(step.target, "name", None) or f"{step.target.dtype}{list(step.target.shape)}"
         return f"{step.effect} {target} <- {', '.join(args)}"
     results = ", ".join(_place(plan, k) for k in step.outs)
-    where = plan.notes.get("places", {}).get(step.outs[0], "") if step.outs else ""
-    return f"{results} = {step.name}({', '.join(args)}){'  !' if step.effect else ''}{'  ' + where if where else ''}"
+    places = plan.notes.get("places", {})
+    where = ", ".join(dict.fromkeys(places[k] for k in step.outs if k in places)) or "view" * (step.form == "view")
+    return f"{results} = {step.name}({', '.join(args)}){'  !' if step.effect else ''}{'  -> ' + where if where else ''}"
 
 
 def _place(plan: Any, k: int) -> str:

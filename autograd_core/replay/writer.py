@@ -25,7 +25,6 @@ INFIX = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/", operator.add: "+", operator.sub: "-",
     operator.mul: "*", operator.truediv: "/", operator.pow: "**",
 }  # fmt: skip
-BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 
 class Writer:

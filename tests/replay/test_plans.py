@@ -290,7 +290,8 @@ def test_a_plan_reads_well():
 
     twice(step, RNG.normal(size=(4, 2)))
     text = str(step.plan)
-    for part in ("inputs %0 float64[4, 2]", "buffers: ", "grad w <- ", "assign w <- ", "tanh(", "return %"):
+    places = "-> block 0", "-> view", "-> where the old value stood"
+    for part in ("inputs %0 float64[4, 2]", "buffers: ", "grad w <- ", "assign w <- ", "tanh(", "return %", *places):
         assert part in text
 
 

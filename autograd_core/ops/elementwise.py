@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,6 @@ from ..rules import composite, constant, present, primitive, rule, same, where
 
 LOG2 = float(np.log(2.0))
 LOG10 = float(np.log(10.0))
-
-
-def _conj(x: Any) -> Any:
-    return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
 def _safe(x: Any, hole: Any) -> Any:
@@ -72,22 +69,20 @@ rule(np.multiply,   lambda g, b: g * b,              lambda g, a: g * a)
 rule(np.divide,     lambda g, b: g / b,              lambda g, ans, b: -g * ans / b)
 rule(np.power,      lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
 rule(np.float_power, lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
-rule(np.remainder,  lambda g: g,                     lambda g, a, b: -g * np.floor(a / b))
-rule(np.fmod,       lambda g: g,                     lambda g, a, b: -g * np.trunc(a / b))
-rule(np.maximum,    lambda g, a, b: present(_larger(g, a, b), a >= b),
-                    lambda g, a, b: present(_larger(g, b, a), b >= a), selects=True)
-rule(np.minimum,    lambda g, a, b: present(_larger(g, b, a), a <= b),
-                    lambda g, a, b: present(_larger(g, a, b), b <= a), selects=True)
-rule(np.fmax,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans),
-                    lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
-rule(np.fmin,       lambda g, a, b, ans: present(_winner(g, a, b, ans), a == ans),
-                    lambda g, a, b, ans: present(_winner(g, b, a, ans), b == ans), selects=True)
+rule(np.remainder,  lambda g: g,                     lambda g, a, b: -g * np.floor_divide(a, b))
+rule(np.fmod,       lambda g: g,                     lambda g, a, b, ans: -g * np.rint((a - ans) / b))
+rule(np.maximum,    lambda g, a, b: _larger(g, a, b),    lambda g, a, b: _larger(g, b, a), selects=True)
+rule(np.minimum,    lambda g, a, b: _larger(g, b, a),    lambda g, a, b: _larger(g, a, b), selects=True)
+rule(np.fmax,       lambda g, a, b, ans: _winner(g, a, b, ans),
+                    lambda g, a, b, ans: _winner(g, b, a, ans), selects=True)
+rule(np.fmin,       lambda g, a, b, ans: _winner(g, a, b, ans),
+                    lambda g, a, b, ans: _winner(g, b, a, ans), selects=True)
 rule(np.logaddexp,  lambda g, a, b, ans: g * _share(np.exp, a, b, ans),
                     lambda g, a, b, ans: g * _share(np.exp, b, a, ans))
 rule(np.logaddexp2, lambda g, a, b, ans: g * _share(np.exp2, a, b, ans),
                     lambda g, a, b, ans: g * _share(np.exp2, b, a, ans))
 rule(np.hypot,      lambda g, a, ans: g * a / _safe(ans, ans == 0), lambda g, b, ans: g * b / _safe(ans, ans == 0))
-rule(np.arctan2,    lambda g, a, b: g * b / _safe_square(a, b), lambda g, a, b: -g * a / _safe_square(a, b))
+rule(np.arctan2,    lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -g * _over_square(a, a, b))
 rule(np.copysign,   lambda g, a, b: g * np.sign(a) * np.copysign(a.dtype.type(1), b), None)
 # fmt: on
 
@@ -115,13 +110,15 @@ def _log_base(a: Any, b: Any) -> Any:
 
 
 def _larger(g: Any, a: Any, b: Any) -> Any:
-    """Return what of a cotangent goes to `a` as the larger of two: all of it, half at a tie; all of it beside a NaN."""
-    return where(np.logical_not(a < b), np.where(a == b, 0.5 * g, g))
+    """Return what goes to `a` as the larger of two, or to `b` as the smaller: all, half at a tie; all beside a NaN."""
+    taken = np.logical_not(a < b)
+    return present(where(taken, np.where(a == b, 0.5 * g, g)), taken)
 
 
 def _winner(g: Any, a: Any, b: Any, ans: Any) -> Any:
     """Return what of a cotangent goes to `a`: all where it is the answer alone, half where it ties."""
-    return where(a == ans, np.where(b == ans, 0.5 * g, g))
+    taken = a == ans
+    return present(where(taken, np.where(b == ans, 0.5 * g, g)), taken)
 
 
 def _share(exp: Any, a: Any, b: Any, ans: Any) -> Any:
@@ -133,9 +130,11 @@ def _share(exp: Any, a: Any, b: Any, ans: Any) -> Any:
     return np.where(infinite, np.where(a == b, 0.5 * one, np.where(a == ans, one, 0)), weight)
 
 
-def _safe_square(a: Any, b: Any) -> Any:
-    square = a * a + b * b
-    return _safe(square, square == 0)
+def _over_square(x: Any, a: Any, b: Any) -> Any:
+    """Return x / (a² + b²), 0 at the origin; by the length, whose square would under- or overflow long before."""
+    size = np.hypot(a, b)
+    size = _safe(size, size == 0)
+    return x / size / size
 
 
 # --- selections -------------------------------------------------------------------------------------------------------
@@ -188,10 +187,7 @@ def _beyond(g: Any, ans: Any, bound: Any = None, aux: Any = None) -> Any:
 
     Where the result differs from the constant x has won, or is NaN.
     """
-    return _with_ties(g, ans != bound, aux)
-
-
-def _with_ties(g: Any, taken: Any, ties: Any) -> Any:
+    taken, ties = ans != bound, aux
     if ties is None:
         return present(where(taken, g), taken)
     return present(where(taken, g) + where(ties, 0.5 * g), np.logical_or(taken, ties))
@@ -250,8 +246,9 @@ def _clip(
     high = None if high is np._NoValue else high
     if type(low) in NUMBERS and type(high) in NUMBERS:
         return between(a, low=low, high=high)
-    if low is not None:
-        a = np.maximum(a, low)
+    if low is None and high is None:
+        return np.copy(a)  # never the argument itself, which may be changed in place
+    a = a if low is None else np.maximum(a, low)
     return a if high is None else np.minimum(a, high)
 
 
@@ -266,26 +263,29 @@ CLIP: Any = np.zeros(1).clip(_Which(), 1)  # type: ignore[call-overload]
 composite(CLIP)(lambda x1, x2, x3, /: _clip(x1, x2, x3))
 
 
-@composite(np.sinc)
-def _sinc(x: Any) -> Any:
-    return sinc(x)
-
-
 @primitive
 def sinc(x: Any) -> Any:
     """Return sin(pi x) / (pi x)."""
     return np.sinc(x)
 
 
+SINC = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(7, 0, -1)]  # of y¹³, y¹¹, ... y
+
+
 def _sinc_slope(x: Any) -> Any:
-    """Return the derivative of sinc; near 0 by its series, since the closed form cancels there."""
+    """Return the derivative of sinc; near 0 by its series, since the closed form cancels there, in float32 already."""
     y = np.pi * x
-    near = np.absolute(y) < 1e-3
-    z = _safe(y, near)
-    return np.pi * np.where(near, y * (y * y / 30 - 1.0 / 3), (np.cos(z) - np.sin(z) / z) / z)
+    near = np.absolute(y) < 0.5
+    z, y = _safe(y, near), np.where(near, y, 0)
+    square = y * y
+    series = SINC[0]
+    for c in SINC[1:]:
+        series = series * square + c
+    return np.pi * np.where(near, y * series, (np.cos(z) - np.sin(z) / z) / z)
 
 
 rule(sinc, lambda g, x: g * _sinc_slope(x), elementwise=True)
+composite(np.sinc)(lambda x: sinc(x))
 
 constant(
     np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.signbit, np.isnan, np.isinf,

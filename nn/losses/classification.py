@@ -67,8 +67,17 @@ def _class_weights(logits: Any, labels: Any, weight: Any, label_smoothing: float
         )
     if weight.shape != (k,):
         raise ValueError(f"{k} classes need a weight of shape ({k},), not {weight.shape}")
-    found = np.take(weight, _checked(logits, labels))
+    found = _taken(_checked(logits, labels), weight)
     return found if sample_weight is None else found * sample_weight
+
+
+@ag.primitive
+def _taken(labels: Any, weight: Any) -> Any:
+    """Return the weight of each label: np.take looks at its first argument only, whether it is a Tensor."""
+    return np.take(weight, labels)
+
+
+ag.rule(_taken, None, None, args="labels weight")
 
 
 def _checked(scores: Any, labels: Any, name: str = "cross_entropy") -> Any:
@@ -259,7 +268,7 @@ def multinomial_deviance(
     array([0.69314718, 0.28768207])
     """
     probabilities = real(probabilities, "multinomial_deviance")
-    y = np.asarray(labels.data if isinstance(labels, ag.Tensor) else labels)
+    y = _array(labels.data if isinstance(labels, ag.Tensor) else labels)
     if y.dtype.kind in "iu" and y.shape != probabilities.shape:
         y = _hot(probabilities, _checked(probabilities, y, "multinomial_deviance"))
     if sample_weight is None:

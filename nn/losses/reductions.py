@@ -39,21 +39,30 @@ def weighted(losses: Any, sample_weight: Any, reduction: str) -> Any:
         reduce(losses, reduction)
     if sample_weight is None:
         return losses if reduction == "none" else np.mean(losses) if reduction == "mean" else np.sum(losses)
-    w = np.asarray(sample_weight.data if isinstance(sample_weight, ag.Tensor) else sample_weight)
-    if w.shape != losses.shape[: w.ndim]:
-        raise ValueError(
-            f"losses of shape {losses.shape} need sample weights of shape {losses.shape[:1]}, not {w.shape}"
-        )
+    w = sample_weight.data if isinstance(sample_weight, ag.Tensor) else np.asarray(sample_weight)
+    w = _weights(w, losses=losses.shape, dtype=losses.dtype, shares=reduction == "mean")
+    return losses * w if reduction == "none" else np.sum(losses * w)
+
+
+@ag.primitive
+def _weights(w: Any, losses: tuple[int, ...], dtype: Any, shares: bool) -> Any:
+    """Return a weight for each loss, or its share of all weights: one operation, so that a compiled loss looks at them.
+
+    Weights are one for each observation or for each loss.
+    """
+    if w.shape != losses[: w.ndim]:
+        raise ValueError(f"losses of shape {losses} need sample weights of shape {losses[:1]}, not {w.shape}")
     if w.dtype.kind not in "biuf" or not np.all((w >= 0) & (w < np.inf)):
         raise ValueError("sample weights are finite numbers from 0 upwards")
-    w = np.broadcast_to(w.reshape(*w.shape, *(1,) * (losses.ndim - w.ndim)), losses.shape).astype(losses.dtype)
-    if reduction == "none":
-        return losses * w
-    if reduction == "sum":
-        return np.sum(losses * w)
+    w = np.broadcast_to(w.reshape(*w.shape, *(1,) * (len(losses) - w.ndim)), losses).astype(dtype)
+    if not shares:
+        return w
     if not (total := w.sum()) > 0:
         raise ValueError("the mean loss needs a sample weight above 0")
-    return np.sum(losses * (w / total))
+    return w / total
+
+
+ag.rule(_weights, None, args="w", metadata="losses dtype shares")
 
 
 def share(g: Any, size: int, reduction: str) -> Any:

@@ -172,7 +172,7 @@ class Optimizer:
             complaints = [f"the state of parameter {i} does not fit {who}" for i in order]
             found.append((run, slots, run.read([given[i] for i in order], slots, complaints), order))
         for run, slots, arrays, order in found:
-            run.steps = [int(given[i]["step"]) for i in order]
+            run.steps[:] = [int(given[i]["step"]) for i in order]  # the list that a replay counts in
             run.even = len(set(run.steps)) == 1
             run.take(slots, arrays)
         for old, new in zip(self.groups, groups, strict=True):

@@ -45,7 +45,7 @@ def record(run: Any, optimizer: Any, lr: Any) -> bool:
 def _span(run: Any, optimizer: Any, first: int, last: int, lr: Any) -> None:
     """Apply the equation to parameters that lie side by side."""
     start, stop, boxes = run.ends[first], run.ends[last], run.boxes
-    t = ag.fresh(_count, run.steps, first, last)
+    t = ag.fresh(run.count, first, last)
     parts = [p.grad.reshape(-1) for p in run.parameters[first:last]]
     g = parts[0] if len(parts) == 1 else np.concatenate(parts)
     values, kept = boxes.of(run.values, start, stop), [boxes.of(s, start, stop) for s in run.state]
@@ -58,10 +58,3 @@ def _span(run: Any, optimizer: Any, first: int, last: int, lr: Any) -> None:
         optimizer.update(p, g, state, t, lr, run.settings())
     for box, new in zip([values, *kept], [p, *state], strict=True):
         box.data = new
-
-
-def _count(steps: list[int], first: int, last: int) -> int:
-    """Count a step of some parameters; return its number."""
-    t = steps[first] + 1
-    steps[first:last] = [t] * (last - first)
-    return t

@@ -16,6 +16,7 @@ Settings = dict[str, Any]
 Span = tuple[Any, list[tuple[Any, Any, list[Any]]]]
 BLOCK = 1 << 16  # entries: a few arrays of that many fit into the cache, and ten calls are nothing beside the work
 LARGE = BLOCK // 2
+MOVES = [0]  # how often a parameter has been taken to another place: a replay looks at this number only
 
 
 class Equation(Protocol):
@@ -52,6 +53,9 @@ class Run:
         Have all had equally many?
     """
 
+    slots: tuple[str, ...] | None = None
+    state: list[Array]
+
     def __init__(self, parameters: list[ag.Tensor], group: Settings, slots: tuple[str, ...]) -> None:
         self.parameters = sorted(parameters, key=_is_large)
         self.group = group
@@ -74,7 +78,21 @@ class Run:
         """Let all parameters live in their places, also those that another optimizer has taken over."""
         for p, place, _ in self._places:
             if p.data is not place and p.requires_grad:
-                p.place(place)
+                self.move(p, place)
+        self.moves = MOVES[0]
+
+    def move(self, p: ag.Tensor, place: Array) -> None:
+        """Let a parameter live in its place."""
+        p.place(place)
+        MOVES[0] += 1
+
+    def count(self, first: int, last: int) -> int:
+        """Count a step of some parameters, which has the same number for all of them; return it."""
+        if self.moves != MOVES[0]:
+            self.settle()
+        t = self.steps[first] + 1
+        self.steps[first:last] = [t] * (last - first)
+        return t
 
     def part(self, flat: Array, i: int) -> Array:
         """Return the part of a buffer that belongs to a parameter, in its shape."""
@@ -94,7 +112,7 @@ class Run:
         """Update all parameters that have a gradient; say whether there are any."""
         lr, settings = ag.fresh(self.rate, optimizer), self.settings()
         if (slots := optimizer.slots(settings)) != self.slots:  # a momentum that was switched on
-            known = dict(zip(self.slots, self.state, strict=True))
+            known = dict(zip(self.slots or (), self.state, strict=True))
             self.take(slots, [known.get(name, new) for name, new in zip(slots, self.fresh(slots), strict=True)])
         if isinstance(lr, ag.Tensor):
             return record(self, optimizer, lr)
@@ -124,7 +142,7 @@ class Run:
                 complete = False
                 continue
             if p.data is not place:  # another optimizer has taken it over
-                p.place(place)
+                self.move(p, place)
             if room is not None:
                 room[...] = g
         return complete
@@ -158,14 +176,18 @@ class Run:
         return [np.zeros(self.ends[-1], np.float32 if self.half else self.dtype) for _ in slots]
 
     def take(self, slots: tuple[str, ...], state: list[Array]) -> None:
-        """Go on with another state."""
+        """Go on with another state, in the arrays of this one if it has the same slots: a replay writes into them."""
+        if slots == self.slots:
+            for own, new in zip(self.state, state, strict=True):
+                own[...] = new
+            return
         self.slots, self.state = slots, state
         pairs = [(0, self.small), *((i, i + 1) for i in range(self.small, len(self.parameters)))]
         self._spans = [self._blocks(first, last) for first, last in pairs]
 
     def state_of(self, i: int) -> dict[str, Any]:
         """Return a copy of the state of one parameter."""
-        arrays = {name: self.part(s, i).copy() for name, s in zip(self.slots, self.state, strict=True)}
+        arrays = {name: self.part(s, i).copy() for name, s in zip(self.slots or (), self.state, strict=True)}
         return {"step": self.steps[i], **arrays}
 
     def read(self, given: list[Mapping[str, Any]], slots: tuple[str, ...], complaints: list[str]) -> list[Array]:

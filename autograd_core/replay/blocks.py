@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ..ops import reduce
 from . import groups, kernels
 from .forms import BITS, is_copy, selects_or_zero, ufunc_of
-from .groups import BLOCK, SPLIT, Group
+from .groups import Group
 from .kernels import KEYWORD_OUT, loop
 from .plan import Ref, Step
 from .writer import Writer
@@ -21,39 +22,13 @@ class Body:
     def __init__(self, w: Writer, step: Step, name: str) -> None:
         self.w, self.step, self.name = w, step, name
         self.group: Group = step.fn
-        self.first = self.group.steps[0].outs[0]
-        self.flat = self.group.flat
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.passed: list[tuple[str, str]] = []  # names in the function, and what is handed to it
-        self.free: dict[Any, list[str]] = {}
-        self.rooms: list[Any] = []  # dtypes of the buffers
-        self.seen = set(step.outs)
-        self.last = {k: i for i, s in enumerate(self.group.steps) for k in s.reads}
-        self.last |= {s.args[0].slot: len(self.group.steps) for s in self.group.sums}
 
     def inputs(self) -> list[int]:
         """Return the operands with axes that come from outside."""
         return [a.slot for a in self.step.args if self.w.plan.slots[a.slot].shape]
-
-    @property
-    def each(self) -> int:
-        """Entries of one row."""
-        n = 1
-        for k in () if self.flat else self.group.shape[1:]:
-            n *= k
-        return n
-
-    @property
-    def length(self) -> int:
-        """Entries, or rows, of the whole."""
-        return self.w.plan.slots[self.first].size if self.flat else self.group.shape[0]
-
-    @property
-    def most(self) -> int:
-        """Entries, or rows, of a block."""
-        size = max(self.w.plan.slots[s.outs[0]].dtype.itemsize for s in self.group.steps)
-        return max(1, BLOCK // size // self.each)
 
     def hand(self, k: int, source: str) -> str:
         """Return the name of the part of an array that is known to the whole only."""
@@ -65,8 +40,8 @@ class Body:
         """Return the name under which the function knows a whole array, end to end if it goes entry by entry."""
         w = self.w
         if fixed is not None:
-            return w.bind(fixed.reshape(-1) if self.flat else fixed, "a")
-        return self.hand(k, f"{array}.reshape(-1)" if self.flat else array)
+            return w.bind(fixed.reshape(-1) if self.group.flat else fixed, "a")
+        return self.hand(k, f"{array}.reshape(-1)" if self.group.flat else array)
 
     def operand(self, k: int) -> None:
         """Name the part of an operand that belongs to a block."""
@@ -79,23 +54,17 @@ class Body:
             self.names[k] = f"x{k}"
 
     def result(self, k: int) -> str:
-        """Return the name of the place for a result: part of its array, or a buffer."""
-        w, slot = self.w, self.w.plan.slots[k]
-        if k in self.seen:
-            place = w.out(k)
-            if place is None:
-                w.lines.append(f"v{k} = {w.bind(np.empty, 'empty')}({slot.shape}, {w.bind(slot.dtype)})")
-                w.fresh.add(k)
-            array = self.whole(k, f"v{k}", w.fixed.get(k))
-            self.lines.append(f"x{k} = {array}[start:stop]")
-            return f"x{k}"
-        free = self.free.setdefault(slot.dtype, [])
-        if free:
-            return free.pop()
-        name = f"t{len(self.rooms)}"
-        self.lines.append(f"{name} = room[{len(self.rooms)}][:stop - start]")
-        self.rooms.append(slot.dtype)
-        return name
+        """Return the name of the place for a result: of a temporary, or part of its array."""
+        w, slot, inner = self.w, self.w.plan.slots[k], self.group.inner.get(k)
+        if inner is not None:
+            return f"t{inner}"
+        place = w.out(k)
+        if place is None:
+            w.lines.append(f"v{k} = {w.bind(np.empty, 'empty')}({slot.shape}, {w.bind(slot.dtype)})")
+            w.fresh.add(k)
+        array = self.whole(k, f"v{k}", w.fixed.get(k))
+        self.lines.append(f"x{k} = {array}[start:stop]")
+        return f"x{k}"
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -103,29 +72,15 @@ class Body:
         """Write the function's lines."""
         for k in self.inputs():
             self.operand(k)
-        for i, step in enumerate(self.group.steps):
+        self.lines += [f"t{i} = room[{i}][:stop - start]" for i in range(len(self.group.scratch))]
+        for step in self.group.steps:
             k = step.outs[0]
-            dying = [q for q in dict.fromkeys(step.reads) if self.last.get(q) == i and self.names.get(q, "x")[0] == "t"]
-            over = [q for q in dying if self.may_overwrite(step, q)]
-            if over and k not in self.seen:
-                place = self.names[over[0]]
-                dying.remove(over[0])
-            else:
-                place = self.result(k)
-            self.names[k] = place
+            place = self.result(k)
             self.operation(step, place)
-            for q in dying:
-                self.free.setdefault(self.w.plan.slots[q].dtype, []).append(self.names[q])
-            if k not in self.last and k not in self.seen:
-                self.free.setdefault(self.w.plan.slots[k].dtype, []).append(place)
+            self.names[k] = place
         partial = [f"{self.w.bind(np.add.reduce, 'add_reduce')}({self.names[s.args[0].slot]})" for s in self.group.sums]
         if partial:
             self.lines.append(f"return {', '.join(partial)},")
-
-    def may_overwrite(self, step: Step, q: int) -> bool:
-        """Say whether a step may write its result into the buffer of an operand."""
-        a, b = self.w.plan.slots[q], self.w.plan.slots[step.outs[0]]
-        return ufunc_of(step) is not None and a.dtype == b.dtype
 
     def source_of(self, a: Any, dtype: Any) -> str:
         """Return source for an operand."""
@@ -171,22 +126,19 @@ def write_group(w: Writer, step: Step) -> None:
     body.write()
     names = ", ".join(["start", "stop", "room", *(name for name, _ in body.passed)])
     w.functions.append("\n".join([f"def {body.name}({names}):", *(f"    {line}" for line in body.lines or ["pass"])]))
-    bounds = groups.halves(0, body.length, body.most) if body.flat else groups.rows(body.length, body.most)
-    longest = max(b - a for a, b in bounds)
-    two = body.length * body.each >= SPLIT and len(bounds) > 1
-    shape = (longest,) if body.flat else (longest, *group.shape[1:])
-    rooms = [w.memory.room(core, shape, body.rooms) for core in range(groups.cores() if two else 1)]
+    rooms = w.memory.rooms(group)
     given = "(" + "".join(f"{source}, " for _, source in body.passed) + ")"
-    f, b, r = w.bind(groups.run, "run"), w.bind(bounds), w.bind(rooms)
+    f, b, r = w.bind(groups.run, "run"), w.bind(group.bounds), w.bind(rooms)
     parts = f"parts = {f}({body.name}, {b}, {r}, {given})"
     w.lines.append(parts)
     for i, s in enumerate(group.sums):
         one = f"[p[{i}] for p in parts]"
-        total = f"{w.bind(groups.added, 'added')}({one}, 0, {body.length}, {body.most})"
+        total = f"{w.bind(groups.added, 'added')}({one}, 0, {group.length}, {group.most})"
         _deliver(w, s, total)
     w.described.append(
-        f"group of {len(group.steps)} operations on {group.shape}: {len(bounds)} blocks of {longest * body.each} "
-        f"entries, {len(body.rooms)} buffers, {len(rooms)} cores{', with sums' * bool(group.sums)}"
+        f"group of {len(group.steps)} operations on {group.shape}: {len(group.bounds)} blocks of "
+        f"{math.prod(group.block)} entries, {len(group.scratch)} temporaries, {group.cores} cores"
+        f"{', with sums' * bool(group.sums)}"
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,26 @@ class Group:
         self.sums: list[Step] = []
         self.made: set[int] = set()
         self.after: set[int] = set()  # results of sums, which are there when all blocks are done
+        self.most = 1  # entries, or rows, of a block
+        self.bounds: list[tuple[int, int]] = []  # of all blocks
+        self.block: tuple[int, ...] = ()  # shape of the longest
+        self.cores = 1
+        self.inner: dict[int, int] = {}  # results that are not seen outside -> the temporary that holds them
+        self.scratch: list[Any] = []  # dtypes of the temporaries
+
+    @property
+    def first(self) -> int:
+        """The slot of its first result, by which it is known."""
+        return self.steps[0].outs[0]
+
+    @property
+    def length(self) -> int:
+        """Entries, or rows, of the whole."""
+        return math.prod(self.shape) if self.flat else self.shape[0]
+
+    def rooms(self) -> list[int]:
+        """Return the bytes of all temporaries on all cores."""
+        return [math.prod(self.block) * dtype.itemsize for dtype in self.scratch] * self.cores
 
     def overwrites(self, k: int, olds: set[int]) -> bool:
         """Say whether result `k` may take the place of some operands: nobody reads them after it has been written."""
@@ -109,6 +130,44 @@ def _results(plan: Plan) -> None:
     for step in plan.steps:
         if isinstance(step.fn, Group):
             step.outs = tuple(k for k in step.outs if k in used)
+            _cut(plan, step.fn)
+            _assign(plan, step.fn, set(step.outs))
+
+
+def _cut(plan: Plan, group: Group) -> None:
+    """Choose a group's blocks, and on how many cores they are walked."""
+    each = 1 if group.flat else math.prod(group.shape[1:])
+    size = max(plan.slots[s.outs[0]].dtype.itemsize for s in group.steps)
+    group.most = max(1, BLOCK // size // each)
+    group.bounds = (halves if group.flat else rows)(0, group.length, group.most)
+    longest = max(b - a for a, b in group.bounds)
+    group.block = (longest,) if group.flat else (longest, *group.shape[1:])
+    group.cores = cores() if group.length * each >= SPLIT and len(group.bounds) > 1 else 1
+
+
+def _assign(plan: Plan, group: Group, seen: set[int]) -> None:
+    """Give results that are not seen outside as few temporaries as they need."""
+    last = {k: i for i, s in enumerate(group.steps) for k in s.reads}
+    last |= {s.args[0].slot: len(group.steps) for s in group.sums}
+    free: dict[Any, list[int]] = {}
+    for i, step in enumerate(group.steps):
+        k = step.outs[0]
+        kind = plan.slots[k].dtype
+        dying = [q for q in dict.fromkeys(step.reads) if last.get(q) == i and q in group.inner]
+        if k not in seen:
+            over = (q for q in dying if ufunc_of(step) is not None and plan.slots[q].dtype == kind)
+            if (q := next(over, None)) is not None:
+                dying.remove(q)
+                group.inner[k] = group.inner[q]
+            elif free.get(kind):
+                group.inner[k] = free[kind].pop()
+            else:
+                group.inner[k] = len(group.scratch)
+                group.scratch.append(kind)
+            if k not in last:
+                dying.append(k)
+        for q in dying:
+            free.setdefault(plan.slots[q].dtype, []).append(group.inner[q])
 
 
 def element_wise(plan: Plan, step: Step) -> tuple[int, ...] | None:
@@ -184,9 +243,9 @@ def added(parts: list[Any], start: int, stop: int, most: int) -> Any:
     return tree(start, stop)
 
 
-def rows(n: int, most: int) -> list[tuple[int, int]]:
+def rows(start: int, stop: int, most: int) -> list[tuple[int, int]]:
     """Return ranges of rows."""
-    return [(a, min(a + most, n)) for a in range(0, n, most)]
+    return [(a, min(a + most, stop)) for a in range(start, stop, most)]
 
 
 def run(fn: Callable[..., Any], bounds: list[tuple[int, int]], rooms: list[Any], args: tuple[Any, ...]) -> list[Any]:

@@ -1,73 +1,67 @@
-"""Buffers: one for each result that can be written into, shared by results that do not live at the same time."""
+"""Buffers: a place in one block of bytes for each result that can be written into, by when it lives."""
 
 from __future__ import annotations
 
+import bisect
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .forms import WRITABLE, is_flat_join, is_group, is_reshape
+from .groups import Group
 from .plan import Plan, Ref, Step, refs
+from .traced import draw, of_networks
 
 ndarray = np.ndarray
 ALIGNED = 64
 
 
 class Memory:
-    """Which results live in which buffer; the layout is worked out once, the arrays are made for each instance."""
+    """The arrays of one instance of a plan: parts of a block of bytes, as a layout has them."""
 
     def __init__(self, plan: Plan, layout: Layout) -> None:
         self.layout = layout
         self.used = layout.used
         self.alive: list[Any] = []
-        self.blocks = [_aligned(n) for n in layout.blocks]
-        self.rooms: dict[tuple[int, int], Any] = {}  # by core and number: bytes that one group after the other works in
+        self.block = _aligned(layout.size)
         self.slots = plan.slots
 
     def buffer(self, k: int) -> Any:
         """Return the array for a result, or None if it has none."""
         place = self.layout.places.get(k)
-        if place is None:
-            return None
-        if isinstance(place, ndarray):
+        if place is None or isinstance(place, ndarray):
             return place
-        slot, start = self.slots[k], self.layout.starts.get(k, 0)
-        flat = self.blocks[place][start : start + slot.nbytes].view(slot.dtype)
-        if slot.axes is None:
-            return flat.reshape(slot.shape)
-        return flat.reshape([slot.shape[i] for i in slot.axes]).transpose(np.argsort(slot.axes))
-
-    def room(self, core: int, shape: tuple[int, ...], dtypes: list[Any]) -> list[Any]:
-        """Return buffers for a group's temporaries on one of the cores."""
-        found = []
-        for i, dtype in enumerate(map(np.dtype, dtypes)):
-            need = math.prod(shape) * dtype.itemsize
-            if len(self.rooms.get((core, i), b"")) < need:
-                self.rooms[core, i] = _aligned(need)
-            found.append(self.rooms[core, i][:need].view(dtype).reshape(shape))
-        return found
-
-    @property
-    def nbytes(self) -> int:
-        """Return the bytes of all blocks and rooms."""
-        return sum(self.layout.blocks) + sum(map(len, self.rooms.values()))
-
-    def is_lent(self, k: int, leaf: Any) -> bool:
-        """Say whether a leaf may be given the array of a result as it is."""
         slot = self.slots[k]
-        return self.layout.root[k] in self.layout.lent and (slot.shape, slot.dtype) == (leaf.shape, leaf.dtype)
+        if slot.axes is None:
+            return self.part(place, slot.shape, slot.dtype)
+        return self.part(place, [slot.shape[i] for i in slot.axes], slot.dtype).transpose(np.argsort(slot.axes))
+
+    def part(self, start: int, shape: Any, dtype: Any) -> Any:
+        """Return part of the block as an array."""
+        return self.block[start : start + math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+
+    def rooms(self, group: Group) -> list[list[Any]]:
+        """Return for each core the arrays in which it keeps a group's temporaries."""
+        starts = iter(self.layout.rooms[group.first])
+        return [[self.part(next(starts), group.block, d) for d in group.scratch] for _ in range(group.cores)]
 
 
 class Layout:
-    """For each result the number of its block, or the array of somebody else that it is written into at once."""
+    """For each result where in the block it begins, or the array of somebody else that it is written into at once.
+
+    Results share bytes if they do not live at the same time. Gradients that leaves are lent live from the step that
+    makes them until the next call; they lie at the bottom, those made last first: what ends before has room there.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.places: dict[int, Any] = {}
-        self.blocks: list[int] = []
-        self.starts: dict[int, int] = {}  # where in its block a result begins, if not at the beginning
-        self.lent: set[int] = set()  # roots in blocks that nothing else is written to
+        self.size = 0
+        self.rooms: dict[int, list[int]] = {}  # for the first result of a group: where its temporaries are kept
+        self.lent: set[int] = set()  # roots of gradients that leaves are lent
+        self.kept: list[tuple[int, int]] = []  # the steps that make these, falling, and where their bytes end
         self.joined: set[int] = set()  # results of concatenations whose parts are written in their places at once
         self.used = {k for step in plan.steps for k in step.reads} | set(refs(plan.outputs))
         self.root = list(range(len(plan.slots)))
@@ -86,11 +80,8 @@ class Layout:
 
     def described(self) -> dict[int, str]:
         """Return in words where each result lives."""
-        words = {}
-        for k, place in self.places.items():
-            start = f" from byte {self.starts[k]}" if self.starts.get(k) else ""
-            words[k] = f"block {place}{start}" if isinstance(place, int) else "where the old value stood"
-        return words
+        here = {k: f"byte {place}" for k, place in self.places.items() if isinstance(place, int)}
+        return {k: here.get(k, "where the old value stood") for k in self.places}
 
     def find(self, k: int) -> int:
         """Return the slot whose memory another is part of."""
@@ -159,91 +150,149 @@ class Layout:
         held = slot.source._data if slot.kind == "tensor" else slot.source if slot.kind == "constant" else None
         return type(held) is ndarray and np.may_share_memory(held, target)
 
-    # --- gradients, which stay in their blocks until the next call ---------------------------------------------------
+    # --- gradients, which stay where they are until the next call ----------------------------------------------------
 
     def lend(self) -> None:
-        """Give gradients that leaves get blocks of their own; end to end where a step joins them."""
-        plan, given = self.plan, given_away(self.plan)
+        """Give gradients that leaves get and the program goes on with bytes of their own; end to end if it joins them.
+
+        What only others will read is made anew at each call: lent, it would have to be copied for them.
+        """
+        plan, given = self.plan, used_after(self.plan)
         results = {self.root[k] for k in refs(plan.outputs)}
-        made = {k for step in plan.steps if step.form in WRITABLE for k in step.outs}
-        whole = {k: k for k in made if plan.slots[k].nbytes and not {k, self.root[k]} & (results | set(self.places))}
-        able = {self.root[k] for k in given} & set(whole)
+        made = {k: i for i, step in enumerate(plan.steps) if step.form in WRITABLE for k in step.outs}
+        taken = results | set(self.places)
+        whole = {k: k for k in made if plan.slots[k].nbytes and taken.isdisjoint((k, self.root[k]))}
+        self.lent = {self.root[k] for k in given} & set(whole)
+        free, together = set(self.lent), list[tuple[int, int, list[int]]]()
         for step in plan.steps:
             if is_reshape(step) and step.args[0].slot in whole and plan.slots[step.args[0].slot].axes is None:
                 whole[step.outs[0]] = whole[step.args[0].slot]
             if is_flat_join(plan, step) and step.outs[0] in whole:
-                parts = [whole.get(k) for k in step.reads]
-                once = len(set(parts)) == len(parts) and self.places.keys().isdisjoint(parts)
-                if once and able.issuperset(parts):
-                    self.join(step.outs[0], parts)
-        for k in sorted(able - set(self.places)):
-            self.places[k] = len(self.blocks)
-            self.blocks.append(plan.slots[k].nbytes)
-        self.lent |= able
+                parts = [whole.get(k, -1) for k in step.reads]
+                if len(set(parts)) == len(parts) and free.issuperset(parts):
+                    together.append((min(made[k] for k in parts), step.outs[0], parts))
+                    self.joined.add(step.outs[0])
+                    free.difference_update(parts)
+        together += [(made[k], k, [k]) for k in free]
+        for first, whole_, parts in sorted(together, reverse=True):
+            self.places[whole_] = start = self.size
+            for k in parts:
+                self.places[k] = start
+                start += plan.slots[k].nbytes
+            self.size = _padded(start)
+            self.kept.append((first, self.size))
 
-    def join(self, result: int, parts: list[Any]) -> None:
-        """Let parts be written where a concatenation would put them."""
-        start = 0
-        for k in parts:
-            self.places[k], self.starts[k] = len(self.blocks), start
-            start += self.plan.slots[k].nbytes
-        self.places[result] = len(self.blocks)
-        self.joined.add(result)
-        self.blocks.append(start)
+    def needless(self) -> set[int]:
+        """Return the identities of steps that forget a gradient, where one is lent before anybody could look."""
+        found: set[int] = set()
+        later: set[int] = set()  # leaves that are lent one, seen from the end
+        for step in reversed(self.plan.steps):
+            if step.effect == "call":
+                later.clear()
+            elif step.effect == "grad" and step.args[0] is None and id(step.target) in later:
+                found.add(id(step))
+            elif step.effect == "grad":
+                lent = type(step.args[0]) is Ref and self.is_lent(step.args[0].slot, step.target)
+                (later.add if lent else later.discard)(id(step.target))
+        return found
 
-    # --- blocks -----------------------------------------------------------------------------------------------------
+    def is_lent(self, k: int, leaf: Any) -> bool:
+        """Say whether a leaf may be given the array of a result as it is."""
+        slot = self.plan.slots[k]
+        return self.root[k] in self.lent and (slot.shape, slot.dtype) == (leaf.shape, leaf.dtype)
+
+    def unread(self) -> bool:
+        """Say whether nobody reads the gradients of the call before while the program runs."""
+        foreign = (s for s in self.plan.steps if s.effect == "call" and s.told is not draw and not of_networks(s.told))
+        return all(slot.kind != "grad" for slot in self.plan.slots) and next(foreign, None) is None
+
+    # --- all else ----------------------------------------------------------------------------------------------------
 
     def share(self) -> None:
-        """Give every other result that can be written into a block, free ones again."""
-        plan = self.plan
+        """Give every other result that can be written into a place, bytes that are free again first."""
+        plan, bottom = self.plan, self.size
         outputs = {self.root[k] for k in (*refs(plan.outputs), *given_away(plan))}
-        free: list[int] = []
-        ends: dict[int, list[int]] = {}
-        self.owner: dict[int, int] = {}
+        kept = self.kept if self.unread() else []
+        free, owner, ends = Gaps(), dict[int, int](), dict[int, list[int]]()
         for i, step in enumerate(plan.steps):
             for k in step.outs if step.form in WRITABLE else ():
-                if k not in self.places and k not in outputs and self.root[k] == k and plan.slots[k].shape:
-                    if plan.slots[k].nbytes:
-                        self.place(k, step, i, free)
-                    if isinstance(block := self.places.get(k), int):
-                        self.owner[block] = k
-                        ends.setdefault(max(self.last.get(k, i), i), []).append(k)
+                slot = plan.slots[k]
+                if k in self.places or k in outputs or self.root[k] != k or not (slot.shape and slot.nbytes):
+                    continue
+                last = max(self.last.get(k, i), i)
+                limit = _end_of(kept, last)
+                start = next(
+                    (p for p in self.dying(step, k, i, owner) if p >= bottom or p + slot.nbytes <= limit), None
+                )
+                self.places[k] = start = free.take(slot.nbytes, limit, bottom) if start is None else start
+                owner[start] = k
+                ends.setdefault(last, []).append(k)
+            if step.form == "group":
+                self.rooms[step.fn.first] = [free.take(n, _end_of(kept, i), bottom) for n in step.fn.rooms()]
+                for start, n in zip(self.rooms[step.fn.first], step.fn.rooms(), strict=True):
+                    free.give(start, n)
             for k in ends.pop(i, ()):
-                if self.owner[self.places[k]] == k:
-                    free.append(self.places[k])
+                if owner[self.places[k]] == k:
+                    free.give(self.places[k], plan.slots[k].nbytes)
+        self.size = max(self.size, free.highest)
 
-    def place(self, k: int, step: Step, i: int, free: list[int]) -> None:
-        """Choose a block: that of an operand which dies here, if the operation goes entry by entry; else a free one."""
-        need = self.plan.slots[k].nbytes
+    def dying(self, step: Step, k: int, i: int, owner: dict[int, int]) -> Iterator[int]:
+        """Yield the places of operands that end here and may be written over entry by entry."""
         for q in dict.fromkeys(step.reads):
-            r = self.root[q]
-            block = self.places.get(r)
+            place = self.places.get(q)
             if (
-                isinstance(block, int)
-                and self.last.get(r) == i
-                and r == q
-                and self.blocks[block] >= need
-                and self.owner.get(block) == r
+                isinstance(place, int)
+                and self.root[q] == q
+                and self.last.get(q) == i
+                and owner.get(place) == q
                 and in_place(self.plan, step, q, k)
             ):
-                self.places[k] = block
-                return
-        fitting = [b for b in free if self.blocks[b] >= need]
-        if fitting:
-            block = min(fitting, key=self.blocks.__getitem__)
-            if self.blocks[block] <= 4 * need + 4096:
-                free.remove(block)
-                self.places[k] = block
-                return
-        if free:
-            block = max(free, key=self.blocks.__getitem__)  # grow one rather than make another
-            if self.blocks[block] < need <= 4 * self.blocks[block] + 4096:
-                self.blocks[block] = need
-                free.remove(block)
-                self.places[k] = block
-                return
-        self.blocks.append(need)
-        self.places[k] = len(self.blocks) - 1
+                yield place
+
+
+class Gaps:
+    """The bytes that are free, from the lowest up; there is no end to them."""
+
+    def __init__(self) -> None:
+        self.starts: list[int] = [0]
+        self.stops: list[float] = [math.inf]
+        self.highest = 0  # where all ends that has been taken
+
+    def take(self, n: int, limit: int, bottom: int) -> int:
+        """Return the first place for `n` bytes that ends before `limit`, or begins at `bottom` or after it."""
+        n = _padded(n)
+        for i, start in enumerate(self.starts):
+            at = start if start + n <= limit else max(start, bottom)
+            if at + n <= self.stops[i]:
+                break
+        rest = [(a, b) for a, b in ((self.starts[i], at), (at + n, self.stops[i])) if a < b]
+        self.starts[i : i + 1], self.stops[i : i + 1] = [a for a, _ in rest], [b for _, b in rest]
+        self.highest = max(self.highest, at + n)
+        return at
+
+    def give(self, start: int, n: int) -> None:
+        """Let bytes be free again."""
+        stop: float = start + _padded(n)
+        i = bisect.bisect_left(self.starts, start)
+        if i < len(self.starts) and self.starts[i] == stop:
+            stop = self.stops[i]
+            del self.starts[i], self.stops[i]
+        if i and self.stops[i - 1] == start:
+            self.stops[i - 1] = stop
+        else:
+            self.starts.insert(i, start)
+            self.stops.insert(i, stop)
+
+
+def _padded(n: int) -> int:
+    """Return so many bytes that what comes next begins at the border of a cache line."""
+    return -(-n // ALIGNED) * ALIGNED
+
+
+def _end_of(kept: list[tuple[int, int]], last: int) -> int:
+    """Return where the bytes end that nobody needs for a gradient up to a step."""
+    n = bisect.bisect_left(kept, -last, key=lambda entry: -entry[0])
+    return kept[n - 1][1] if n else 0
 
 
 def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
@@ -258,6 +307,18 @@ def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
 def given_away(plan: Plan) -> list[int]:
     """Return the slots whose arrays become gradients of leaves, who keep them."""
     return [k for s in plan.steps if s.effect == "grad" for k in s.reads]
+
+
+def used_after(plan: Plan) -> set[int]:
+    """Return the slots of gradients that leaves are given and that are read afterwards, by an optimizer in general."""
+    later: set[int] = set()
+    found: set[int] = set()
+    for step in reversed(plan.steps):
+        if step.effect == "grad":
+            found.update(later.intersection(step.reads))
+        else:
+            later.update(step.reads)
+    return found
 
 
 def overwritable(plan: Plan, step: Step, olds: set[int], new: int) -> bool:

@@ -206,19 +206,11 @@ def _key(tree: Any) -> Any:
 
 
 def drop(plan: Plan) -> None:
-    """Leave out what nobody reads, and gradients forgotten that are given anew before anybody could look."""
-    later: set[int] = set()  # leaves that are given a gradient, seen from the end
+    """Leave out what nobody reads."""
     used = set(refs(plan.outputs))
     kept = []
     for step in reversed(plan.steps):
-        if not step.effect and used.isdisjoint(step.outs):
-            continue
-        if step.effect == "call":
-            later.clear()
-        elif step.effect == "grad":
-            if step.args[0] is None and id(step.target) in later:
-                continue
-            later.add(id(step.target))
-        used.update(step.reads)
-        kept.append(step)
+        if step.effect or not used.isdisjoint(step.outs):
+            used.update(step.reads)
+            kept.append(step)
     plan.steps = kept[::-1]

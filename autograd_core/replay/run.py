@@ -228,8 +228,7 @@ def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     layout = Layout(plan)
     writer = Writer(plan, Memory(plan, layout))
     source = writer.source(blocks.write)
-    plan.notes |= {"buffers": f"{len(layout.blocks)}, {writer.memory.nbytes:,} bytes", "source": source}
-    plan.notes["places"] = layout.described()
+    plan.notes |= {"buffers": f"{layout.size:,} bytes", "source": source, "places": layout.described()}
     plan.notes |= {f"group {i}": line for i, line in enumerate(writer.described)}
     return compiled(source, writer.names)
 

@@ -21,6 +21,7 @@ from .memory import Memory, given_away
 from .plan import Plan, Ref, refs
 
 ndarray = np.ndarray
+LARGE = 1 << 15  # bytes from which on a variable lets go of an array as soon as it can
 INFIX = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/", operator.add: "+", operator.sub: "-",
     operator.mul: "*", operator.truediv: "/", operator.pow: "**",
@@ -42,6 +43,9 @@ class Writer:
         self.boxes: dict[tuple[int, Any], str] = {}  # a number as an array without axes, for ufuncs
         self.rebinding: list[tuple[str, str]] = []
         self.touched: dict[int, Any] = {}
+        self.lent: list[Leaf] = []  # leaves that are lent gradients
+        self.given = 0  # lines until the last of them has its own
+        self.needless = memory.layout.needless()
         self.escapes = Counter((*refs(plan.outputs), *given_away(plan)))  # results and gradients that an array is
         self.fresh: set[int] = set()  # slots whose array is nobody else's
         self.made: set[int] = set()  # slots whose array was new when it was recorded
@@ -155,8 +159,25 @@ class Writer:
 
     def source(self, write: Callable[[Writer, Any], None]) -> str:
         """Return the source of the function; `write` knows how to write down a step."""
-        for step in self.plan.steps:
+        last = {k: i for i, step in enumerate(self.plan.steps) for k in step.reads}
+        ends: dict[int, list[int]] = {}
+        for k, i in last.items():
+            if self.plan.slots[k].kind == "value" and self.plan.slots[k].nbytes >= LARGE:
+                ends.setdefault(i, []).append(k)
+        kept = set(refs(self.plan.outputs))
+        for i, step in enumerate(self.plan.steps):
             write(self, step)
+            self.lines += [f"v{k} = None" for k in ends.get(i, ()) if k not in self.fixed and k not in kept]
+        if self.lent:
+            self.names |= {"forget": forget, "lent": self.lent}
+            risky = [
+                "try:",
+                *_indented(self.lines[: self.given]),
+                "except BaseException:",
+                "    forget(lent)",
+                "    raise",
+            ]
+            self.lines = [*risky, *self.lines[self.given :]]
         current = self.current()
         if current:
             self.lines.insert(0, f"if not ({current}): return None")
@@ -169,8 +190,8 @@ class Writer:
         inputs = ", ".join(f"v{k}" for k in self.plan.inputs)
         if "quiet" in self.plan.notes:
             self.names["errstate"] = np.errstate
-            self.lines = ["with errstate(all='ignore'):", *(f"    {line}" for line in self.lines)]
-        return "\n".join([*self.functions, f"def replay({inputs}):", *(f"    {line}" for line in self.lines)])
+            self.lines = ["with errstate(all='ignore'):", *_indented(self.lines)]
+        return "\n".join([*self.functions, f"def replay({inputs}):", *_indented(self.lines)])
 
     def result(self, r: Any, first: bool) -> str:
         """Return source for a result of the program: nobody else's array, not even another result."""
@@ -197,6 +218,10 @@ def _code(source: str) -> Any:
     return compile(source, "<plan>", "exec")
 
 
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
 # --- what the source calls --------------------------------------------------------------------------------------------
 
 
@@ -214,6 +239,12 @@ def assign(t: Tensor, value: Any) -> None:
 def give(leaf: Leaf, g: Any) -> None:
     """Give a leaf a gradient of its own."""
     leaf.grad = np.array(g, leaf.dtype)[()]
+
+
+def forget(leaves: list[Leaf]) -> None:
+    """Take back gradients when a call has failed: the program had forgotten them, and their bytes are overwritten."""
+    for leaf in leaves:
+        leaf.grad = None
 
 
 def leave(leaf: Leaf, g: Any) -> None:

@@ -1,6 +1,10 @@
-"""What all tests share: how long Hypothesis searches, and that a test leaves no switch thrown."""
+"""What all tests share: one thread for BLAS, how long Hypothesis searches, and that a test leaves no switch thrown."""
 
 import os
+
+# Two threads that wait for each other over matrices of three by three: on a machine that does something else besides,
+# expm, logm and solve_triangular take eight times as long. Before SciPy loads, and for the processes that tests start.
+os.environ.update(dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") | os.environ)
 
 import numpy as np
 import pytest

@@ -46,4 +46,7 @@ def close(ours, theirs, tolerance=1e-6):
     assert len(ours) == len(theirs)
     for a, b in zip(ours, theirs, strict=True):
         scale = max(1.0, np.max(np.abs(b), initial=0))
-        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale)
+        with np.errstate(invalid="ignore"):  # inf - inf: the judge below compares them
+            near = np.shape(a) == np.shape(b) and np.all(np.abs(a - b) <= tolerance * (scale + np.abs(b)))
+        if not near or scale == np.inf:  # 100 us, thirty thousand times; it tells where
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale)

@@ -22,29 +22,28 @@ M = np.array([[0.5, 1.0], [2.0, 0.7]])
 N = 100_000  # entries of a large array
 
 
-@contextlib.contextmanager
-def from_here():
-    """Let the garbage collector see only what is made inside: a collection then takes no time."""
+@pytest.fixture(autouse=True, scope="module")
+def old_objects_set_aside():
+    """Let the garbage collector see only what is made from here on: a collection then takes no time."""
     gc.collect()
     gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+    yield
+    gc.unfreeze()
 
 
 @contextlib.contextmanager
 def nothing_remains():
     """Fail if what the block makes outlives it without the garbage collector: Tensors, nodes, and cycles of ours."""
-    with from_here():
-        gc.disable()
-        try:
-            yield
-            left = [x for x in gc.get_objects() if isinstance(x, Node | Tensor)]
-            assert not left, f"{len(left)} objects remain, {left[:3]}"
-            assert not cycles(), "reference cycles remain"
-        finally:
-            gc.enable()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+        left = [x for x in gc.get_objects() if isinstance(x, Node | Tensor)]
+        assert not left, f"{len(left)} objects remain, {left[:3]}"
+        assert not cycles(), "reference cycles remain"
+    finally:
+        gc.enable()
 
 
 def cycles():
@@ -202,14 +201,14 @@ def test_a_users_function_and_what_it_closes_over_are_let_go(use):
 
 def kept_bytes(make):
     """Return the bytes that remain allocated of what `make` makes, and what it returns."""
-    with from_here():
-        tracemalloc.start()
-        try:
-            found = make()
-            gc.collect()
-            return tracemalloc.get_traced_memory()[0], found
-        finally:
-            tracemalloc.stop()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        found = make()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0], found
+    finally:
+        tracemalloc.stop()
 
 
 BIG = np.linspace(0.5, 1.5, N)
@@ -636,13 +635,13 @@ def chain(kind, n):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("collector", [True, False], ids=["collected", "uncollected"])
-def test_a_chain_of_a_million_operations(collector):
+@pytest.mark.parametrize(("collector", "n"), [(True, 1_000_000), (False, 200_000)], ids=["collected", "uncollected"])
+def test_a_chain_of_a_million_operations(collector, n):
     limit = sys.getrecursionlimit()
     if not collector:
         gc.disable()
     try:
-        x, y = chain("scalars", 1_000_000)
+        x, y = chain("scalars", n)
         if collector:
             y.backward()
             same(x.grad, np.float64(1.0))

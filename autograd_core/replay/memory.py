@@ -301,7 +301,7 @@ def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
     alike = (a.shape, a.dtype, a.axes) == (b.shape, b.dtype, b.axes)
     if is_group(step):
         return alike and bool(step.fn.overwrites(k, {q}))
-    return alike and isinstance(step.fn, np.ufunc) and step.fn.signature is None
+    return alike and step.form == "ufunc"
 
 
 def given_away(plan: Plan) -> list[int]:

@@ -142,7 +142,7 @@ class Compiled:
             except BaseException:
                 trace.put_back()
                 raise
-            trace.plan.guards += around.guards()
+            trace.plan.guards += around.guards() + tracked(trace.plan)
             if trace.plan.finite and not trace.all_finite():
                 trace.put_back()
                 args, kwargs = rebuild(leaves)
@@ -231,6 +231,12 @@ def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     plan.notes |= {"buffers": f"{layout.size:,} bytes", "source": source, "places": layout.described()}
     plan.notes |= {f"group {i}": line for i, line in enumerate(writer.described)}
     return compiled(source, writer.names)
+
+
+def tracked(plan: Plan) -> list[tuple[Any, Any]]:
+    """Return guards for which of the Tensors around a program get gradients: a frozen parameter is another program."""
+    held = {id(s.source): s.source for s in plan.slots if s.kind == "tensor"}
+    return [(functools.partial(getattr, t, "_node"), t._node) for t in held.values() if t.dtype.kind in "fc"]
 
 
 def described(read: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .scalars import POW, Graph, NotFinite, apply_effects, load, results
+from .scalars import Graph, replaying
 from .writer import compiled
 
 DEPTH = 12  # operations written into one expression: deeper ones take Python's compiler more than linear time
@@ -16,81 +16,68 @@ DEPTH = 12  # operations written into one expression: deeper ones take Python's 
 
 def executor(graph: Graph) -> Callable[..., list[Any]]:
     """Return the function that runs the graph."""
-    text, names = written(graph)
-    compute = compiled(text, names)
+    compute = compiled(*written(graph))
+    float64 = np.float64
 
-    def replay(*given: Any) -> list[Any]:
-        try:
-            with np.errstate(all="ignore"):
-                values = compute([float(v) for v in load(graph, given)])
-        except (ZeroDivisionError, OverflowError, ValueError) as error:  # NumPy's scalars have an answer: ask them
-            raise NotFinite from error
-        if graph.finite and not math.isfinite(values.pop()):
-            raise NotFinite
-        values = [np.float64(v) for v in values]
-        apply_effects(graph, values)
-        return results(graph, values)
+    def numbers(given: list[Any]) -> list[Any]:
+        return [float64(v) for v in compute([float(v) for v in given])]
 
-    return replay
+    return replaying(graph, numbers)
 
 
 def written(graph: Graph) -> tuple[str, dict[str, Any]]:
-    """Return source of a function from the values of the sources to those of `Graph.wanted`, and the names it uses.
+    """Return source of a function, as `replaying` asks for one, and the names it uses.
 
     What is used once stands where it is used.
     """
-    n = len(graph.sources)
+    n, ends = len(graph.sources), graph.ends
     names: dict[str, Any] = {"float": float, "abs": abs}
-    uses = [0] * (n + len(graph.operations))
-    for kernel, operands in graph.operations:
+    uses = [0] * (len(graph.operations) + n)
+    for kernel, operands in filter(None, graph.operations):
         for o in operands:
             uses[o] += 2 if kernel.repeats else 1
-    for k in graph.wanted:
+    for k in (*graph.wanted, *ends):
         uses[k] += 2
-    text: list[str] = []
-    variables = [f"v{k}" for k, (kind, _) in enumerate(graph.sources) if kind != "constant"]
-    for kind, what in graph.sources:
-        text.append(f"v{len(text)}" if kind != "constant" else _literal(what, names))
-    lines = [f"{', '.join(variables)}, = given"] if variables else []
+    text = [""] * len(uses)
+    for k, (kind, what) in enumerate(graph.sources, 1):
+        text[-k] = f"x{k}" if kind != "constant" else _literal(what, names)
+    given = [f"x{k}" for k, (kind, _) in enumerate(graph.sources, 1) if kind != "constant"]
+    lines = [f"[{', '.join(given)}] = given"]
     depth = [0] * len(uses)
-    for k, (kernel, operands) in enumerate(graph.operations, n):
-        parts = [text[o] for o in operands]
-        if kernel is POW and _is_whole(graph, operands[1]):
-            made = f"({parts[0]} ** {parts[1]})"
-        elif kernel.expression is not None:
-            made = kernel.expression.format(*parts)
+    for k, made in enumerate(graph.operations):
+        if made is None:
+            continue
+        kernel, operands = made
+        written = _call(kernel, [text[o] for o in operands], names)
+        depth[k] = 1 + max([depth[o] for o in operands])
+        if uses[k] == 1 and depth[k] < DEPTH:
+            text[k] = written
         else:
-            names[f"f{kernel.name}"] = kernel.scalar
-            made = f"float(f{kernel.name}({', '.join(parts)}))"
-        depth[k] = 1 + max(depth[o] for o in operands)
-        if uses[k] == 1 and depth[k] < DEPTH and not graph.finite:
-            text.append(made)
-        else:
-            lines.append(f"v{k} = {made}")
-            text.append(f"v{k}")
+            lines.append(f"v{k} = {written}")
+            text[k] = f"v{k}"
             depth[k] = 0
-    returned = [text[k] for k in graph.wanted]
-    if graph.finite:
-        lines += ["s = 0.0", *_sums(range(n, len(text)))]
-        returned.append("s")
+    terms = [text[k] for k in sorted(ends)]
+    lines += ["s = 0.0", *[f"s += {' + '.join(terms[i : i + 20])}" for i in range(0, len(terms), 20)]]
     body = "\n".join(f"    {line}" for line in lines)
-    return f"def replay(given):\n{body}\n    return [{', '.join(returned)}]", names
+    return f"def replay(given):\n{body}\n    return [{', '.join([*[text[k] for k in graph.wanted], 's'])}]", names
 
 
-def _is_whole(graph: Graph, k: int) -> bool:
-    """Is this a constant exponent from 0 upwards? Then Python's power is C's, as that of NumPy's scalars is."""
-    kind, what = graph.sources[k] if k < len(graph.sources) else ("", 0.5)
-    return kind == "constant" and what >= 0 and float(what).is_integer()
-
-
-def _sums(numbers: range) -> list[str]:
-    return [f"s += {' + '.join(f'v{k}' for k in numbers[i : i + 20])}" for i in range(0, len(numbers), 20)]
+def _call(kernel: Any, operands: list[str], names: dict[str, Any]) -> str:
+    """Return source for an operation."""
+    name = f"f_{kernel.name}"
+    if not kernel.expression:
+        names[name] = kernel.scalar
+        return f"float({name}({', '.join(operands)}))"
+    if "{f}" in kernel.expression:
+        names[name] = kernel.scalar
+    found: str = kernel.expression.format(*operands, f=name)
+    return found
 
 
 def _literal(x: float, names: dict[str, Any]) -> str:
-    """Return source for a constant; a negative one in brackets, since -x ** 2 is -(x ** 2)."""
+    """Return source for a constant; a negative one in brackets, to be on the safe side of Python's precedence."""
     if math.isfinite(x):
-        return f"({x!r})" if x < 0 or math.copysign(1, x) < 0 else repr(x)
+        return f"({x!r})" if math.copysign(1, x) < 0 else repr(x)
     name = f"c{len(names)}"
     names[name] = x
     return name

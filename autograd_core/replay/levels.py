@@ -8,13 +8,12 @@ is the order of the chain, so the bits are the same.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .scalars import SUM, Graph, Kernel, NotFinite, apply_effects, load, results
+from .scalars import SUM, Graph, Kernel, replaying
 
 LONG = 3  # terms from which on a chain of additions is one operation
 
@@ -31,39 +30,29 @@ class Group:
         self.columns = columns
 
 
-class Schedule:
-    """Groups in order, and where every value stands in the vector."""
-
-    def __init__(self, groups: list[Group], place: Any) -> None:
-        self.groups = groups
-        self.place = place
-
-
 class Levelled:
     """Operations, and the numbers of those that are equal and of one level: under level, kernel, how many operands."""
 
-    def __init__(self) -> None:
-        self.operations: list[tuple[Kernel, tuple[int, ...]] | None] = []
+    def __init__(self, operations: list[Any]) -> None:
+        self.operations = operations
         self.members: dict[tuple[int, str, int], list[int]] = {}
         self.kernels: dict[str, Kernel] = {}
 
 
 def level(graph: Graph) -> Levelled:
     """Sort operations into levels, and those of a level by what they are."""
-    found, n = Levelled(), len(graph.sources)
-    found.operations = collapsed(graph)
-    levels = [0] * n
+    found = Levelled(collapsed(graph))
     members, kernels = found.members, found.kernels
-    for k, made in enumerate(found.operations, n):
+    levels = [0] * (len(found.operations) + len(graph.sources))
+    for k, made in enumerate(found.operations):
         if made is None:
-            levels.append(0)
             continue
         kernel, operands = made
         at = 0
         for o in operands:
             if levels[o] > at:
                 at = levels[o]
-        levels.append(at + 1)
+        levels[k] = at + 1
         key = at + 1, kernel.name, len(operands)
         if (group := members.get(key)) is None:
             kernels[kernel.name] = kernel
@@ -73,56 +62,70 @@ def level(graph: Graph) -> Levelled:
     return found
 
 
-def schedule(graph: Graph, levelled: Levelled) -> Schedule:
-    """Give all values their places, operations of a group side by side."""
-    n, operations = len(graph.sources), levelled.operations
-    place = np.full(n + len(operations), -1)
-    place[:n] = np.arange(n)
-    found, at = [], n
-    for key in sorted(levelled.members):
-        members = np.array(levelled.members[key])
-        columns = place[np.array([operations[k - n][1] for k in members.tolist()])].T
-        order = np.lexsort(columns[::-1])  # by the place of the first operand, so that gathers go upwards
-        place[members[order]] = np.arange(at, at + len(members))
-        found.append(Group(levelled.kernels[key[1]], at, list(np.ascontiguousarray(columns[:, order]))))
-        at += len(members)
-    return Schedule(found, place)
-
-
-def collapsed(graph: Graph) -> list[tuple[Kernel, tuple[int, ...]] | None]:
+def collapsed(graph: Graph) -> list[Any]:
     """Return the operations with each chain of additions, whose inner sums nobody else uses, as one sum."""
-    n, operations = len(graph.sources), list[tuple[Kernel, tuple[int, ...]] | None](graph.operations)
-    uses = [0] * (n + len(operations))
-    for _, operands in graph.operations:
+    operations = list(graph.operations)
+    uses = [0] * (len(operations) + len(graph.sources))
+    for _, operands in filter(None, operations):
         for o in operands:
             uses[o] += 1
     for k in graph.wanted:
         uses[k] += 2
-    terms: dict[int, list[int]] = {}
-    for k, (kernel, operands) in enumerate(graph.operations, n):
-        if kernel.f is np.add:
-            a, b = operands
-            head, tail = (b, a) if uses[b] == 1 and b in terms and not (uses[a] == 1 and a in terms) else (a, b)
-            terms[k] = [*terms.pop(head), tail] if uses[head] == 1 and head in terms and a != b else [head, tail]
-            if len(terms[k]) > 2:
-                operations[head - n] = None
-    for k, chain in terms.items():
+    chains: dict[int, list[int]] = {}  # number of a sum -> its terms
+    for k, made in enumerate(graph.operations):
+        if made is None or made[0].f is not np.add:
+            continue
+        a, b = made[1]
+        inner = [o for o in (a, b) if uses[o] == 1 and o in chains]  # a != b, since it is used once
+        if not inner:
+            chains[k] = [a, b]
+            continue
+        head = inner[0]
+        chains[k] = chain = chains.pop(head)
+        chain.append(b if head == a else a)
+        operations[head] = None
+    for k, chain in chains.items():
         if len(chain) >= LONG:
-            operations[k - n] = SUM, tuple(chain)
-        elif operations[k - n] is not None:
-            operations[k - n] = graph.operations[k - n]
+            operations[k] = SUM, tuple(chain)
     return operations
+
+
+class Schedule:
+    """Groups in order, and where every value stands in the vector: sources first, constants last among them."""
+
+    def __init__(self, graph: Graph, size: int) -> None:
+        self.groups: list[Group] = []
+        self.place = np.full(size + len(graph.sources), -1)
+        constant = [kind == "constant" for kind, _ in graph.sources]
+        self.place[-1 - np.argsort(constant, kind="stable")] = np.arange(len(constant))
+        self.constants = [what for kind, what in graph.sources if kind == "constant"]
+        self.sources = self.size = len(constant)
+
+
+def schedule(graph: Graph, levelled: Levelled) -> Schedule:
+    """Give all values their places, operations of a group side by side."""
+    operations = levelled.operations
+    plan = Schedule(graph, len(operations))
+    place, at = plan.place, plan.size
+    for key in sorted(levelled.members):
+        members = levelled.members[key]
+        columns = place[np.array([operations[k][1] for k in members])].T
+        order = np.lexsort(columns[::-1])  # by the place of the first operand, so that gathers go upwards
+        place[np.array(members)[order]] = np.arange(at, at + len(members))
+        plan.groups.append(Group(levelled.kernels[key[1]], at, list(np.ascontiguousarray(columns[:, order]))))
+        at += len(members)
+    plan.size = at
+    return plan
 
 
 class Workspace:
     """The vector of values, scratch, and the whole program bound to them: functions with their arguments."""
 
-    def __init__(self, graph: Graph, plan: Schedule, size: int) -> None:
-        self.values = np.zeros(size)
-        constants = [what for kind, what in graph.sources if kind == "constant"]
-        self.first = len(graph.sources) - len(constants)
-        self.values[self.first : len(graph.sources)] = constants
-        self.last = len(graph.sources)
+    def __init__(self, plan: Schedule) -> None:
+        self.values = np.zeros(plan.size)
+        self.given = self.values[: plan.sources - len(plan.constants)]
+        self.values[len(self.given) : plan.sources] = plan.constants
+        self.results = self.values[plan.sources :]
         self.scratch: dict[int, Any] = {}
         self.program: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         for group in plan.groups:
@@ -135,8 +138,8 @@ class Workspace:
             if rows.shape[1] == 1:  # one chain alone: a reduction would add in pairs
                 terms = self._gathered(rows[:, 0], 0)
                 self.program += [(np.add.accumulate, (terms, 0, None, terms)), (_last, (terms, out))]
-                return
-            self.program.append((np.add.reduce, (self._gathered(rows, 0), 0, None, out)))
+            else:  # from -0.0, to which it adds: 0.0 would lose the sign of a sum of those
+                self.program.append((np.add.reduce, (self._gathered(rows, 0), 0, None, out, False, -0.0)))
             return
         operands = [self._operand(column, j) for j, column in enumerate(group.columns)]
         self.program.append((group.kernel.f, (*operands, out)))
@@ -166,24 +169,19 @@ def _last(terms: Any, out: Any) -> None:
 
 def executor(graph: Graph, plan: Schedule) -> Callable[..., list[Any]]:
     """Return the function that runs the schedule; each call has a workspace of its own."""
-    size = int(plan.place.max()) + 1
     wanted = plan.place[graph.wanted]
     spare: list[Workspace] = []
 
-    def replay(*given: Any) -> list[Any]:
+    def compute(given: list[Any]) -> list[Any]:
         try:
             work = spare.pop()
         except IndexError:
-            work = Workspace(graph, plan, size)
-        work.values[: work.first] = load(graph, given)
+            work = Workspace(plan)
+        work.given[:] = given
         for f, args in work.program:
             f(*args)
-        if graph.finite and not math.isfinite(np.add.reduce(work.values[work.last :])):
-            spare.append(work)
-            raise NotFinite
-        values = list(work.values.take(wanted))
+        values = [*work.values.take(wanted), np.add.reduce(work.results)]
         spare.append(work)
-        apply_effects(graph, values)
-        return results(graph, values)
+        return values
 
-    return replay
+    return replaying(graph, compute)

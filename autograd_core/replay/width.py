@@ -17,10 +17,9 @@ OPERATION, ELEMENT, FLOAT = 3.0, 0.012, 0.04  # microseconds: an array operation
 def executor(plan: Plan) -> Callable[..., list[Any]] | None:
     """Return a function that runs a scalar plan, in the way that its width suggests; None for other plans."""
     graph = scalars.read(plan)
-    if graph is None or len(graph.operations) < 2:
+    if graph is None or (n := graph.size) < 2:
         return None
     levelled = levels.level(graph)
-    n = len(graph.operations)
     passes = sum(min(operands, 3) for _, _, operands in levelled.members)
     wide = OPERATION * passes + ELEMENT * n < FLOAT * n
     plan.notes["scalars"] = f"{n} operations, in {len(levelled.members)} array operations" if wide else f"{n} on floats"

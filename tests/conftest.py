@@ -1,5 +1,6 @@
 """What all tests share: one thread for BLAS, how long Hypothesis searches, and that a test leaves no switch thrown."""
 
+import gc
 import os
 
 # Two threads that wait for each other over matrices of three by three: on a machine that does something else besides,
@@ -18,6 +19,12 @@ settings.register_profile("dev", max_examples=20, deadline=None)
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("deep", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_collection_finish():
+    """Set aside what stands in memory once all tests are collected: a picture looks at every object for names."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ import numpy as np
 from .nodes import PICK, Leaf, Live, Node, Wide, Wrap, float64
 from .notes import GraphError, refuse_changed
 from .rules import Door, Op, Present, same
-from .spaces import project
+from .spaces import as_dtype, project
 from .state import STATE
 
 by_seq = attrgetter("seq")
@@ -449,14 +449,9 @@ def _freed(op: Op) -> Op:
             f"backward(retain_graph=True) the first time, or compute the result again"
         )
 
-    twin = Op.__new__(Op)
-    for slot in Op.__slots__:
-        setattr(twin, slot, getattr(op, slot))
-    twin.pulls = (gone,) * max(2, len(op.pulls))
-    twin.refill = twin.into = None
-    twin.special, twin.joint, twin.outputs = True, False, 0
-    op.freed, twin.original = twin, op
-    return twin
+    pulls = (gone,) * max(2, len(op.pulls))
+    op.freed = op.twin(pulls=pulls, refill=None, into=None, special=True, joint=False, outputs=0, original=op)
+    return op.freed
 
 
 def project_mask(mask: Any, space: Any, lead: int, like: Any) -> Any:
@@ -586,9 +581,7 @@ def _settle(t: Any, node: Any, lead: int) -> Any:
     """Put a tangent into the space of the result it belongs to."""
     if np.shape(t)[lead:] != tuple(node.shape):
         t = np.broadcast_to(t, np.shape(t)[:lead] + tuple(node.shape))
-    if t.dtype != node.dtype:
-        t = (np.real(t) if t.dtype.kind == "c" and np.dtype(node.dtype).kind != "c" else t).astype(node.dtype)
-    return t
+    return t if t.dtype == node.dtype else as_dtype(t, node.dtype)
 
 
 def _stack_rows(rows: list[Any]) -> Any:

@@ -9,6 +9,8 @@ The names of a pullback's parameters say what the tape must keep for it, and not
     x, a, b ...  the value of an argument, under the name the rule gives it (``args=``)
     x_space      an argument's shape and dtype, without its value
     ans_space    the result's
+    i            of a variadic operation, which argument is meant: `space` is its own, `spaces` and `values` are of all
+    aux          a by-product of the computation, if the operation has one
     anything     else is metadata: a keyword of the operation, under NumPy's name
 
 A pullback fed ndarrays is raw NumPy; fed Tensors it is recorded, so gradients have gradients; read the other way it
@@ -123,18 +125,8 @@ class Op:
 
     def _derive(self, pulls: tuple[Pull | None, ...], more: frozenset[str]) -> None:
         """Work out, once, what recording and the sweep will ask."""
-        self.needs = tuple(_names(p) if p else frozenset() for p in pulls)
-        known = {
-            "g",
-            "ans",
-            "ans_space",
-            "i",
-            "space",
-            "spaces",
-            "values",
-            *self.args,
-            *(a + "_space" for a in self.args),
-        }
+        self.needs = tuple(frozenset(_names(p)) if p and p is not same else frozenset() for p in pulls)
+        known = _places(self).keys()
         self.metadata = frozenset().union(*self.needs) - known | more
         several = self.variadic or self.joint or self.outputs > 0
         self.wide = bool(self.metadata) or several or not 1 <= len(self.args) <= 2
@@ -152,8 +144,8 @@ class Op:
         self.blind = 0 if self.variadic or self.joint else sum(1 << i for i, p in enumerate(pulls) if p is None)
         self.plans: dict[tuple[int, int], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
         # A primitive of ours that `record1`, `record2` or `record3` take: fixed arity, nothing but arrays.
-        spaces = {a + "_space" for a in self.args} | {"ans_space", "space", "spaces", "values", "i"}
-        three = len(self.args) == 3 and not (several or self.aux or self.metadata or spaces & set().union(*self.needs))
+        more_than_values = set().union(*self.needs) - {"g", "ans", *self.args}
+        three = len(self.args) == 3 and not (several or self.aux or self.metadata or more_than_values)
         self.direct = self.trusted and (three or not self.wide)
         self.keeps = tuple(self._fixed_plan(mask) for mask in range(8 if three else 0 if self.wide else 4))
         self.freed: Op | None = None  # the twin that stands in freed nodes, made when the first is freed
@@ -195,19 +187,22 @@ class Op:
                 self.params = self.args
         return self.params
 
-    def told_as(self, fn: Any) -> Op:
-        """Return a twin of which a recorder is told by another function: the one to call for the same bits."""
+    def twin(self, **changes: Any) -> Op:
+        """Return a copy that differs in some slots."""
         twin = Op.__new__(Op)
         for slot in Op.__slots__:
-            setattr(twin, slot, getattr(self, slot))
-        twin.fn = fn
+            setattr(twin, slot, changes.get(slot, getattr(self, slot)))
         return twin
+
+    def told_as(self, fn: Any) -> Op:
+        """Return a twin of which a recorder is told by another function: the one to call for the same bits."""
+        return self.twin(fn=fn)
 
     def __repr__(self) -> str:
         return f"<rule for {self.name}>"
 
 
-def _ordered_names(pull: Pull) -> tuple[str, ...]:
+def _names(pull: Pull) -> tuple[str, ...]:
     """Return the names of a pullback's parameters, from its code: `inspect` takes a fifth of NumPy's import time."""
     code = getattr(pull, "__code__", None)
     if code is None:
@@ -233,35 +228,28 @@ def _is_ours(pull: Pull | None) -> bool:
     return pull is None or str(getattr(pull, "__module__", "")).partition(".")[0] in ("autograd_core", "nn")
 
 
-def _names(pull: Pull) -> frozenset[str]:
-    if pull is same:
-        return frozenset()
-    return frozenset(_ordered_names(pull))
-
-
 @functools.cache
 def _compiled(source: str) -> Callable[..., Any]:
     made: Callable[..., Any] = eval(source)
     return made
 
 
+def _places(op: Op, wide: bool = True) -> dict[str, str]:
+    """Return where a node keeps what a pullback may name: everything but metadata."""
+    where = {"g": "g", "ans": "n.ans", "ans_space": "n", "i": "i"}
+    where |= {"space": "n.space(i)", "spaces": "n.spaces", "values": "n.args"}
+    for k, a in enumerate(op.args):
+        where[a] = f"n.args[{k}]" if wide else f"n.{'ab'[k]}"
+        where[a + "_space"] = f"n.space({k})" if wide else f"n.{'pq'[k]}"
+    return where
+
+
 def _adapt(op: Op, pull: Pull) -> Callable[[Any, Any], Any]:
     """Compile ``lambda g, n: pull(g, n.ans, ...)``, which hands a pullback what it names from a node or a live view."""
     if pull is same:
         return same
-    where = {
-        "ans": "n.ans",
-        "ans_space": "n",
-        "i": "i",
-        "space": "n.space(i)",
-        "spaces": "n.spaces",
-        "values": "n.args",
-        "g": "g",
-    }
-    for k, a in enumerate(op.args):
-        where[a] = f"n.args[{k}]" if op.wide else f"n.{'ab'[k]}"
-        where[a + "_space"] = f"n.space({k})" if op.wide else f"n.{'pq'[k]}"
-    own = [name for name in _ordered_names(pull) if name != "g"]
+    where = _places(op, op.wide)
+    own = [name for name in _names(pull) if name != "g"]
     rest = tuple(name for name in own if name not in where)
     handed = [f"{name}={where[name]}" if rest else where[name] for name in own if name in where]
     if rest:
@@ -318,6 +306,10 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
         The operation is computed by ``compute(...) -> (result, by-product)``, and a pullback may name ``aux``.
     joint : bool
         One pullback returns the cotangents of all arguments as a list.
+    metadata : str
+        Keywords that the operation knows and no pullback names.
+    name, compute, params : optional
+        What messages and pictures call it; what computes it; NumPy's names of its parameters, if not `fn` tells them.
 
     Examples
     --------
@@ -418,9 +410,11 @@ def where(mask: Any, g: Any) -> Any:
     For arrays by multiplying the bit patterns with 0 and 1, which is exact, also for NaN, and does not mispredict
     branches: 20 us where ``np.where`` takes 240 for 65,000 float32 and a random mask.
     """
-    if type(g) is np.ndarray and g.size > 256 and type(mask) is np.ndarray and (bits := BITS.get(g.dtype)) is not None:
+    bits = BITS.get(g.dtype) if type(g) is np.ndarray and g.size > 256 else None
+    if bits is not None and type(mask) is np.ndarray and mask.dtype is BOOL:  # a condition may be any numbers
         return (g.view(bits) * mask.view(np.int8)).view(g.dtype)
     return np.where(mask, g, g.dtype.type(0))
 
 
+BOOL = np.dtype(bool)
 BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}

@@ -76,11 +76,12 @@ def project(g: Any, space: Any, lead: int = 0) -> Any:
             g = np.add.reduce(g, axis=stretched, keepdims=True)
         if g.shape[lead:] != space.shape:
             raise ValueError(f"a gradient of shape {g.shape[lead:]} for a variable of shape {space.shape}")
-    if g.dtype != space.dtype:
-        if g.dtype.kind == "c" and np.dtype(space.dtype).kind != "c":
-            g = np.real(g)
-        g = g.astype(space.dtype)
-    return g
+    return g if g.dtype == space.dtype else as_dtype(g, space.dtype)
+
+
+def as_dtype(g: Any, dtype: Any) -> Any:
+    """Return a cotangent or a tangent in another dtype; of a real variable only the real part is of interest."""
+    return (np.real(g) if g.dtype.kind == "c" and np.dtype(dtype).kind != "c" else g).astype(dtype)
 
 
 def unreduce(g: Any, space: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -140,3 +141,18 @@ def from_end(axis: Any, ndim: int) -> tuple[int, ...]:
 def mT(x: Any) -> Any:
     """Swap the last two axes."""
     return np.swapaxes(x, -1, -2)
+
+
+def conj(x: Any) -> Any:
+    """Return the complex conjugate; real numbers as they are, without an operation."""
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+def array(a: Any) -> Any:
+    """Return an array or a Tensor as it is, anything else as an array."""
+    return a if hasattr(a, "dtype") else np.asarray(a)
+
+
+def cast(a: Any, dtype: Any) -> Any:
+    """Return an array or a Tensor in a dtype: as it is, if it has that already or None is asked for."""
+    return a if dtype is None or a.dtype == dtype else a.astype(dtype)

@@ -821,6 +821,10 @@ class Tensor:
 
     conjugate = conj
 
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """See `numpy.compress`."""
+        return np.compress(condition, self, axis=axis)
+
     def resize(self, *_: Any, **__: Any) -> None:
         """Refuse: a value does not change its shape."""
         raise TypeError("t.resize(...) is refused for Tensors: write np.resize(t, shape)")
@@ -866,14 +870,6 @@ def _attribute(name: str) -> Any:
 
 for _name in ("nbytes", "itemsize", "strides", "flags", "device"):
     setattr(Tensor, _name, _attribute(_name))
-
-
-def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Any:
-    """See `numpy.compress`."""
-    return np.compress(condition, self, axis=axis)
-
-
-Tensor.compress = _compress  # type: ignore[attr-defined]
 
 
 def _dtype_key(value: Any) -> Any:

@@ -334,7 +334,7 @@ def _push(run: _Entered, moving: dict[Node, Any], live: bool, lead: int = 0) -> 
 # Matrices of derivatives
 # ----------------------------------------------------------------------------------------------------------------------
 
-ROWS = 1 << 22  # entries a batched sweep may hold for the largest node: 32 MB of float64
+ROWS = 1 << 22  # entries a batched sweep may hold for the largest argument or result: 32 MB of float64
 
 
 def jacobian(
@@ -371,19 +371,20 @@ def _identity(shape: tuple[int, ...], dtype: Any, start: int, stop: int) -> Any:
     return np.eye(stop - start, n, start, dtype).reshape(stop - start, *shape)
 
 
-def _batches(n: int, widest: int) -> list[tuple[int, int]]:
-    step = max(1, ROWS // max(widest, 1))
+def _batches(run: _Entered, n: int) -> list[tuple[int, int]]:
+    """Return where batches of n rows start and stop."""
+    widest = max([1, *(n.size for n in run.nodes), *(np.size(plain(r)) for r in run.results)])
+    step = max(1, ROWS // widest)
     return [(i, min(i + step, n)) for i in range(0, n, step)]
 
 
 def _rows(run: _Entered) -> list[list[Any]]:
     """Return the blocks of the Jacobian, result by result, from batched reverse sweeps."""
-    widest = max([n.size for n in run.nodes] + [np.size(plain(r)) for r in run.results])
     blocks = []
     for k, r in enumerate(run.results):
         shape, n = np.shape(plain(r)), np.size(plain(r))
         parts = []
-        for start, stop in _batches(n, widest):
+        for start, stop in _batches(run, n):
             seeds: list[Any] = [None] * len(run.results)
             seeds[k] = _identity(shape, _float_of(r), start, stop)
             rows = run.pull(seeds, run.live, lead=1)
@@ -403,11 +404,10 @@ def _rows(run: _Entered) -> list[list[Any]]:
 
 def _columns(run: _Entered) -> list[list[Any]]:
     """Return the blocks of the Jacobian, from batched forward sweeps, argument by argument."""
-    widest = max([n.size for n in run.nodes] + [np.size(plain(r)) for r in run.results])
     blocks: list[list[Any]] = [[] for _ in run.results]
     for t in run.nodes:
         parts: list[list[Any]] = [[] for _ in run.results]
-        for start, stop in _batches(t.size, widest):
+        for start, stop in _batches(run, t.size):
             pushed = _push(run, {t: _identity(t.shape, t.dtype, start, stop)}, run.live, lead=1)
             for part, r, d in zip(parts, run.results, pushed, strict=True):
                 part.append(np.zeros((stop - start, *np.shape(plain(r))), _float_of(r)) if d is None else d)

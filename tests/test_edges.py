@@ -52,3 +52,85 @@ def test_clip_without_bounds_is_a_copy():
     y = np.clip(t, None, None)
     y[0] = 9.0
     assert t.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("large", [1e20, np.inf])
+def test_copies_made_by_repeat_are_added_up_apart(large):
+    # Differences of running sums lose what is small behind what is large, and are NaN behind an infinity.
+    x, g = np.array([1.0, 2.0, 3.0]), np.array([large, 1.0, 2.0])
+    np.testing.assert_array_equal(ag.vjp(lambda x: np.repeat(x, [1, 0, 2]), x)[1](g), [large, 0.0, 3.0])
+    rows = ag.vjp(lambda x: np.repeat(x, [1, 0, 2], axis=1), np.ones((2, 3)))[1](np.stack([g, g]))
+    np.testing.assert_array_equal(rows, [[large, 0.0, 3.0]] * 2)
+
+
+@pytest.mark.parametrize("large", [1e20, np.inf])
+def test_ties_of_a_running_maximum_share_with_none_but_each_other(large):
+    x, g = np.array([1.0, 1.0, 1.0, 0.0, 2.0]), np.array([1.0, 2.0, 3.0, 6.0, large])
+    found = ag.vjp(np.maximum.accumulate, x)[1](g)
+    np.testing.assert_array_equal(found, [1 + 2 / 2 + 9 / 3, 2 / 2 + 9 / 3, 9 / 3, 0.0, large])
+
+
+def test_einsum_takes_the_numbers_of_all_52_letters():
+    a = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(np.einsum(Tensor(a), [51, 26]).data, np.einsum(a, [51, 26]))
+    np.testing.assert_array_equal(np.einsum(Tensor(a), [25, 26]).data, np.einsum(a, [25, 26]))
+    np.testing.assert_array_equal(np.einsum(Tensor(a), [26, 25], a, [26, 0]).data, np.einsum(a, [26, 25], a, [26, 0]))
+
+
+@pytest.mark.parametrize("fn", [np.max, np.min, np.nanmax, np.nanmin])
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_an_extreme_with_initial_keeps_the_dtype(fn, dtype):
+    a, how = np.array([3, 1, 2], dtype), {"initial": np.float64(2), "where": np.array([True, False, True])}
+    found, expected = fn(Tensor(a), **how).data, fn(a, **how)
+    assert (found, found.dtype) == (expected, expected.dtype)
+
+
+@pytest.mark.parametrize("fn", [np.max, np.min])
+def test_no_warning_where_an_extreme_is_nan(fn):
+    np.testing.assert_array_equal(ag.grad(fn)(np.array([np.nan, 1.0])), [0.0, 0.0])
+
+
+def test_sort_of_a_number_has_no_axis():
+    with pytest.raises(np.exceptions.AxisError):
+        np.sort(Tensor(1.0))
+    assert np.sort(Tensor(1.0), axis=None).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("kind", [bool, np.int8, np.uint8, np.int64, np.float32, np.float64])
+@pytest.mark.parametrize("n", [3, 300])
+def test_a_condition_of_any_numbers(kind, n):
+    # Long arrays are chosen from by multiplying bits by 0 and 1, which a condition of bytes, 0 to 255, is not.
+    c = (np.arange(n) % 3).astype(kind)
+    taken, left = ag.grad(lambda a, b: np.sum(np.where(c, a, b)), (0, 1))(np.ones(n), np.ones(n))
+    np.testing.assert_array_equal(taken, c != 0)
+    np.testing.assert_array_equal(left, c == 0)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16, np.uint64])
+def test_an_index_of_small_numbers_reaches_every_entry(kind):
+    # 64 * 32 is not a byte: entries beyond the 255th got what belonged to others.
+    rng = np.random.default_rng(0)
+    index, g = rng.integers(0, 65, (20, 10)), rng.normal(size=(20, 10, 32))
+    expected = np.zeros((65, 32))
+    np.add.at(expected, index, g)
+    pull = ag.vjp(lambda table: table[index.astype(kind)], np.ones((65, 32)))[1]
+    np.testing.assert_allclose(pull(g), expected)
+
+
+def test_the_way_back_of_a_byte_is_no_byte():
+    x, three = np.arange(300.0), np.uint8(3)
+    for shift in (three, np.array([3], np.uint8)):
+        np.testing.assert_array_equal(ag.vjp(lambda x, s=shift: np.roll(x, s), x)[1](x), np.roll(x, -3))
+    starts = np.array([255, 255, 250], np.uint8)
+    found = ag.vjp(lambda x: np.add.reduceat(x, starts), x)[1](np.array([1.0, 2.0, 4.0]))
+    np.testing.assert_array_equal(found[249:], [0.0, *[4.0] * 5, 7.0, *[4.0] * 44])
+
+
+@pytest.mark.parametrize("mode", ["wrap", "clip"])
+def test_an_index_of_bytes_into_a_longer_array(mode):
+    x, at = np.arange(300.0), np.array([3, 250], np.uint8)
+    np.testing.assert_array_equal(np.take(Tensor(x), at, mode=mode).data, np.take(x, at, mode=mode))
+    t = Tensor(x).copy()
+    np.put(t, at, [-1.0, -2.0], mode=mode)
+    np.put(x, at, [-1.0, -2.0], mode=mode)
+    np.testing.assert_array_equal(t.data, x)

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..rules import Door, composite, primitive, rule
-from ..spaces import from_end
+from ..spaces import array, cast, from_end
 from .index import scatter
-from .products import array
-from .reduce import _to
 from .values import instead, plain, recorded
 
 # --- slopes and integrals ---------------------------------------------------------------------------------------------
@@ -113,7 +111,7 @@ def _differences(f: Any, h: Any, d: Any, axis: int, edge_order: int) -> Any:
             p, q, r = v / (u * (u + v)), -(v + u) / (u * v), (2.0 * v + u) / (v * (u + v))
         first, last = a * at(0) + b * at(1) + c * at(2), p * at(-3) + q * at(-2) + r * at(-1)
     slope = np.concatenate([np.expand_dims(first, axis), middle, np.expand_dims(last, axis)], axis=axis)
-    return slope if slope.dtype == f.dtype else np.astype(slope, f.dtype)
+    return cast(slope, f.dtype)
 
 
 @primitive
@@ -174,7 +172,7 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
             end = np.reshape(array(end), -1)
             if not np.can_cast(end.dtype, ary.dtype, "same_kind"):
                 raise TypeError(f"np.ediff1d of {ary.dtype} cannot take {end.dtype} at its ends")
-            parts.insert(at, end if end.dtype == ary.dtype else np.astype(end, ary.dtype))
+            parts.insert(at, cast(end, ary.dtype))
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
@@ -188,7 +186,7 @@ def _running(fn: Any, identity: float) -> Any:
         if include_initial:
             shape = tuple(1 if i - x.ndim == axis else n for i, n in enumerate(x.shape))
             result = np.concatenate([np.full(shape, identity, result.dtype), result], axis=axis)
-        return _to(out, result)
+        return result
 
     return body
 
@@ -251,7 +249,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     if np.any(period == 0):
         raise ValueError("the period of np.interp must not be 0")
     period = np.absolute(period)
-    x, xp = (np.remainder(a if a.dtype == float else np.astype(a, float), period) for a in (x, xp))
+    x, xp = (np.remainder(cast(a, float), period) for a in (x, xp))
     order = np.argsort(xp)
     xp, fp = xp[order], fp[order]
     xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite
-from ..spaces import from_end
+from ..spaces import array, cast, from_end
 from .index import setitem
-from .products import array
 from .values import plain, values
 
 
@@ -129,8 +128,7 @@ composite(np.union1d)(lambda ar1, ar2: np.unique(np.concatenate([array(ar1), arr
 def _intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
     found = plain(np.intersect1d, array(ar1), array(ar2), assume_unique, True)
     common = np.reshape(array(ar1), -1)[found[1]]
-    dtype = found[0].dtype
-    common = common if common.dtype == dtype else np.astype(common, dtype)
+    common = cast(common, found[0].dtype)
     return (common, *found[1:]) if return_indices else common
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, constant, primitive, rule
-from .products import array
+from ..spaces import array, cast
 from .values import instead, plain, recorded
 
 # --- ranges -----------------------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def _logspace(
         )
         base = np.expand_dims(base, axis)
     y = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
-    return y if dtype is None else np.astype(y, np.dtype(dtype))
+    return cast(y, dtype)
 
 
 @composite(np.geomspace)
@@ -68,7 +68,7 @@ def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtyp
     if not recorded() and (np.any(start == 0) or np.any(stop == 0)):
         raise ValueError("a geometric sequence cannot include zero")
     exact = np.result_type(start.dtype, stop.dtype, float(num), np.zeros((), dtype))
-    start, stop = (a if a.dtype == exact else np.astype(a, exact) for a in (start, stop))
+    start, stop = (cast(a, exact) for a in (start, stop))
     turn = np.sign(start)
     first, last = np.divide(start, turn), np.divide(stop, turn)
     y = np.logspace(np.log10(first), np.log10(last), num, endpoint, dtype=exact)
@@ -80,7 +80,7 @@ def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtyp
     y = np.moveaxis(y, 0, axis) if axis else y
     if exact.kind == "c":
         y = instead(y, plain(np.geomspace, start, stop, num, endpoint, exact, axis))
-    return y if dtype is None or y.dtype == dtype else np.astype(y, np.dtype(dtype))
+    return cast(y, dtype)
 
 
 # --- grids ------------------------------------------------------------------------------------------------------------
@@ -133,9 +133,7 @@ def _full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, d
 
 def filled(shape: Any, value: Any, dtype: Any) -> Any:
     """Return an array of one value, or of some that are broadcast."""
-    value = array(value)
-    value = value if dtype is None or value.dtype == dtype else np.astype(value, np.dtype(dtype))
-    return np.copy(np.broadcast_to(value, shape))
+    return np.copy(np.broadcast_to(cast(array(value), dtype), shape))
 
 
 def nested(a: Any) -> Any:
@@ -151,8 +149,7 @@ def nested(a: Any) -> Any:
 
 
 def _array(a: Any, dtype: Any = None, ndmin: int = 0) -> Any:
-    a = nested(a)
-    a = a if dtype is None or a.dtype == dtype else np.astype(a, np.dtype(dtype))
+    a = cast(nested(a), dtype)
     return np.reshape(a, (1,) * (ndmin - a.ndim) + a.shape) if a.ndim < ndmin else a
 
 

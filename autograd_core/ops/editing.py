@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..rules import Door, composite, primitive, rule
-from ..spaces import from_end
+from ..spaces import array, cast, from_end
 from .index import _along, picked, scatter
-from .products import array
 from .values import values
 
 # --- longer and shorter -----------------------------------------------------------------------------------------------
@@ -77,7 +76,7 @@ rule(inserted, _inserted_pull_a, _inserted_pull_b, args="a b", name="insert")
 @composite(np.insert)
 def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     arr = array(arr)
-    return inserted(arr, _cast(values, arr.dtype), places=obj, axis=axis)
+    return inserted(arr, cast(array(values), arr.dtype), places=obj, axis=axis)
 
 
 @primitive
@@ -265,13 +264,8 @@ def _pad_axis(x: Any, mode: str, width: Any, option: Any, axis: int) -> Any:
         ends = [fn(part(0, lengths[0]), axis=axis, keepdims=True)]
         ends.append(ends[0] if lengths == [n, n] else fn(part(n - lengths[1]), axis=axis, keepdims=True))
     sizes = [(*x.shape[:axis], k, *x.shape[axis + 1 or x.ndim :]) for k in (before, after)]
-    parts = [np.broadcast_to(_cast(e, x.dtype), size) for e, size in zip(ends, sizes, strict=True)]
+    parts = [np.broadcast_to(cast(array(e), x.dtype), size) for e, size in zip(ends, sizes, strict=True)]
     return np.concatenate([parts[0], x, parts[1]], axis=axis)
-
-
-def _cast(value: Any, dtype: Any) -> Any:
-    value = array(value)
-    return value if value.dtype == dtype else np.astype(value, dtype)
 
 
 def _pad_odd(x: Any, before: int, after: int, mode: str, axis: int) -> Any:
@@ -312,6 +306,7 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> No
 @composite(np.put)
 def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     places = np.reshape(values(ind), -1)
+    places = cast(places, np.intp) if places.dtype.kind in "bui" else places
     if mode == "wrap":
         places = places % a.size
     elif mode == "clip":

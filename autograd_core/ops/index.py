@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import Door, composite, constant, present, primitive, rule, where
-from ..spaces import from_end
-from .products import array
+from ..spaces import array, cast, from_end
 
 
 @primitive
@@ -106,10 +105,11 @@ def positions(index: Any, shape: tuple[int, ...]) -> Any:
         return None
     flat: Any = 0
     for i, n in zip(arrays, shape, strict=False):
+        i = i.astype(np.intp, copy=False)  # an index of bytes may point beyond the 255th entry of all
         flat = flat * n + np.where(i < 0, i + n, i)
-    rest = math.prod(shape[len(arrays) :])
     if len(arrays) == len(shape):
-        return flat.astype(np.intp, copy=False)
+        return flat
+    rest = math.prod(shape[len(arrays) :])
     return np.reshape(flat * rest, (*np.shape(flat), 1)) + np.arange(rest)
 
 
@@ -222,8 +222,8 @@ SETITEM = rule(
 @composite(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     indices = array(indices)
-    if indices.dtype.kind == "b":  # numbers here, not a mask
-        indices = indices.astype(int)
+    if indices.dtype.kind == "b" or (mode != "raise" and indices.dtype.kind in "iu"):  # numbers here, not a mask
+        indices = cast(indices, np.intp)
     ndim = len(a.shape)
     if mode == "raise" and indices.shape and (axis == 0 or (ndim == 1 and axis in (None, -1))):
         return a[indices]
@@ -238,6 +238,22 @@ def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: 
     if indices.ndim == 0:
         return a[(slice(None),) * axis + (indices,)]
     return a[(slice(None),) * axis + (indices,)] if axis else a[indices]
+
+
+def _repeat_pull(g: Any, x_space: Any, repeats: Any = None, axis: int | None = None) -> Any:
+    """Add up the copies of each entry."""
+    shape = tuple(x_space.shape) if axis is not None else (math.prod(x_space.shape),)
+    axis = 0 if axis is None else axis % len(shape)
+    n = shape[axis]
+    if np.size(repeats) == 1:
+        each = int(np.ravel(repeats)[0])
+        back = np.sum(np.reshape(g, (*shape[:axis], n, each, *shape[axis + 1 :])), axis=axis + 1)
+    else:
+        back = scatter(g, index=(*(slice(None),) * axis, np.repeat(np.arange(n), repeats)), shape=shape)
+    return np.reshape(back, x_space.shape)
+
+
+rule(np.repeat, _repeat_pull, params="a repeats axis", linear=True)
 
 
 @composite(np.take_along_axis)
@@ -363,8 +379,7 @@ rule(parted, _ordered_pull, compute=_parted, params="x kth axis kind", metadata=
 def _sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None) -> Any:
     if axis is None:
         a, axis = np.reshape(a, -1), -1
-    ndim = len(a.shape)
-    return ordered(a, axis=from_end(axis, ndim)[0], kind=kind or "stable") if ndim else a
+    return ordered(a, axis=from_end(axis, len(a.shape))[0], kind=kind or "stable")
 
 
 @composite(np.partition)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..rules import Door, composite, rule
-from .shape import reshaped
+from ..spaces import array, cast
+from .shape import MOVES, reshaped
 
 
 def _concatenate(*arrays: Any, axis: Any = 0, **how: Any) -> Any:
@@ -29,17 +30,8 @@ def _concatenate_pull(g: Any, i: int, space: Any, aux: Any, axis: int | None = 0
     return g[(..., part, *(slice(None),) * (ndim - 1 - axis % ndim))]
 
 
-CONCATENATE = rule(
-    np.concatenate,
-    _concatenate_pull,
-    compute=_concatenate,
-    aux=True,
-    params="arrays axis out dtype casting",
-    variadic=True,
-    batched=True,
-    carries=True,
-    linear=True,
-)
+JOINS: dict[str, Any] = {"params": "arrays axis out dtype casting", "variadic": True, **MOVES}
+CONCATENATE = rule(np.concatenate, _concatenate_pull, compute=_concatenate, aux=True, **JOINS)
 
 
 def _stack(*arrays: Any, axis: int = 0, **how: Any) -> Any:
@@ -60,16 +52,7 @@ def _stack_pull(g: Any, i: int, space: Any, axis: int = 0) -> Any:
     return g[(..., i, *(slice(None),) * (ndim - axis % (ndim + 1)))]
 
 
-STACK = rule(
-    np.stack,
-    _stack_pull,
-    compute=_stack,
-    params="arrays axis out dtype casting",
-    variadic=True,
-    batched=True,
-    carries=True,
-    linear=True,
-)
+STACK = rule(np.stack, _stack_pull, compute=_stack, **JOINS)
 
 
 def _joined(op: Any, arrays: Any, axis: int, dtype: Any = None, casting: Any = "same_kind") -> Any:
@@ -186,7 +169,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if len(condlist) != len(choicelist):
         raise ValueError(f"select needs as many choices as conditions: {len(choicelist)} and {len(condlist)}")
     dtype = np.result_type(*(c.dtype if hasattr(c, "dtype") else c for c in (*choicelist, default)))
-    result = np.astype(default, dtype) if hasattr(default, "dtype") else np.asarray(default, dtype)
+    result = cast(array(default), dtype)
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
         result = np.where(condition, choice, result)
     return result

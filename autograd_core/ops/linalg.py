@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, constant, primitive, rule
-from ..spaces import mT
+from ..spaces import conj, mT
 from .values import recorded
 
 LinAlgError = np.linalg.LinAlgError
@@ -21,7 +21,7 @@ vecdot: Any = np.vecdot  # NumPy's types do not know its axis=
 
 def _H(x: Any) -> Any:
     """Return the conjugate transpose."""
-    return mT(np.conjugate(x) if x.dtype.kind == "c" else x)
+    return mT(conj(x))
 
 
 # --- inverse and solve ------------------------------------------------------------------------------------------------
@@ -177,8 +177,6 @@ def _matrix_power(a: Any, n: Any) -> Any:
 
 @composite(np.linalg.multi_dot)
 def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
-    if out is not None:
-        raise TypeError("np.linalg.multi_dot with out= is refused for Tensors: write y[...] = multi_dot(...) instead")
     if len(arrays) < 2:
         raise ValueError(f"multi_dot needs two arrays or more, {len(arrays)} were given")
     first, *middle, last = arrays

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..rules import COMPOSITES, CONSTANTS, RULES, present, primitive, rule
-from ..spaces import from_end, unreduce
+from ..spaces import array, cast, from_end, unreduce
 from .index import scatter, setitem
 from .nans import nan_max, nan_min
-from .products import array
 from .reduce import logsumexp
 from .values import instead, plain, recorded, values
 
@@ -80,8 +79,8 @@ def _reduce(
     fn: Any = REDUCE.get(ufunc)
     if fn in (np.all, np.any):
         return fn(a, axis=axis, keepdims=keepdims, where=where)
-    if fn not in (np.sum, np.prod) and dtype is not None and a.dtype != dtype:
-        a, dtype = np.astype(a, np.dtype(dtype)), None
+    if fn not in (np.sum, np.prod):
+        a = cast(a, dtype)
     if fn in WITH_KEYWORDS:
         given = {"dtype": dtype} if dtype is not None and fn in (np.sum, np.prod) else {}
         given |= {"initial": initial} if initial is not np._NoValue else {}
@@ -134,13 +133,13 @@ def _running_extreme_pull(g: Any, ans: Any, x: Any, axis: int = -1) -> Any:
         back = scatter(g, index=(*rows, first), shape=tuple(x.shape))
     else:
         so_far = np.cumsum(winners, axis=-1)
-        rank = so_far - np.take_along_axis(so_far, first, -1) + 1
-        after = np.flip(np.cumsum(np.flip(g / rank, -1), axis=-1), -1)
-        after = np.concatenate([after, np.zeros_like(g[..., :1])], axis=-1)
-        last = np.where(new, positions, n)[..., ::-1]
-        ends = np.minimum.accumulate(last, axis=-1)[..., ::-1]
-        ends = np.concatenate([ends[..., 1:], np.full_like(ends[..., :1], n)], axis=-1)
-        back = np.where(winners, after[..., :-1] - np.take_along_axis(after, ends, -1), 0)
+        back = g / (so_far - np.take_along_axis(so_far, first, -1) + 1)
+        step = 1
+        while step < n:  # the sums from here to the end of a run; a difference of running sums would mix the runs
+            same = first[..., step:] == first[..., :-step]
+            back = np.concatenate([back[..., :-step] + np.where(same, back[..., step:], 0), back[..., -step:]], axis=-1)
+            step *= 2
+        back = np.where(winners, back, 0)
     return present(np.moveaxis(back, -1, axis), np.moveaxis(winners, -1, axis))
 
 
@@ -153,7 +152,7 @@ def _accumulate(ufunc: np.ufunc, a: Any, axis: int = 0, dtype: Any = None) -> An
     a = array(a)
     if ufunc in (np.add, np.multiply):
         return (np.cumsum if ufunc is np.add else np.cumprod)(a, axis=axis, dtype=dtype)
-    a = a if dtype is None or a.dtype == dtype else np.astype(a, np.dtype(dtype))
+    a = cast(a, dtype)
     axis = from_end(axis, a.ndim)[0]
     if ufunc in ACCUMULATE and a.size:
         return ACCUMULATE[ufunc](a, axis=axis)
@@ -196,8 +195,8 @@ rule(segment_sums, _segment_sums_pull, linear=True, args="x", params="x starts a
 
 
 def _reduceat(ufunc: np.ufunc, a: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
-    a, indices = array(a), values(np.asarray(indices)) if type(indices) is not list else np.array(indices)
-    a = a if dtype is None or a.dtype == dtype else np.astype(a, np.dtype(dtype))
+    a, indices = array(a), cast(values(np.asarray(indices)), np.intp)
+    a = cast(a, dtype)
     axis = from_end(axis, a.ndim)[0]
     if ufunc is np.add:
         return segment_sums(a, starts=indices, axis=axis)

@@ -13,7 +13,7 @@ import numpy as np
 from ..rules import composite, constant, present, primitive, rule
 from ..rules import where as select
 from ..spaces import unreduce
-from .reduce import _cumprod_pull, _cumsum_pull, _half_over, _to, count, product_of_others, root
+from .reduce import _cumprod_pull, _cumsum_pull, _half_over, extreme, extreme_pull, product_of_others, root
 
 _NoValue = np._NoValue
 
@@ -83,8 +83,8 @@ def _sum_or_product(reduce: Any, numpys: Any, filler: int) -> Any:
     ) -> Any:  # fmt: skip
         keywords = _keywords(axis, keepdims, where, dtype=dtype)
         if initial is _NoValue:
-            return _to(out, reduce(a, **keywords))
-        return _to(out, numpys(np.where(np.isnan(a), filler, a), initial=initial, **keywords))
+            return reduce(a, **keywords)
+        return numpys(np.where(np.isnan(a), filler, a), initial=initial, **keywords)
 
     return body
 
@@ -122,7 +122,7 @@ rule(known_running_product, _known_running_product_pull, metadata="dtype", selec
 
 def _running(running: Any) -> Any:
     def body(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-        return _to(out, running(a, axis=axis, **given(dtype=dtype)))
+        return running(a, axis=axis, **given(dtype=dtype))
 
     return body
 
@@ -214,7 +214,7 @@ rule(
 def _nanmean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _NoValue, *, where: Any = _NoValue
 ) -> Any:
-    return _to(out, known_mean(a, **_keywords(axis, keepdims, where, dtype=dtype)))
+    return known_mean(a, **_keywords(axis, keepdims, where, dtype=dtype))
 
 
 def _spread(spread: Any, finish: Any) -> Any:
@@ -224,8 +224,8 @@ def _spread(spread: Any, finish: Any) -> Any:
     ) -> Any:  # fmt: skip
         keywords = _keywords(axis, keepdims, where, dtype=dtype, ddof=ddof if correction is _NoValue else correction)
         if mean is _NoValue:
-            return _to(out, spread(a, **keywords))
-        return _to(out, finish(known_variance_about(a, mean, **keywords)))
+            return spread(a, **keywords)
+        return finish(known_variance_about(a, mean, **keywords))
 
     return body
 
@@ -259,35 +259,8 @@ def known_smallest(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return np.fmin.reduce(x, axis, keepdims=keepdims)
 
 
-def _known_extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Share the cotangent equally among ties; where all is NaN nothing flows."""
-    winners = x == unreduce(ans, x, axis, keepdims)
-    ties = np.maximum(np.sum(winners, axis=axis, keepdims=True), 1)
-    return present(select(winners, unreduce(g, x, axis, keepdims) / ties.astype(x.dtype)), winners)
-
-
-rule(known_largest, _known_extreme_pull, selects=True, batched=True, name="nanmax")
-rule(known_smallest, _known_extreme_pull, selects=True, batched=True, name="nanmin")
-
-
-def known_extreme(reduce: Any, pairwise: Any) -> Any:
-    """Make a function with the signature of `numpy.nanmax` from a reduction and its ufunc."""
-
-    def body(
-        a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NoValue, where: Any = _NoValue
-    ) -> Any:
-        if where is not _NoValue and where is not True:
-            if initial is _NoValue:
-                raise ValueError("a maximum or minimum with where= needs initial=, as in NumPy")
-            a = np.where(where, a, np.nan)
-        keepdims = keepdims is not _NoValue and keepdims
-        if initial is not _NoValue and not count(a, axis):
-            return _to(out, np.sum(a, axis=axis, keepdims=keepdims) + initial)
-        axis = tuple(range(a.ndim)) if axis is None else axis
-        result = reduce(a, axis=axis, keepdims=keepdims)
-        return _to(out, result if initial is _NoValue else pairwise(result, initial))
-
-    return body
+rule(known_largest, extreme_pull, selects=True, batched=True, name="nanmax")
+rule(known_smallest, extreme_pull, selects=True, batched=True, name="nanmin")
 
 
 def _warning(body: Any) -> Any:
@@ -301,6 +274,6 @@ def _warning(body: Any) -> Any:
     return nan_extreme
 
 
-nan_max, nan_min = known_extreme(known_largest, np.fmax), known_extreme(known_smallest, np.fmin)
+nan_max, nan_min = extreme(known_largest, np.fmax, np.nan), extreme(known_smallest, np.fmin, np.nan)
 composite(np.nanmax)(_warning(nan_max))
 composite(np.nanmin)(_warning(nan_min))

@@ -13,12 +13,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..rules import composite, primitive, rule
-from ..spaces import unreduce
+from ..spaces import conj, unreduce
 from .spectral import norm_of_values
-
-
-def _conj(x: Any) -> Any:
-    return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
 @primitive
@@ -28,7 +24,7 @@ def euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _euclidean_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return unreduce(g / np.where(ans == 0, np.inf, ans), x, axis, keepdims) * _conj(x)
+    return unreduce(g / np.where(ans == 0, np.inf, ans), x, axis, keepdims) * conj(x)
 
 
 rule(euclidean, _euclidean_pull, batched=True)
@@ -45,7 +41,7 @@ def _p_norm_pull(g: Any, ans: Any, x: Any, ord: Any = None, axis: int = -1, keep
     ans = unreduce(ans, x, axis, keepdims)
     hole = (x == 0) | (ans == 0)
     x, ans = np.where(hole, x.dtype.type(1), x), np.where(hole, ans.dtype.type(1), ans)
-    slope = _conj(x) / ans * (np.absolute(x) / ans) ** (float(ord) - 2)
+    slope = conj(x) / ans * (np.absolute(x) / ans) ** (float(ord) - 2)
     return unreduce(g, x, axis, keepdims) * np.where(hole, x.dtype.type(0), slope)
 
 

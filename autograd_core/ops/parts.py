@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import Door, composite, constant, present, primitive, rule, same, where
-from .products import array
+from ..spaces import array
 from .values import refuse_to_choose, values
 
 # --- real numbers -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, primitive, rule
-from .products import array
+from ..spaces import array, cast
 from .values import recorded
 
 # --- values and roots -------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def _polydiv(u: Any, v: Any) -> Any:
     u, v = np.atleast_1d(array(u)) + 0.0, np.atleast_1d(array(v)) + 0.0
     m, n = len(u) - 1, len(v) - 1
     dtype = np.result_type(u.dtype, v.dtype)
-    r = u if u.dtype == dtype else np.astype(u, dtype)
+    r = cast(u, dtype)
     scale, window = 1.0 / v[0], r[: n + 1]
     q: list[Any] = []
     done: list[Any] = []
@@ -114,7 +114,7 @@ def _polydiv(u: Any, v: Any) -> Any:
     while len(r) > 1 and np.allclose(r[0], 0, rtol=1e-14):
         r = r[1:]
     quotient = np.stack(q) if q else np.zeros(1, dtype)
-    return quotient if quotient.dtype == dtype else np.astype(quotient, dtype), r
+    return cast(quotient, dtype), r
 
 
 @composite(np.polyder)
@@ -154,8 +154,8 @@ def _polyfit(
         w = array(w) + 0.0
         if w.shape != x.shape:
             raise TypeError(f"np.polyfit needs one weight for each place: shapes {w.shape} and {x.shape}")
-        left = np.astype(left * w[:, None], left.dtype)
-        right = np.astype(right * (w[:, None] if y.ndim == 2 else w), y.dtype)  # NumPy weighs in place
+        left = cast(left * w[:, None], left.dtype)
+        right = cast(right * (w[:, None] if y.ndim == 2 else w), y.dtype)  # NumPy weighs in place
     scale = np.sqrt(np.sum(left * left, axis=0))
     left = left / scale
     c, residuals, rank, s = np.linalg.lstsq(left, right, rcond)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import Door, composite, primitive, rule
-from ..spaces import mT
+from ..spaces import array, mT
 from .shape import reshaped, transposed
 
 
@@ -143,11 +143,6 @@ rule(
 )
 
 
-def array(a: Any) -> Any:
-    """Return an array or a Tensor as it is, anything else as an array."""
-    return a if hasattr(a, "dtype") else np.asarray(a)
-
-
 def _tensordot_axes(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
     """Return the contracted axes of both operands as two lists of non-negative numbers."""
     if np.ndim(axes) == 0:
@@ -227,6 +222,9 @@ CONTRACT = rule(
 )
 
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in the order in which NumPy numbers and sorts them
+
+
 @functools.lru_cache(maxsize=1024)
 def explicit(subscripts: str, ndims: tuple[int, ...]) -> str:
     """Write out what `einsum` leaves implicit: the result's letters, and letters for every ellipsis.
@@ -241,7 +239,7 @@ def explicit(subscripts: str, ndims: tuple[int, ...]) -> str:
     terms = inputs.split(",")
     if len(terms) != len(ndims):
         raise ValueError(f"einsum {subscripts!r} names {len(terms)} operands, {len(ndims)} were given")
-    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
+    free = [c for c in LETTERS if c not in subscripts]
     widest = max((n - len(t.replace("...", "")) for t, n in zip(terms, ndims, strict=True) if "..." in t), default=0)
     dots = "".join(free[:widest])
     terms = [
@@ -280,7 +278,7 @@ def _from_sublists(operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """Turn ``einsum(a, [0, 1], b, [1, 2], [0, 2])`` into its form with letters."""
 
     def letters(axes: Any) -> str:
-        return "".join("..." if i is Ellipsis else chr(97 + i) for i in axes)
+        return "".join("..." if i is Ellipsis else LETTERS[i] for i in axes)
 
     arrays, terms = operands[0 : len(operands) // 2 * 2 : 2], operands[1::2]
     subscripts = ",".join(letters(t) for t in terms)

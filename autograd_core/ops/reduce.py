@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, present, primitive, rule, where
-from ..spaces import from_end, unreduce
+from ..spaces import array, cast, conj, from_end, unreduce
 from ..state import STATE
+from .shape import MOVES
 
 _NoValue = np._NoValue
 
@@ -30,6 +31,31 @@ def count(space: Any, axis: Any) -> int:
     return n
 
 
+def rows(x: Any, axis: Any) -> Any:
+    """Return an array with the reduced axes put last, as one.
+
+    Examples
+    --------
+    >>> rows(np.zeros((2, 3, 4)), (0, 2)).shape, rows(np.zeros((2, 3)), None).shape
+    ((3, 8), (6,))
+    """
+    axes = from_end(axis, x.ndim)
+    rest = [i for i in range(-x.ndim, 0) if i not in axes]
+    kept = [x.shape[i] for i in rest]
+    return np.reshape(np.transpose(x, [*rest, *axes]), (*kept, math.prod(x.shape[i] for i in axes)))
+
+
+def beside(weights: Any, x: Any, axis: Any) -> Any:
+    """Return weights given for the axes of a reduction with the axes of the array."""
+    if weights.shape == x.shape:
+        return weights
+    axes = from_end(axis, x.ndim)
+    if weights.shape != tuple(x.shape[i] for i in axes):
+        raise ValueError(f"weights of shape {weights.shape} for axis {axis} of shape {x.shape}")
+    shape = [n if i in axes else 1 for i, n in enumerate(x.shape, -x.ndim)]
+    return np.reshape(np.transpose(weights, np.argsort(axes)), shape)
+
+
 # --- sums and means ---------------------------------------------------------------------------------------------------
 
 
@@ -39,14 +65,7 @@ def total(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
 
-rule(
-    total,
-    lambda g, x_space, axis=None, keepdims=False: unreduce(g, x_space, axis, keepdims),
-    linear=True,
-    batched=True,
-    carries=True,
-    name="sum",
-)
+rule(total, lambda g, x_space, axis=None, keepdims=False: unreduce(g, x_space, axis, keepdims), name="sum", **MOVES)
 
 
 @primitive
@@ -69,13 +88,7 @@ def _mean_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False) -
     return unreduce(g, x_space, axis, keepdims)
 
 
-rule(
-    mean,
-    _mean_pull,
-    linear=True,
-    batched=True,
-    carries=True,
-)
+rule(mean, _mean_pull, **MOVES)
 
 
 def _masked(a: Any, where: Any, filler: float) -> Any:
@@ -126,9 +139,7 @@ def _mean_where_pull(g: Any, x_space: Any, axis: Any = None, keepdims: Any = Fal
     return taken(unreduce(g / count_where(x_space, axis, where, keepdims), x_space, axis, keepdims), where)
 
 
-rule(
-    total_where, _total_where_pull, metadata="dtype", linear=True, selects=True, batched=True, carries=True, name="sum"
-)
+rule(total_where, _total_where_pull, metadata="dtype", selects=True, name="sum", **MOVES)
 rule(
     total_from,
     _total_where_pull,
@@ -148,19 +159,9 @@ def _mean(
 ) -> Any:
     keepdims = keepdims is not _NoValue and keepdims
     if dtype is None and (where is _NoValue or where is True):
-        return _to(out, mean(a, axis=axis, keepdims=keepdims))
+        return mean(a, axis=axis, keepdims=keepdims)
     where = True if where is _NoValue else where
-    return _to(out, mean_where(a, axis=axis, keepdims=keepdims, dtype=dtype, where=where))
-
-
-def _to(out: Any, result: Any) -> Any:
-    """Deliver a result into ``out=``, a Tensor."""
-    if out is None:
-        return result
-    if isinstance(out, np.ndarray):
-        raise TypeError("out= must be a Tensor: a plain array would lose the gradient; write y[...] = ... instead")
-    out[...] = result
-    return out
+    return mean_where(a, axis=axis, keepdims=keepdims, dtype=dtype, where=where)
 
 
 @composite(np.var)
@@ -168,7 +169,7 @@ def _var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, *,
     where: Any = _NoValue, mean: Any = _NoValue, correction: Any = _NoValue,
 ) -> Any:  # fmt: skip
-    a = a if dtype is None else np.astype(a, dtype)
+    a = cast(a, dtype)
     metadata = {
         "axis": axis,
         "ddof": ddof if correction is _NoValue else correction,
@@ -177,8 +178,8 @@ def _var(
     if where is not _NoValue and where is not True:
         metadata["where"] = where
     if mean is not _NoValue:
-        return _to(out, variance_about(a, mean, **metadata))
-    return _to(out, variance_where(a, **metadata) if "where" in metadata else variance(a, **metadata))
+        return variance_about(a, mean, **metadata)
+    return variance_where(a, **metadata) if "where" in metadata else variance(a, **metadata)
 
 
 @primitive
@@ -189,9 +190,7 @@ def variance(x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -
 
 def _variance_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
     deviation = x - mean(x, axis=axis, keepdims=True)
-    if deviation.dtype.kind == "c":
-        deviation = np.conjugate(deviation)
-    return unreduce(g * (2.0 / (count(x, axis) - ddof)), x, axis, keepdims) * deviation
+    return unreduce(g * (2.0 / (count(x, axis) - ddof)), x, axis, keepdims) * conj(deviation)
 
 
 rule(variance, _variance_pull, batched=True, name="var")
@@ -246,9 +245,8 @@ def _std(
 ) -> Any:  # fmt: skip
     ddof = ddof if correction is _NoValue else correction
     if where is not _NoValue or mean is not _NoValue:
-        return _to(out, root(np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean)))
-    a = a if dtype is None else np.astype(a, dtype)
-    return _to(out, deviation(a, axis=axis, ddof=ddof, keepdims=keepdims is not _NoValue and keepdims))
+        return root(np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean))
+    return deviation(cast(a, dtype), axis=axis, ddof=ddof, keepdims=keepdims is not _NoValue and keepdims)
 
 
 @primitive
@@ -292,16 +290,12 @@ def product_of_others(x: Any, axis: Any) -> Any:
     if x.size < 2:
         return np.ones_like(x)
     axes = from_end(axis, len(x.shape))
-    rest = tuple(a for a in range(-len(x.shape), 0) if a not in axes)
-    order = tuple(a % len(x.shape) for a in rest + axes)
-    kept = tuple(x.shape[a] for a in rest)
-    flat = np.reshape(np.transpose(x, order), (*kept, -1)) if len(x.shape) else np.reshape(x, (1,))
+    flat = rows(x, axes)
     ones = np.ones((*flat.shape[:-1], 1), flat.dtype)
     before = np.cumprod(np.concatenate([ones, flat[..., :-1]], axis=-1), axis=-1)
     after = np.flip(np.cumprod(np.concatenate([ones, np.flip(flat, -1)[..., :-1]], axis=-1), axis=-1), -1)
-    others = np.reshape(before * after, tuple(x.shape[a] for a in order))
-    inverse = tuple(int(i) for i in np.argsort(order))
-    return np.transpose(others, inverse) if len(x.shape) else np.reshape(others, ())
+    others = np.reshape(before * after, (*flat.shape[:-1], *(x.shape[a] for a in axes)))
+    return np.moveaxis(others, range(-len(axes), 0), axes)
 
 
 @primitive
@@ -334,11 +328,11 @@ def _prod(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = _NoValue, where: Any = True,
 ) -> Any:  # fmt: skip
-    a = _masked(a if dtype is None else np.astype(a, dtype), where, 1)
+    a = _masked(cast(a, dtype), where, 1)
     keepdims = keepdims is not _NoValue and keepdims
     if initial is _NoValue:
-        return _to(out, product(a, axis=axis, keepdims=keepdims))
-    return _to(out, product_from(a, initial, axis=axis, keepdims=keepdims))
+        return product(a, axis=axis, keepdims=keepdims)
+    return product_from(a, initial, axis=axis, keepdims=keepdims)
 
 
 @composite(np.sum)
@@ -348,20 +342,20 @@ def _sum(
 ) -> Any:  # fmt: skip
     keepdims = keepdims is not _NoValue and keepdims
     if dtype is None and where is True and initial is _NoValue:
-        return _to(out, total(a, axis=axis, keepdims=keepdims))
+        return total(a, axis=axis, keepdims=keepdims)
     where = True if where is _NoValue else where
     metadata = {"axis": axis, "keepdims": keepdims, "dtype": dtype, "where": where}
-    return _to(out, total_where(a, **metadata) if initial is _NoValue else total_from(a, initial, **metadata))
+    return total_where(a, **metadata) if initial is _NoValue else total_from(a, initial, **metadata)
 
 
 # --- extremes ---------------------------------------------------------------------------------------------------------
 
 
-def _extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    """Share the cotangent equally among ties."""
+def extreme_pull(g: Any, ans: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    """Share the cotangent equally among ties; where the extreme is NaN nothing flows."""
     winners = x == unreduce(ans, x, axis, keepdims)
-    share = winners / np.sum(winners, axis=axis, keepdims=True).astype(x.dtype)
-    return present(where(winners, unreduce(g, x, axis, keepdims) * share), winners)
+    ties = np.maximum(np.sum(winners, axis=axis, keepdims=True), 1)
+    return present(where(winners, unreduce(g, x, axis, keepdims) / ties.astype(x.dtype)), winners)
 
 
 @primitive
@@ -376,28 +370,34 @@ def smallest(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return np.minimum.reduce(x, axis=axis, keepdims=keepdims)
 
 
-rule(largest, _extreme_pull, selects=True, batched=True, name="max")
-rule(smallest, _extreme_pull, selects=True, batched=True, name="min")
+rule(largest, extreme_pull, selects=True, batched=True, name="max")
+rule(smallest, extreme_pull, selects=True, batched=True, name="min")
 
 
-def _extreme(primitive_fn: Any, pairwise: Any, bound: float) -> Any:
+def extreme(reduce: Any, pairwise: Any, filler: float) -> Any:
+    """Make a function with the signature of `numpy.max` from a reduction, its ufunc, and what that looks past."""
+
     def body(
-        a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NoValue, where: Any = True
+        a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NoValue, where: Any = _NoValue
     ) -> Any:
-        if where is not True and where is not _NoValue and initial is _NoValue:
-            raise ValueError("a maximum or minimum with where= needs initial=, as in NumPy")
         keepdims = keepdims is not _NoValue and keepdims
-        if initial is not _NoValue and not count(a, axis):  # there is no extreme of nothing
-            return _to(out, np.sum(a, axis=axis, keepdims=keepdims) + initial)
-        result = primitive_fn(_masked(a, where, bound), axis=axis, keepdims=keepdims)
-        return _to(out, result if initial is _NoValue else pairwise(result, initial))
+        if initial is not _NoValue:
+            initial = cast(array(initial), a.dtype)
+            if not count(a, axis):  # there is no extreme of nothing
+                return np.sum(a, axis=axis, keepdims=keepdims) + initial
+        if where is not True and where is not _NoValue:
+            if initial is _NoValue:
+                raise ValueError("a maximum or minimum with where= needs initial=, as in NumPy")
+            a = np.where(where, a, filler if a.dtype.kind in "fc" else initial)
+        result = reduce(a, axis=axis, keepdims=keepdims)
+        return result if initial is _NoValue else pairwise(result, initial)
 
     return body
 
 
 for _fns, _body in (
-    ((np.max, np.amax), _extreme(largest, np.maximum, -np.inf)),
-    ((np.min, np.amin), _extreme(smallest, np.minimum, np.inf)),
+    ((np.max, np.amax), extreme(largest, np.maximum, -np.inf)),
+    ((np.min, np.amin), extreme(smallest, np.minimum, np.inf)),
 ):
     for _fn in _fns:
         composite(_fn)(_body)
@@ -405,7 +405,7 @@ for _fns, _body in (
 
 @composite(np.ptp)
 def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    return _to(out, np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims))
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
 @composite(np.average)
@@ -414,15 +414,12 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
     if weights is None:
         result = np.mean(a, axis=axis, keepdims=keepdims)
         return (result, np.ones_like(result) * count(a, axis)) if returned else result
-    a, weights = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, weights))
-    if weights.shape != a.shape:
-        axes = from_end(axis, a.ndim)
-        if weights.shape != tuple(a.shape[i] for i in axes):
-            raise ValueError(f"weights of shape {weights.shape} for axis {axis} of shape {a.shape}")
-        weights = np.transpose(weights, np.argsort(axes))
-        weights = np.reshape(weights, tuple(n if i - a.ndim in axes else 1 for i, n in enumerate(a.shape)))
+    a = array(a)
+    weights = beside(array(weights), a, axis)
     dtype = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind in "fc" else [float]))
     size = np.sum(weights, axis=axis, dtype=dtype, keepdims=keepdims)
+    if STATE.get().recorder is None and np.any(size == 0):
+        raise ZeroDivisionError("the weights of np.average sum to zero")
     result = np.sum(np.multiply(a, weights, dtype=dtype), axis=axis, keepdims=keepdims) / size
     return (result, np.broadcast_to(size, np.shape(result))) if returned else result
 
@@ -441,14 +438,7 @@ def _cumsum_pull(g: Any, x_space: Any, axis: Any = None) -> Any:
     return _reverse_running_sum(g, from_end(axis, len(x_space.shape))[0])
 
 
-rule(
-    np.cumsum,
-    _cumsum_pull,
-    compute=lambda x, **keywords: x.cumsum(**keywords),
-    linear=True,
-    batched=True,
-    carries=True,
-)
+rule(np.cumsum, _cumsum_pull, compute=lambda x, **keywords: x.cumsum(**keywords), **MOVES)
 
 
 def _cumprod_pull(g: Any, ans: Any, x: Any, axis: Any = None) -> Any:

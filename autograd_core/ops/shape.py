@@ -7,14 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..rules import Door, composite, rule
-from ..spaces import from_end
+from ..spaces import array, cast, from_end
 
 MOVES: dict[str, Any] = {"linear": True, "batched": True, "carries": True}
-
-
-def lead(g: Any, ndim: int) -> tuple[int, ...]:
-    """Return the axes that number a batch of cotangents: those in front of the result's own."""
-    return tuple(g.shape[: len(g.shape) - ndim])
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------
@@ -23,7 +18,7 @@ def lead(g: Any, ndim: int) -> tuple[int, ...]:
 def _reshape_pull(g: Any, x_space: Any, ans_space: Any, shape: Any = None, order: Any = "C") -> Any:
     shape = tuple(x_space.shape)
     if order == "C":
-        return np.reshape(g, lead(g, len(ans_space.shape)) + shape)
+        return np.reshape(g, g.shape[: len(g.shape) - len(ans_space.shape)] + shape)  # behind the axis of a batch
     if len(g.shape) > len(ans_space.shape):
         return np.stack([np.reshape(row, shape, order=order) for row in g])
     return np.reshape(g, shape, order=order)
@@ -74,7 +69,7 @@ def _expand_dims(a: Any, axis: Any) -> Any:
 
 def _at_least(n: int) -> Any:
     def one(a: Any) -> Any:
-        a = a if hasattr(a, "shape") else np.asarray(a)
+        a = array(a)
         shape = a.shape
         missing = n - len(shape)
         if missing <= 0:
@@ -171,34 +166,6 @@ def _broadcast_arrays(*arrays: Any, subok: bool = False) -> Any:
     return tuple(np.broadcast_to(a, shape) for a in arrays)
 
 
-def _repeat_pull(g: Any, x_space: Any, repeats: Any = None, axis: int | None = None) -> Any:
-    shape = tuple(x_space.shape)
-    if axis is None:
-        n = int(np.prod(shape))
-        return np.reshape(_sum_runs(g, repeats, n, 0), shape)
-    return _sum_runs(g, repeats, shape[axis], axis % len(shape))
-
-
-def _sum_runs(g: Any, repeats: Any, n: int, axis: int) -> Any:
-    """Add up the copies that `repeat` has made of each of `n` entries along `axis`."""
-    if np.ndim(repeats) == 0 or np.size(repeats) == 1:
-        each = int(np.ravel(repeats)[0])
-        return np.sum(np.reshape(g, (*g.shape[:axis], n, each, *g.shape[axis + 1 :])), axis=axis + 1)
-    ends = np.cumsum(repeats)
-    zero = (
-        np.zeros_like(g[(slice(None),) * axis + (slice(0, 1),)])
-        if g.shape[axis]
-        else np.zeros((*g.shape[:axis], 1, *g.shape[axis + 1 :]))
-    )
-    running = np.concatenate([zero, np.cumsum(g, axis=axis)], axis=axis)
-    return np.take(running, ends, axis=axis) - np.take(
-        running, ends - (repeats if hasattr(repeats, "dtype") else np.asarray(repeats)), axis=axis
-    )
-
-
-rule(np.repeat, _repeat_pull, params="a repeats axis", linear=True)
-
-
 @composite(np.tile)
 def _tile(A: Any, reps: Any) -> Any:
     reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
@@ -242,7 +209,7 @@ def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 
 def _roll_pull(g: Any, x_space: Any, shift: Any = None, axis: Any = None) -> Any:
-    back = tuple(-s for s in shift) if isinstance(shift, tuple | list) else -shift
+    back = -cast(array(shift), int)  # of a byte, minus 3 would be 253
     if axis is None and len(g.shape) > len(x_space.shape):
         return np.stack([np.roll(row, back) for row in g])
     return np.roll(g, back, axis=None if axis is None else from_end(axis, len(x_space.shape)))

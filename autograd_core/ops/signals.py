@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, primitive, rule
-from .products import array
+from ..spaces import array
 
 signal: Any = None  # scipy.signal, once it is there
 

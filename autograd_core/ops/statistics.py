@@ -6,44 +6,18 @@ quantile of the positions 0, 1, 2, ... of the sorted entries is the position of 
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
 import numpy as np
 
 from ..rules import Door, composite, constant, present, primitive, rule
-from ..spaces import from_end
+from ..spaces import array
 from .index import _touched, picked, scatter
-from .products import array
-from .reduce import _to
+from .reduce import beside, rows
 from .values import recorded, values
 
 # --- quantiles --------------------------------------------------------------------------------------------------------
-
-
-def rows(x: Any, axis: Any) -> Any:
-    """Return an array with the reduced axes put last, as one.
-
-    Examples
-    --------
-    >>> rows(np.zeros((2, 3, 4)), (0, 2)).shape, rows(np.zeros((2, 3)), None).shape
-    ((3, 8), (6,))
-    """
-    axes = from_end(axis, x.ndim)
-    rest = [i for i in range(-x.ndim, 0) if i not in axes]
-    kept = [x.shape[i] for i in rest]
-    return np.reshape(np.transpose(x, [*rest, *axes]), (*kept, math.prod(x.shape[i] for i in axes)))
-
-
-def beside(weights: Any, x: Any, axis: Any) -> Any:
-    """Return weights given for the axes of a reduction in the shape of the array."""
-    weights = np.asarray(weights)
-    if weights.shape != x.shape:
-        axes = from_end(axis, x.ndim)
-        weights = np.transpose(weights, np.argsort(axes))
-        weights = np.reshape(weights, [n if i - x.ndim in axes else 1 for i, n in enumerate(x.shape)])
-    return np.broadcast_to(weights, x.shape)
 
 
 @primitive
@@ -69,7 +43,8 @@ def neighbours(
     if known or weights is not None:
         order = np.argsort(entries, axis=-1)
         if weights is not None:
-            weights = np.take_along_axis(rows(beside(weights, x, axis), axis), order, -1)
+            weights = np.broadcast_to(beside(np.asarray(weights), x, axis), x.shape)
+            weights = np.take_along_axis(rows(weights, axis), order, -1)
         at = np.broadcast_to(np.arange(float(n)), entries.shape)
         at = np.where(at < count[..., None], at, np.nan)
         with warnings.catch_warnings():  # of rows that are NaN throughout
@@ -193,15 +168,15 @@ def _quantile(of: str) -> Any:
         weights = None if weights is None else values(weights)
         keywords = {"of": of, "axis": axis, "keepdims": _kept(keepdims), "method": method, "weights": weights}
         if type(q) is Door.kind:
-            return _to(out, order_statistic(array(a), q, **keywords))
-        return _to(out, fixed_statistic(a, q=q if type(q) in (int, float) else np.asarray(q), **keywords))
+            return order_statistic(array(a), q, **keywords)
+        return fixed_statistic(a, q=q if type(q) in (int, float) else np.asarray(q), **keywords)
 
     return body
 
 
 def _median(of: str) -> Any:
     def body(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-        return _to(out, fixed_statistic(a, q=0.5, of=of, axis=axis, keepdims=_kept(keepdims)))
+        return fixed_statistic(a, q=0.5, of=of, axis=axis, keepdims=_kept(keepdims))
 
     return body
 

@@ -14,7 +14,7 @@ import autograd_core as ag
 
 from ..functional.given import is_number
 from ..module import Module
-from .runs import Run, Settings, runs_of, settings_of
+from .runs import Run, Settings, outdate, runs_of, settings_of
 
 
 class Optimizer:
@@ -46,6 +46,8 @@ class Optimizer:
     def attach(self, parameters: Iterable[Any]) -> Self:
         """Take charge of parameters, or of groups ``[{"params": ..., "lr": ...}, ...]``; return the optimizer."""
         groups = self._grouped(parameters)
+        for old in self.groups:
+            outdate(old)
         self.groups = groups
         self.runs = [run for group in groups for run in runs_of(group, self.slots(group))]
         return self
@@ -171,12 +173,12 @@ class Optimizer:
             slots = self.slots(new_group[id(run.group)])
             complaints = [f"the state of parameter {i} does not fit {who}" for i in order]
             found.append((run, slots, run.read([given[i] for i in order], slots, complaints), order))
+        for old, new in zip(self.groups, groups, strict=True):
+            old.update(new)
         for run, slots, arrays, order in found:
             run.steps[:] = [int(given[i]["step"]) for i in order]  # the list that a replay counts in
             run.even = len(set(run.steps)) == 1
             run.take(slots, arrays)
-        for old, new in zip(self.groups, groups, strict=True):
-            old.update(new)
         self.scale = scale
         return self
 

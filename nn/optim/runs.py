@@ -50,11 +50,11 @@ class Run:
     steps : list of int
         How many updates each parameter has had.
     even : bool
-        Have all had equally many?
     """
 
     slots: tuple[str, ...] | None = None
     state: list[Array]
+    _even = True
 
     def __init__(self, parameters: list[ag.Tensor], group: Settings, slots: tuple[str, ...]) -> None:
         self.parameters = sorted(parameters, key=_is_large)
@@ -105,6 +105,17 @@ class Run:
     def settings(self) -> Settings:
         """Return what the equation needs beside the rate, as it is at this step."""
         return self.group
+
+    @property
+    def even(self) -> bool:
+        """Have all parameters had equally many steps?"""
+        return self._even
+
+    @even.setter
+    def even(self, even: bool) -> None:
+        if even != self._even:
+            self._even = even
+            outdate(self.group)
 
     # --- one step -------------------------------------------------------------------------------------------------
 
@@ -182,6 +193,7 @@ class Run:
                 own[...] = new
             return
         self.slots, self.state = slots, state
+        outdate(self.group)
         pairs = [(0, self.small), *((i, i + 1) for i in range(self.small, len(self.parameters)))]
         self._spans = [self._blocks(first, last) for first, last in pairs]
 
@@ -211,6 +223,13 @@ def runs_of(group: Settings, slots: tuple[str, ...]) -> list[Run]:
     for p in group["params"]:
         by_dtype.setdefault(p.dtype, []).append(p)
     return [Run(parameters, group, slots) for parameters in by_dtype.values()]
+
+
+def outdate(group: Settings) -> None:
+    """Let compiled steps that rest on a group be recorded anew: its settings are known to them by identity."""
+    for name, value in group.items():
+        if type(value) is float and name != "lr":
+            group[name] = value + 0.0  # an equal one
 
 
 def settings_of(group: Settings) -> Settings:

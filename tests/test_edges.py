@@ -134,3 +134,28 @@ def test_an_index_of_bytes_into_a_longer_array(mode):
     np.put(t, at, [-1.0, -2.0], mode=mode)
     np.put(x, at, [-1.0, -2.0], mode=mode)
     np.testing.assert_array_equal(t.data, x)
+
+
+@pytest.mark.parametrize("fn", [np.mean, np.var, np.std])
+def test_a_moment_of_nothing_sends_back_nothing(fn):
+    with pytest.warns(RuntimeWarning):
+        value, pull = ag.vjp(lambda x: fn(x[x > 1]), np.zeros(3))
+    assert np.isnan(value)
+    np.testing.assert_array_equal(pull(1.0), np.zeros(3))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own, of the value
+@pytest.mark.parametrize("fn", [np.var, np.std])
+def test_a_moment_without_a_degree_of_freedom_is_nan_and_so_is_its_slope(fn):
+    value, pull = ag.vjp(lambda x: fn(x, ddof=1), np.ones(1))
+    assert np.isnan(value)
+    assert np.isnan(pull(1.0))
+
+
+def test_take_of_no_entries():
+    np.testing.assert_array_equal(np.take(Tensor([1.0, 2.0]), []).data, np.take([1.0, 2.0], []))
+
+
+def test_an_average_by_zeros_is_refused_as_by_numpy():
+    with pytest.raises(ZeroDivisionError):
+        np.average(Tensor([1.0, 2.0]), weights=[0.0, 0.0])

@@ -221,7 +221,7 @@ SETITEM = rule(
 
 @composite(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
-    indices = array(indices)
+    indices = array(indices if np.size(indices) else np.zeros(np.shape(indices), int))
     if indices.dtype.kind == "b" or (mode != "raise" and indices.dtype.kind in "iu"):  # numbers here, not a mask
         indices = cast(indices, np.intp)
     ndim = len(a.shape)

@@ -83,8 +83,8 @@ def mean(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 def _mean_pull(g: Any, x_space: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    if g.dtype != bool:  # a mask is stretched only
-        g = g * (1.0 / count(x_space, axis))
+    if g.dtype != bool and (n := count(x_space, axis)):  # a mask is stretched only, and what is of nothing vanishes
+        g = g * (1.0 / n)
     return unreduce(g, x_space, axis, keepdims)
 
 
@@ -189,8 +189,10 @@ def variance(x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -
 
 
 def _variance_pull(g: Any, x: Any, axis: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
-    deviation = x - mean(x, axis=axis, keepdims=True)
-    return unreduce(g * (2.0 / (count(x, axis) - ddof)), x, axis, keepdims) * conj(deviation)
+    if not x.size:
+        return np.zeros_like(x)
+    deviation, freedom = x - mean(x, axis=axis, keepdims=True), count(x, axis) - ddof
+    return unreduce(g * (2.0 / freedom if freedom > 0 else np.nan), x, axis, keepdims) * conj(deviation)
 
 
 rule(variance, _variance_pull, batched=True, name="var")

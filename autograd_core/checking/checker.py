@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..tree import flatten
+from . import numeric
 from .causes import likely
 from .foreign import JaxFunction, TorchFunction, home
 from .local import compare, find_wrong
@@ -231,13 +232,13 @@ def _lower_precision(
     low.shapes = [(r.shape, r.dtype) for r in results]
     found = low.gradient(pull, w)
     tolerance = settings.rtol or 200 * unit
-    for start, end in zip(trial.inputs.ends[:-1], trial.inputs.ends[1:], strict=True):
-        a, n = found[start:end], exact[start:end]
+    for part in trial.inputs.parts:
+        a, n = found[part], exact[part]
         # Sums that cancel lose digits: entries are measured on the scale of their array, too.
         allowed = tolerance * np.maximum(np.abs(n), np.max(np.abs(n), initial=0.0))
-        allowed = allowed + 256 * unit * float(np.sum(np.abs(w * trial.y))) / trial.scale[start:end]
+        allowed = allowed + 256 * unit * float(np.sum(np.abs(w * trial.y))) / trial.scale[part]
         for j in np.flatnonzero(~(np.abs(a - n) <= allowed))[:8]:
-            report.entries.append(trial.entry_of(start + int(j), float(a[j]), float(n[j]), float(allowed[j])))
+            report.entries.append(trial.entry_of(part.start + int(j), float(a[j]), float(n[j]), float(allowed[j])))
             trial.count("wrong")
             report.cause = (
                 f"right in float64 but not in {np.dtype(given[0].dtype).name}: overflow, or digits lost inside"
@@ -271,17 +272,13 @@ def _right_nearby(program: Program, trial: Trial, settings: Settings) -> bool:
     """Say whether the derivative is right at points a millionth beside this one."""
     for _ in range(2):
         moved = [
-            x + (1e-6 * part).view(x.dtype).reshape(x.shape)
-            for x, part in zip(trial.xs, _split(trial, trial.direction()), strict=True)
+            x + (1e-6 * v).astype(x.dtype)
+            for x, v in zip(trial.xs, trial.inputs.arrays(trial.direction()), strict=True)
         ]
         beside = Trial(program, moved, trial.rng, settings.silent())
         if any(e.verdict in FAILURES for e in compare(beside, settings.modes, True)):
             return False
     return True
-
-
-def _split(trial: Trial, u: Array) -> list[Array]:
-    return [u[a:b] for a, b in zip(trial.inputs.ends[:-1], trial.inputs.ends[1:], strict=True)]
 
 
 def _one_array(program: Program, trial: Trial, report: Report) -> tuple[Any, Any]:
@@ -295,14 +292,12 @@ def _one_array(program: Program, trial: Trial, report: Report) -> tuple[Any, Any
         return None, None
     w = np.eye(trial.y.size)[worst.row or 0] if worst.row is not None else trial.weights()
     claimed = trial.gradient(program.pull(trial.xs)[1], w)
-    from . import numeric
-
-    start, end = trial.inputs.ends[k], trial.inputs.ends[k + 1]
+    part = trial.inputs.parts[k]
     measured = [
         float(w @ numeric.quick(trial.along_entry(j), numeric.power_of_two(1e-3 * trial.scale[j])))
-        for j in range(start, end)
+        for j in range(part.start, part.stop)
     ]
-    return claimed[start:end].reshape(x.shape), np.reshape(measured, x.shape)
+    return claimed[part].reshape(x.shape), np.reshape(measured, x.shape)
 
 
 def _finish(report: Report, raises: bool) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..tensor import Tensor
 from ..tree import flatten
-from .names import named_leaves
-from .programs import Array, Program, Pull, Slot, is_float
+from .names import name_of, named_leaves
+from .programs import Array, Program, Pull, Slot, argument_of, is_float, wanted
 
 LOCAL = {np.ndarray, np.float64, float, int, Tensor}
 
@@ -66,12 +66,13 @@ def _sorted(f: Any, args: tuple[Any, ...], wrt: Any, library: str) -> tuple[list
     """Return the leaves of the arguments, how to put them together, and the slots among them."""
     leaves, rebuild = flatten(args)
     names = named_leaves(f, args)
-    numbers = None if wrt is None else {n % len(args) for n in ([wrt] if isinstance(wrt, int) else wrt)}
-    owner = [i for i, a in enumerate(args) for _ in flatten((a,))[0]]
+    positions, held = wanted(wrt, len(args))
+    if held:
+        raise TypeError("of a function of other arrays only arguments can be checked: wrt= takes their numbers")
     slots = [
         Slot(names[k], to_numpy(a), k)
-        for k, a in enumerate(leaves)
-        if home(a) == library and is_float(to_numpy(a)) and (numbers is None or owner[k] in numbers)
+        for k, (a, i) in enumerate(zip(leaves, argument_of(args), strict=True))
+        if home(a) == library and is_float(to_numpy(a)) and (positions is None or i in positions)
     ]
     return leaves, rebuild, slots
 
@@ -85,6 +86,15 @@ def _refuse(f: Any, args: tuple[Any, ...], library: str, remedy: str) -> None:
             )
 
 
+def _named_after(base: Program, twin: Any) -> Any:
+    """Give the gradient of a function, a function of the same inputs and of cotangents, names from the function's."""
+    names = [slot.name for slot in base.slots]
+    for k, slot in enumerate(twin.slots):
+        slot.name = names[k] if k < len(names) else "cotangent"
+    twin.name = f"gradient of {base.name}"
+    return twin
+
+
 class TorchFunction(Program):
     """A function of PyTorch tensors, and a module with its parameters."""
 
@@ -92,14 +102,13 @@ class TorchFunction(Program):
         import torch
 
         self.torch, self.f = torch, f
-        self.name = str(getattr(f, "__qualname__", None) or type(f).__name__)
+        self.name = name_of(f)
         self.leaves, self.rebuild, self.slots = _sorted(f, args, wrt, "torch")
         self.parameters: list[str] = []
         if isinstance(f, torch.nn.Module) and wrt is None:
             for name, p in f.named_parameters():
                 self.parameters.append(name)
                 self.slots.append(Slot(name, to_numpy(p)))
-        self._changed: str | None = None
         if not self.slots:
             _refuse(f, args, "torch", "{}.double()")
             raise TypeError("gradcheck needs a tensor of floats to differentiate by")
@@ -127,12 +136,8 @@ class TorchFunction(Program):
             results = [np.array(to_numpy(r)) for r in self.run(ts)]
         for slot, t, x in zip(self.slots, ts, xs, strict=True) if self.watched else ():
             if not np.array_equal(to_numpy(t), x, equal_nan=True):
-                self._changed = slot.name
+                self.changed = slot.name
         return results
-
-    def changed(self) -> str | None:
-        """Return the name of an argument that a call has changed in place."""
-        return self._changed
 
     def pull(self, xs: Sequence[Array]) -> tuple[list[Array], Pull]:
         """Run once; PyTorch pulls back. Its gradient by a complex number is the conjugate of ours."""
@@ -170,10 +175,7 @@ class TorchFunction(Program):
 
         cotangents = [torch.tensor(np.asarray(rng.uniform(0.5, 1.5, r.shape), r.dtype)) for r in results]
         twin = TorchFunction(gradient, (*(torch.tensor(s.value) for s in self.slots), *cotangents), None)
-        for slot, name in zip(twin.slots, [s.name for s in self.slots] + ["cotangent"] * len(results), strict=True):
-            slot.name = name
-        twin.name = f"gradient of {self.name}"
-        return twin
+        return _named_after(self, twin)
 
 
 class JaxFunction(Program):
@@ -185,7 +187,7 @@ class JaxFunction(Program):
         import jax
 
         self.jax, self.f = jax, f
-        self.name = str(getattr(f, "__qualname__", None) or type(f).__name__)
+        self.name = name_of(f)
         self.leaves, self.rebuild, self.slots = _sorted(f, args, wrt, "jax")
         if not self.slots:
             _refuse(f, args, "jax", "{}.astype(float)")
@@ -234,7 +236,4 @@ class JaxFunction(Program):
             asarray = self.jax.numpy.asarray
             cotangents = [asarray(np.asarray(rng.uniform(0.5, 1.5, r.shape), r.dtype)) for r in results]
             twin = JaxFunction(gradient, (*(asarray(s.value) for s in self.slots), *cotangents), None)
-        for slot, name in zip(twin.slots, [s.name for s in self.slots] + ["cotangent"] * len(results), strict=True):
-            slot.name = name
-        twin.name = f"gradient of {self.name}"
-        return twin
+        return _named_after(self, twin)

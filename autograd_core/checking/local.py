@@ -135,15 +135,14 @@ def _additive(trial: Trial) -> list[Entry]:
     rest = (trial.cancelled(v) + trial.cancelled(w)) / trial.scale
     for share in (numeric.GOLDEN, 2**0.5):  # irrational: a sum of two rounded numbers may be a rounded number
         both, parts = trial.gradient(pull, v + share * w), a + share * b
-        for start, end in zip(trial.inputs.ends[:-1], trial.inputs.ends[1:], strict=True):
-            part = slice(start, end)
+        for part in trial.inputs.parts:
             off = np.abs(both[part] - parts[part])
             largest = np.max(np.abs(a[part]) + np.abs(b[part]), initial=0.0)
             if not np.any(off > 5e6 * trial.unit * largest + rest[part]):
                 continue
             if np.max(trial.noise()) > 1e4 * trial.unit:  # the function computes with as few digits
                 return []
-            j = start + int(np.argmax(off))
+            j = part.start + int(np.argmax(off))
             trial.count("wrong")
             return [trial.entry_of(j, float(both[j]), float(parts[j]), 0.0)]
     return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -24,6 +25,11 @@ def named_leaves(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
     for name, a in zip(_parameters(f, len(args)), args, strict=True):
         _walk(name, a, found)
     return found
+
+
+def name_of(f: Any) -> str:
+    """Return the name of a function, or of an object's class."""
+    return str(getattr(f, "__qualname__", None) or type(f).__name__)
 
 
 def _parameters(f: Callable[..., Any], n: int) -> list[str]:
@@ -81,8 +87,8 @@ class Coordinates:
     def __init__(self, names: Sequence[str], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
         self.names = list(names)
         self.spaces = [(a.shape, a.dtype.kind == "c") for a in arrays]
-        self.sizes = [a.size * (1 + (a.dtype.kind == "c")) for a in arrays]
-        self.ends = np.cumsum([0, *self.sizes]).tolist()
+        self.ends = np.cumsum([0, *(a.size * (1 + (a.dtype.kind == "c")) for a in arrays)]).tolist()
+        self.parts = [slice(*ends) for ends in itertools.pairwise(self.ends)]
         self.size = self.ends[-1]
 
     def find(self, j: int) -> tuple[int, int]:
@@ -113,6 +119,13 @@ class Coordinates:
         """Return arrays as one vector of coordinates."""
         parts = [real_parts(a, is_complex) for a, (_, is_complex) in zip(arrays, self.spaces, strict=True)]
         return np.concatenate(parts) if parts else np.zeros(0)
+
+    def arrays(self, u: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+        """Return a vector of coordinates as arrays, of float64 or complex128."""
+        return [
+            (u[part].view(np.complex128) if is_complex else u[part]).reshape(shape)
+            for part, (shape, is_complex) in zip(self.parts, self.spaces, strict=True)
+        ]
 
 
 def real_parts(a: Any, is_complex: bool) -> np.ndarray[Any, Any]:

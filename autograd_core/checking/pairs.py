@@ -9,7 +9,7 @@ import numpy as np
 
 from ..tree import flatten
 from .foreign import like, to_numpy
-from .names import named_leaves
+from .names import name_of, named_leaves
 from .programs import Array, Program, Pull, Slot, argument_of, is_float, refuse_integers, wanted
 
 
@@ -18,14 +18,13 @@ class Pair(Program):
 
     def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any], args: tuple[Any, ...], wrt: Any) -> None:
         self.f, self.gradient = f, gradient
-        self.name = str(getattr(f, "__qualname__", None) or type(f).__name__)
+        self.name = name_of(f)
         self.leaves, self.rebuild = flatten(args)
         names = named_leaves(f, args)
         positions, held = wanted(wrt, len(args))
         if held:
             raise TypeError("with gradient= only arguments can be checked: wrt= takes their numbers")
-        ends = np.cumsum([len(flatten((a,))[0]) for a in args]).tolist()
-        chosen = [k for k in range(len(self.leaves)) if positions is None or argument_of(k, ends) in positions]
+        chosen = [k for k, i in enumerate(argument_of(args)) if positions is None or i in positions]
         arrays = {k: to_numpy(self.leaves[k]) for k in chosen}
         if positions is not None:
             refuse_integers([(names[k], arrays[k]) for k in chosen])
@@ -33,8 +32,6 @@ class Pair(Program):
         if not self.slots:
             refuse_integers([(names[k], a) for k, a in arrays.items()])
             raise TypeError("gradcheck needs an argument of floats to differentiate by")
-        self.single = len({argument_of(s.place, ends) for s in self.slots}) == 1
-        self._changed: str | None = None
 
     def _call(self, f: Callable[..., Any], xs: Sequence[Array]) -> list[Any]:
         leaves = list(self.leaves)
@@ -45,12 +42,8 @@ class Pair(Program):
         out = flatten(f(*self.rebuild(leaves)))[0]
         for slot, a, x in zip(self.slots, given, xs, strict=True) if self.watched else ():
             if isinstance(a, np.ndarray) and not np.array_equal(a, x, equal_nan=True):
-                self._changed = slot.name
+                self.changed = slot.name
         return [to_numpy(r) for r in out]
-
-    def changed(self) -> str | None:
-        """Return the name of an argument that a call has changed in place."""
-        return self._changed
 
     def values(self, xs: Sequence[Array]) -> list[Array]:
         """Call the function."""

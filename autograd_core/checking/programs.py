@@ -19,7 +19,7 @@ from ..recording import plain, wrap
 from ..state import deeper, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from .names import named_leaves, parameter_names
+from .names import name_of, named_leaves, parameter_names
 
 Array = np.ndarray[Any, Any]
 Pull = Callable[[Sequence[Any]], list[Any]]  # cotangents of the results -> gradients of the slots, None for absent
@@ -44,6 +44,7 @@ class Program:
     slots: list[Slot]
     can_push = False
     watched = True  # look whether calls change their arguments
+    changed: str | None = None  # the name of an argument that a call has changed in place
 
     def values(self, xs: Sequence[Array]) -> list[Array]:
         """Return the results that can have derivatives."""
@@ -56,10 +57,6 @@ class Program:
     def push(self, xs: Sequence[Array], tangents: Sequence[Array]) -> list[Any]:
         """Return the tangents of the results."""
         raise NotImplementedError
-
-    def changed(self) -> str | None:
-        """Return the name of an argument that the last call has changed in place."""
-        return None
 
 
 class Traced(Program):
@@ -127,13 +124,12 @@ class Function(Traced):
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], wrt: Any) -> None:
         self.f = f
-        self.name = str(getattr(f, "__qualname__", None) or type(f).__name__)
+        self.name = name_of(f)
         self.leaves, self.rebuild = flatten(args)
         self.originals = [np.array(a) if isinstance(a, np.ndarray) else None for a in self.leaves]
         names = named_leaves(f, args)
         positions, held = wanted(wrt, len(args))
-        ends = np.cumsum([len(flatten((a,))[0]) for a in args]).tolist()
-        chosen = [k for k in range(len(self.leaves)) if positions is None or argument_of(k, ends) in positions]
+        chosen = [k for k, i in enumerate(argument_of(args)) if positions is None or i in positions]
         if positions is not None:
             refuse_integers([(names[k], self.leaves[k]) for k in chosen])
         self.slots = [Slot(names[k], plain(self.leaves[k]), k) for k in chosen if is_float(self.leaves[k])]
@@ -146,7 +142,6 @@ class Function(Traced):
         if not self.slots:
             refuse_integers(list(zip(names, self.leaves, strict=True)))
             raise TypeError("gradcheck needs an argument of floats to differentiate by, or wrt=[...] with Tensors")
-        self._changed: str | None = None
 
     def trace(self, ts: Sequence[Any]) -> list[Any]:
         """Call the function with Tensors in the places of its slots."""
@@ -169,15 +164,11 @@ class Function(Traced):
     def _look(self, before: Sequence[tuple[str, Any, Any, Any]]) -> None:
         for name, t, node, value in before:
             if t._node is not node or not np.array_equal(t._data, value, equal_nan=True):
-                self._changed = name
+                self.changed = name
         for k, a in enumerate(self.originals):
             if a is not None and not np.array_equal(self.leaves[k], a, equal_nan=a.dtype.kind in "fc"):
-                self._changed = f"argument {k}"
+                self.changed = f"argument {k}"
                 self.leaves[k][...] = a
-
-    def changed(self) -> str | None:
-        """Return the name of an argument that a call has changed in place."""
-        return self._changed
 
 
 @contextlib.contextmanager
@@ -193,9 +184,9 @@ def lent(pairs: Sequence[tuple[Any, Any]]) -> Iterator[None]:
             t._data, t._node = data, node
 
 
-def argument_of(k: int, ends: Sequence[int]) -> int:
-    """Return the number of the argument to which leaf `k` belongs."""
-    return next(i for i, end in enumerate(ends) if k < end)
+def argument_of(args: tuple[Any, ...]) -> list[int]:
+    """Return, for every leaf of the arguments, the number of the argument to which it belongs."""
+    return [i for i, a in enumerate(args) for _ in flatten((a,))[0]]
 
 
 def wanted(wrt: Any, n: int) -> tuple[set[int] | None, list[Any]]:
@@ -236,7 +227,6 @@ class Derivative(Traced):
         self.name = f"gradient of {base.name}"
         self.results = [r for r in results if r.size]
         self.slots = list(base.slots)
-        self.seeded = range(len(results))
         for k, r in enumerate(results):
             g = rng.uniform(0.5, 1.5, r.shape) * rng.choice([-1.0, 1.0], r.shape)
             if r.dtype.kind == "c":

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from .pairs import Misshapen
-from .programs import Program, Pull
-
-Array = np.ndarray[Any, Any]
+from .programs import Array, Program, Pull
 
 
 class Refusal(Exception):
@@ -64,7 +61,7 @@ def _values(program: Program, xs: Sequence[Array]) -> list[Array]:
 
 
 def _refuse_change(program: Program) -> None:
-    name = program.changed()
+    name = program.changed
     if name is not None:
         raise Refusal(
             "structure",

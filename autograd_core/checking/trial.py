@@ -15,10 +15,9 @@ import numpy as np
 from . import numeric
 from .judging import agreed, combine, differ, judge, reduce, refined, total
 from .names import Coordinates
-from .programs import Program, Pull
+from .programs import Array, Program, Pull
 from .report import Entry
 
-Array = np.ndarray[Any, Any]
 Claim = Callable[[Sequence[Array]], Array]  # claimed derivatives, at the inputs given
 TINY = numeric.TINY
 SMALLEST = float(np.finfo(float).smallest_subnormal)
@@ -55,8 +54,7 @@ class Trial:
     def _scales(self) -> Array:
         """Return the size of every coordinate: its own, or else its array's, or else 1."""
         sizes = np.where(self.known, np.abs(self.x), 1.0)
-        for start, end in zip(self.inputs.ends[:-1], self.inputs.ends[1:], strict=True):
-            part = sizes[start:end]
+        for part in (sizes[p] for p in self.inputs.parts):
             typical = float(np.sqrt(np.mean((part / (peak := np.max(part))) ** 2)) * peak) if np.any(part) else 1.0
             part[part == 0] = typical
         return sizes
@@ -97,11 +95,7 @@ class Trial:
 
     def along(self, u: Array) -> Any:
         """Return the line through the point in a direction."""
-        parts = []
-        for k, x in enumerate(self.xs):
-            part = u[self.inputs.ends[k] : self.inputs.ends[k + 1]]
-            if np.any(part):
-                parts.append((k, part.view(complex).reshape(x.shape) if x.dtype.kind == "c" else part.reshape(x.shape)))
+        parts = [(k, v) for k, v in enumerate(self.inputs.arrays(u)) if np.any(v)]
 
         def line(h: float) -> tuple[Array, float]:
             moved = {k: np.array(self.xs[k]) for k, _ in parts}
@@ -115,11 +109,7 @@ class Trial:
 
     def cotangents(self, w: Array) -> list[Array]:
         """Return weights of the real results as cotangents; a complex one's imaginary part has the weight -i."""
-        found = []
-        for k, (shape, dtype) in enumerate(self.shapes):
-            part = w[self.outputs.ends[k] : self.outputs.ends[k + 1]]
-            found.append(np.asarray(np.conj(part.view(complex)) if dtype.kind == "c" else part, dtype).reshape(shape))
-        return found
+        return [np.asarray(np.conj(g), d) for g, (_, d) in zip(self.outputs.arrays(w), self.shapes, strict=True)]
 
     def gradient(self, pull: Pull, w: Array) -> Array:
         """Return the claimed derivative of weighted results by all coordinates."""
@@ -132,10 +122,7 @@ class Trial:
 
     def tangent(self, u: Array, xs: Sequence[Array]) -> Array:
         """Return the derivatives of all results along a direction, as forward mode claims them at some inputs."""
-        tangents = []
-        for k, x in enumerate(self.xs):
-            part = u[self.inputs.ends[k] : self.inputs.ends[k + 1]]
-            tangents.append((part.view(complex) if x.dtype.kind == "c" else part).astype(x.dtype).reshape(x.shape))
+        tangents = [v.astype(x.dtype) for v, x in zip(self.inputs.arrays(u), self.xs, strict=True)]
         pushed = self.program.push(xs, tangents)
         return self.outputs.flat(
             [np.zeros(s, d) if t is None else np.asarray(t) for t, (s, d) in zip(pushed, self.shapes, strict=True)]
@@ -221,8 +208,8 @@ class Trial:
         rest = np.max(sizes, axis=1, initial=0.0)
         beside = rest.copy()
         if len(rows) == rows.shape[1] == self.y.size:
-            for start, end in zip(self.outputs.ends[:-1], self.outputs.ends[1:], strict=True):
-                beside[start:end] = np.max(rest[start:end], initial=0.0)
+            for part in self.outputs.parts:
+                beside[part] = np.max(rest[part], initial=0.0)
         return 64 * self.unit * np.stack([rest, beside])
 
     def count(self, verdict: str, n: int = 1) -> None:

@@ -103,6 +103,18 @@ def test_bad_input_of_pytorch():
     assert "changes x in place" in report.message
 
 
+def test_by_which_arguments_of_pytorch():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    f = lambda a, b: (a * b).sum()
+    args = torch.tensor(X), torch.tensor(X)
+    assert ag.gradcheck(f, *args, wrt=np.int64(-1)).inputs == ("b",)
+    for wrt in (2, [0, 7], [], "a"):
+        with pytest.raises(TypeError, match="wrt= "):
+            ag.gradcheck(f, *args, wrt=wrt)
+    with pytest.raises(TypeError, match="only arguments can be checked"):
+        ag.gradcheck(f, *args, wrt=ag.Tensor(X))
+
+
 def test_a_module_of_pytorch():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))

@@ -268,6 +268,17 @@ def test_kinks_of_our_own_are_no_alarm(f, full):
     assert ag.gradcheck(f, np.array([1.0, 0.0, 1.0, -2.0]), full=full)
 
 
+def test_a_kink_inside_a_function_of_float32_only():
+    def f(x):
+        if x.dtype != np.float32:
+            raise ValueError("float32 only")
+        return np.sum(ag.relu(x) - ag.relu(-x))
+
+    report = judged(f, np.array([0.0, 1.0], np.float32))
+    assert (report.verdict, report.counts) == ("kink", {"ok": 1, "kink": 1, "wrong": 0})
+    assert "beside them all is right" in report.message
+
+
 @pytest.mark.parametrize("f", [lambda x: np.abs(x) ** 1.5, lambda x: x * np.abs(x)], ids=["1.5", "x|x|"])
 def test_smooth_functions_made_of_kinks(f):
     assert ag.gradcheck(f, np.array([0.0, 1.0])).verdict == "ok"

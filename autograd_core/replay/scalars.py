@@ -228,7 +228,7 @@ class _Reader:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.graph = Graph()
-        self.numbers: dict[int, int] = {}  # slot -> number
+        self.numbers: list[int | None] = [None] * len(plan.slots)  # slot -> number
         self.kernels: dict[Any, Kernel | None] = {}  # of functions met so far
         self.seen: dict[Any, int] = {}  # operation and operands -> number
         self.sources: dict[Any, int] = {}
@@ -253,27 +253,28 @@ class _Reader:
         return graph
 
     def operation(self, step: Step) -> None:
-        out, numbers = step.outs[0], self.numbers
-        slot, fn = self.plan.slots[out], step.fn
-        if step.kwargs or step.tuple or slot.shape != () or (slot.dtype is not FLOAT and slot.dtype not in FITTING):
+        out = step.outs[0]
+        slot = self.plan.slots[out]
+        is_float = slot.dtype is FLOAT or slot.dtype == FLOAT
+        if slot.shape != () or step.kwargs or step.tuple or not (is_float or slot.dtype == BOOL):
             raise Unfit
-        operands = tuple(
-            [k if type(a) is Ref and (k := numbers.get(a.slot)) is not None else self.number(a) for a in step.args]
-        )
+        operands, numbers = [], self.numbers
+        for a in step.args:
+            k = numbers[a.slot] if type(a) is Ref else None
+            operands.append(self.number(a) if k is None else k)
         try:
-            kernel = self.kernels[fn]
+            kernel = self.kernels[step.fn]
         except KeyError:
-            kernel = self.kernels[fn] = kernel_of(step, f"own{len(self.kernels)}")
+            kernel = self.kernels[step.fn] = kernel_of(step, f"own{len(self.kernels)}")
         if kernel is None:
             numbers[out] = operands[0]
             return
-        if slot.dtype is not FLOAT and slot.dtype == BOOL and kernel.f in OF_NUMBERS:
+        if not is_float and kernel.f in OF_NUMBERS:
             raise Unfit
-        key = kernel, operands
-        operations = self.graph.operations
-        numbers[out] = found = self.seen.setdefault(key, len(operations))
+        made, operations = (kernel, tuple(operands)), self.graph.operations
+        numbers[out] = found = self.seen.setdefault(made, len(operations))
         if found == len(operations):
-            operations.append(key)
+            operations.append(made)
 
     def effect(self, step: Step) -> None:
         target = step.target
@@ -295,7 +296,7 @@ class _Reader:
         """Return the number of an argument."""
         if type(a) is not Ref:
             return self.literal(a)
-        found = self.numbers.get(a.slot)
+        found = self.numbers[a.slot]
         if found is None:
             slot = self.plan.slots[a.slot]
             if slot.shape != () or slot.dtype not in FITTING:

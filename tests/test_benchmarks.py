@@ -131,3 +131,14 @@ def test_the_list_has_every_row(benchmarks, capsys):
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert listed == [*(row.name for row in benchmarks("rows").ROWS), "kept-bytes", "node-bytes", "import"]
     assert benchmarks("__main__").arguments(["--libs", "all"]).libs == list(benchmarks("libraries").LIBRARIES)
+
+
+def test_the_lines_of_a_step_are_clocked(benchmarks, capsys, monkeypatch):
+    lines = importlib.import_module("benchmarks.lines")
+    monkeypatch.setattr(lines, "LONG", 0.01)
+    lines.main(["train-xor-sgd"])
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("train-xor-sgd: ")
+    found = {row[:26].strip(): int(row[26:30]) for row in rows}
+    assert found["dot"] >= 5
+    assert {"tanh", "subtract", "count"} <= set(found)

@@ -129,7 +129,7 @@ def test_more_kinds_of_arguments_than_are_kept():
             assert np.array_equal(compiled(x), np.sin(x) * 2 + x)
 
     in_threads(work)
-    assert len(compiled.plans) <= 16
+    assert len(compiled.plans) <= 16 + THREADS  # two that begin at once both record
 
 
 def test_large_groups_on_both_cores():

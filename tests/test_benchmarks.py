@@ -134,7 +134,7 @@ def test_the_list_has_every_row(benchmarks, capsys):
 
 
 def test_the_lines_of_a_step_are_clocked(benchmarks, capsys, monkeypatch):
-    lines = importlib.import_module("benchmarks.lines")
+    lines = benchmarks("lines")
     monkeypatch.setattr(lines, "LONG", 0.01)
     lines.main(["train-xor-sgd"])
     head, *rows = capsys.readouterr().out.splitlines()

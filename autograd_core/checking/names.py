@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from ..tree import _children
+from ..tree import _children, _sorted
 
 
 def named_leaves(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
@@ -61,10 +61,7 @@ def _labels(tree: Any, n: int) -> list[str]:
     if callable(named) and len(names := [f".{k}" for k, _ in named()]) == n:
         return names
     if isinstance(tree, dict):
-        try:
-            return [f"[{k!r}]" for k in sorted(tree)]
-        except TypeError:
-            return [f"[{k!r}]" for k in sorted(tree, key=repr)]
+        return [f"[{k!r}]" for k in _sorted(tree)]
     fields = getattr(tree, "_fields", None) or list(getattr(type(tree), "__dataclass_fields__", ()))
     return [f".{k}" for k in fields] if len(fields) == n and fields else [f"[{i}]" for i in range(n)]
 

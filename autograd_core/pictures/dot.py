@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .data import Vertex
 from .labels import NOTE, Label, Labels, box_size, split_name
 from .numbers import is_broken, norm_of
 from .ranks import hanging, spine, weight
@@ -75,21 +74,17 @@ def fades(view: View, key: Key, backward: bool) -> bool:
     return key[0] == "c" or v.role == "constant" or (backward and v.role in ("input", "output") and v.gradient is None)
 
 
-def look(v_role: str, dashed: bool, theme: dict[str, str]) -> dict[str, str]:
+def look(role: str, dashed: bool, theme: dict[str, str]) -> dict[str, str]:
     """Return the colours and the line of a box."""
-    if v_role == "module":
-        return {"fill": theme["box"], "line": theme["operation_line"], "text": theme["text"], "width": "1.3"}
-    if dashed and v_role not in ("operation", "parameter"):
-        return {
-            "fill": theme["constant"],
-            "line": theme["constant_line"],
-            "text": theme["constant_text"],
-            "width": "1.3",
-        }
-    if v_role in ("operation", "parameter"):
-        width = "2.2" if v_role == "parameter" else "1.3"
-        return {"fill": theme[v_role], "line": theme[v_role + "_line"], "text": theme["filled_text"], "width": width}
-    return {"fill": theme["input"], "line": theme["input_line"], "text": theme["input_text"], "width": "1.3"}
+    if role == "module":
+        names = ("box", "operation_line", "text")
+    elif role in ("operation", "parameter"):
+        names = (role, f"{role}_line", "filled_text")
+    else:
+        kind = "constant" if dashed else "input"
+        names = (kind, f"{kind}_line", f"{kind}_text")
+    fill, line, text = (theme[name] for name in names)
+    return {"fill": fill, "line": line, "text": text, "width": "2.2" if role == "parameter" else "1.3"}
 
 
 def to_dot(
@@ -134,7 +129,7 @@ class _Writer:
             "fontcolor": quote(t["muted"]),
         }
         rows = ["digraph autograd {", f"  graph [{attributes(graph)}];"]
-        rows.append(f'  node [fixedsize=true, fontname="Helvetica,Arial,sans-serif", fontsize={13}, label=""];')
+        rows.append('  node [fixedsize=true, fontname="Helvetica,Arial,sans-serif", fontsize=13, label=""];')
         rows.append("  edge [arrowsize=0.7];")
         rows += self._level(None, "  ")
         rows += [f"  {{rank=same; {self.view.id(a)}; {self.view.id(b)}}}" for a, b in self.hangs.items()]
@@ -219,16 +214,14 @@ class _Writer:
 
 def not_finite(view: View, key: Key, backward: bool) -> bool:
     """Say whether a value, or going backward a gradient, is NaN or infinite somewhere."""
-    of = view.members.get(view.vertex(key), [view.vertex(key)]) if key[0] != "m" else []
+    vertices = view.graph.vertices
     if key[0] == "m":
         m = view.graph.modules[key[1]]
-        of = list(range(m.first, m.last))
-    return any(bad(view.graph.vertices[i], backward) for i in of)
-
-
-def bad(v: Vertex, backward: bool) -> bool:
-    """Say whether a vertex has an entry that is not finite."""
-    return is_broken(v.gradient if backward else v.value)
+        shown = vertices[m.first : m.last]
+    else:
+        k = view.vertex(key)
+        shown = [vertices[i] for i in view.members.get(k, [k])]
+    return any(is_broken(v.gradient if backward else v.value) for v in shown)
 
 
 def attributes(of: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -66,6 +67,7 @@ class Labels:
     def __init__(self, view: View) -> None:
         self.view, self.graph = view, view.graph
         self.scalar = scalar(view.graph)
+        self.blank = ("",) if self.scalar else ()  # where others have their gradient
         self.terms = terms(view.graph)
         root = next((v for v in reversed(self.graph.vertices) if v.role == "output"), None)
         self.root = "" if root is None or len(root.name) > 6 else shown_name(root, False)
@@ -114,7 +116,7 @@ class Labels:
         title = f"∂{self.root}/∂{name}" if self.root else f"∂/∂{name}"
         note = gradient_text(v.gradient)
         if self.scalar:
-            return Label(title, (f"{total or 'gradient'}", f"{PARTIAL} {note}"))
+            return Label(title, (total or "gradient", f"{PARTIAL} {note}"))
         return Label(title, (f"{total},  {note}" if total else note,))
 
     def _copy(self, v: Vertex, key: Key, backward: bool, framed: bool) -> Label:
@@ -122,7 +124,7 @@ class Labels:
         name = shown_name(v, framed) or v.role
         flow = self.graph.edges[key[1]].flow
         note = "no gradient" if flow is None else gradient_text(flow)
-        return Label(name, (shorten(note if backward else "again", WIDEST), *([""] if self.scalar else [])))
+        return Label(name, (shorten(note if backward else "again", WIDEST), *self.blank))
 
     def _folded(self, v: Vertex, many: list[int], backward: bool, framed: bool) -> Label:
         """Return what all copies have in common, and in which range their gradients lie."""
@@ -132,13 +134,13 @@ class Labels:
             norms = [norm_of(g) for i in many if (g := self.graph.vertices[i].gradient) is not None]
             note = spread(norms) if norms else "no gradient"
         title = v.label if v.role == "operation" else name or v.role
-        return Label(title, (shorten(note, WIDEST), *([""] if self.scalar else [])))
+        return Label(title, (shorten(note, WIDEST), *self.blank))
 
     def _module(self, m: Module) -> Label:
         inside = self.graph.vertices[m.first : m.last]
         name = shorten(m.name.replace("\n", " "), 28) + times(m)
         name = f"▸ {name}" if m.opens else "…"
-        return Label(name, (content(inside), *([""] if self.scalar else [])))
+        return Label(name, (content(inside), *self.blank))
 
     def frame(self, k: int) -> str:
         """Return the text above an open module."""
@@ -167,10 +169,7 @@ def content(inside: list[Vertex]) -> str:
 
 def entries(v: Vertex) -> int:
     """Return how many numbers a vertex holds."""
-    n = 1
-    for s in v.shape or ():
-        n *= s
-    return n
+    return math.prod(v.shape or ())
 
 
 def terms(graph: Graph) -> list[int]:

@@ -115,12 +115,11 @@ class Prints:
         for k in range(length):
             if self.alone[a + k] != self.alone[b + k] or self.exits[a + k] != self.exits[b + k]:
                 return False
-            pairs = zip(graph.vertices[a + k].operands, graph.vertices[b + k].operands, strict=True)
-            for o, p in pairs:
-                if isinstance(o, int) != isinstance(p, int) or (not isinstance(o, int) and o != p):
-                    return False
-                outside = isinstance(o, int) and isinstance(p, int) and o < a and p < b
-                if isinstance(o, int) and isinstance(p, int) and not outside and a + k - o != b + k - p:
+            for o, p in zip(graph.vertices[a + k].operands, graph.vertices[b + k].operands, strict=True):
+                if isinstance(o, int) and isinstance(p, int):
+                    if not (o < a and p < b) and a - o != b - p:
+                        return False
+                elif o != p:
                     return False
         return True
 

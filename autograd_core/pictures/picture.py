@@ -18,7 +18,7 @@ from .layout import ADVICE, TIMEOUT, Layout, NoEngine, engine, lay_out, run
 from .svg import to_svg
 from .texts import to_text
 from .themes import THEMES
-from .view import View, drawn, fitting, make_view
+from .view import View, drawn, fitting, innermost, make_view
 from .writing import formula, pulls, write_rules
 
 FORMATS = ("svg", "png", "pdf", "html", "dot", "json", "txt")
@@ -250,9 +250,8 @@ class Picture:
         toggles = sorted(closed | set(base.frames))
         spare = OPEN_LIMIT  # boxes in all further views: each of them takes dot a millisecond
         opens = [k for k in toggles if modules[k].opens]
-        sizes = (
-            range(1, len(opens) + 1) if 2 ** len(opens) < VIEWS else [1]
-        )  # all combinations, or one change at a time
+        # All combinations, or one change at a time.
+        sizes = range(1, len(opens) + 1) if 2 ** len(opens) < VIEWS else [1]
         outer = everything | {k for k, m in enumerate(modules) if m.opens and m.parent is None}
         changed = (base.closed ^ set(some) for n in sizes for some in itertools.combinations(opens, n))
         for other in (everything, outer, *changed):
@@ -299,8 +298,6 @@ class Picture:
 
     @functools.cached_property
     def _home(self) -> list[int]:
-        from .view import innermost
-
         return innermost(self.graph)
 
     def _modules(self, views: list[View]) -> dict[str, Any]:

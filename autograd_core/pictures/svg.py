@@ -19,6 +19,11 @@ from .writing import formula
 
 PAD = 18.0
 LEGEND = 34.0
+LEGEND_BOXES = (  # a role that is drawn, its name, and for which roles it stands
+    ("input", "input / output", {"input", "output"}),
+    ("parameter", "parameter", {"parameter"}),
+    ("operation", "operation", {"operation"}),
+)
 HEAD = 8.0  # length of an arrow's head
 SHADOW = 4.0
 
@@ -34,28 +39,24 @@ def escape(text: str) -> str:
     return xml_escape("".join(c if c.isprintable() or c == "\n" else " " for c in text), {'"': "&quot;"})
 
 
-def to_svg(
-    view: View, layout: Layout, *, backward: bool, theme: str, alt: str, description: str, rich: bool = True
-) -> str:
+def to_svg(view: View, layout: Layout, *, backward: bool, theme: str, alt: str, description: str) -> str:
     """Return the picture of a view."""
-    return _Writer(view, layout, backward, THEMES[theme], rich).text(alt, description)
+    return _Writer(view, layout, backward, THEMES[theme]).text(alt, description)
 
 
 class _Writer:
     """One SVG on its way."""
 
-    def __init__(self, view: View, layout: Layout, backward: bool, theme: dict[str, str], legend: bool) -> None:
+    def __init__(self, view: View, layout: Layout, backward: bool, theme: dict[str, str]) -> None:
         self.view, self.layout, self.backward, self.theme = view, layout, backward, theme
         self.labels = Labels(view)
         self.scale = flow_scale(view)
-        self.legend = legend
 
     def text(self, alt: str, description: str) -> str:
         """Return all of it."""
-        legends = [self._legend(backward) for backward in (False, True)] if self.legend else [([], 0.0)] * 2
-        legend = legends[self.backward][0]
+        legends = [self._legend(backward) for backward in (False, True)]
         width = max(self.layout.width, *[w for _, w in legends]) + 2 * PAD  # one: a page turns either into the other
-        height = self.layout.height + 2 * PAD + (LEGEND if legend else 0)
+        height = self.layout.height + 2 * PAD + LEGEND
         rows = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{f(width)}pt" height="{f(height)}pt" '
             f'viewBox="0 0 {f(width)} {f(height)}" role="img" aria-label="{escape(alt)}" font-family="{FONT}">',
@@ -65,7 +66,7 @@ class _Writer:
             *[self._shadows(key) for key in self.view.boxes],
             *[self._edge(link) for link in self.view.links],
             *[self._node(key) for key in self.view.boxes],
-            *legend,
+            *legends[self.backward][0],
             "</svg>",
         ]
         return "\n".join(row for row in rows if row) + "\n"
@@ -152,11 +153,8 @@ class _Writer:
         return f'<g class="shadow" data-module="m{key[1]}">{"".join(sheets)}</g>'
 
     def _texts(self, label: Label, x: float, y: float, colour: str) -> list[str]:
-        rows = 1 + len(label.notes)
-        top = y - (TITLE + LINE * (rows - 1)) / 2
         notes = [n for n in label.notes if n]
-        if len(notes) < len(label.notes):
-            top = y - (TITLE + LINE * len(notes)) / 2
+        top = y - (TITLE + LINE * len(notes)) / 2
         found = [self._line(x, top + TITLE - 2, label.title, TITLE, colour, kind="name", bold=True)]
         for k, note in enumerate(notes):
             found.append(self._line(x, top + TITLE + LINE * (k + 1) - 4, note, NOTE, colour, kind="note"))
@@ -203,48 +201,38 @@ class _Writer:
     # --- legend -------------------------------------------------------------------------------------------------------
 
     def _legend(self, backward: bool) -> tuple[list[str], float]:
-        t = self.theme
-        y = self.layout.height + 2 * PAD + 10
-        x = PAD
+        t, y, x = self.theme, self.layout.height + 2 * PAD + 10, PAD
         heading = "backward: same places, arrows turned" if backward else "forward"
         parts = [self._line(x, y + 4, heading, 11, t["muted"], kind="legend", anchor="start", bold=True)]
         x += text_width(heading, 11, True) + 22
+
+        def told(key: str, room: float, name: str) -> None:
+            nonlocal x
+            parts.append(key)
+            parts.append(self._line(x + room, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
+            x += room + text_width(name, 11) + 18
+
+        def line(start: float, paint: str) -> str:
+            return f'<path class="key" d="M{f(start)},{f(y)}L{f(x + 20)},{f(y)}" {paint}/>'
+
+        def box(role: str, paint: str) -> str:
+            return shape(role, x + 8, y, 16, 11, paint, "key", 4)
+
         present = {role_of(self.view, key) for key in self.view.boxes}
-        dashed = any(fades(self.view, key, backward) for key in self.view.boxes)
-        broken = any(not_finite(self.view, key, backward) for key in self.view.boxes)
-        entries = [("input", "input / output", present & {"input", "output"})]
-        entries += [
-            ("parameter", "parameter", present & {"parameter"}),
-            ("operation", "operation", present & {"operation"}),
-        ]
-        for role, name, there in entries:
-            if there:
+        for role, name, roles in LEGEND_BOXES:
+            if present & roles:
                 c = look(role, False, t)
-                paint = f'fill="{c["fill"]}" stroke="{c["line"]}" stroke-width="1.2"'
-                parts.append(shape(role, x + 8, y, 16, 11, paint, "key", 4))
-                parts.append(self._line(x + 21, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
-                x += 21 + text_width(name, 11) + 18
+                told(box(role, f'fill="{c["fill"]}" stroke="{c["line"]}" stroke-width="1.2"'), 21, name)
         if backward:
-            parts.append(
-                f'<path class="key" d="M{f(x + 2)},{f(y)}L{f(x + 20)},{f(y)}" stroke="{t["flow"]}" stroke-width="2.4"/>'
-            )
-            parts.append(arrow_head((x - 2, y), (x + 6, y), t["flow"], 0.5, "key"))
-            name = "gradient, thicker where its norm is larger"
-            parts.append(self._line(x + 25, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
-            x += 25 + text_width(name, 11) + 18
+            head = arrow_head((x - 2, y), (x + 6, y), t["flow"], 0.5, "key")
+            parts.append(line(x + 2, f'stroke="{t["flow"]}" stroke-width="2.4"'))
+            told(head, 25, "gradient, thicker where its norm is larger")
+        dashed = any(fades(self.view, key, backward) for key in self.view.boxes)
         if dashed or (backward and any(link.flow is None for link in self.view.links)):
-            name = "no gradient" if backward else "constant"
-            parts.append(
-                f'<path class="key" d="M{f(x)},{f(y)}L{f(x + 20)},{f(y)}" stroke="{t["constant_line"]}" '
-                f'stroke-width="1.3" stroke-dasharray="5 4"/>'
-            )
-            parts.append(self._line(x + 25, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
-            x += 25 + text_width(name, 11) + 18
-        if broken:
-            paint = f'fill="none" stroke="{t["ring"]}" stroke-width="2.4"'
-            parts.append(shape("operation", x + 8, y, 16, 11, paint, "key", 4))
-            parts.append(self._line(x + 21, y + 4, "NaN or infinite", 11, t["muted"], kind="legend", anchor="start"))
-            x += 21 + text_width("NaN or infinite", 11) + 18
+            paint = f'stroke="{t["constant_line"]}" stroke-width="1.3" stroke-dasharray="5 4"'
+            told(line(x, paint), 25, "no gradient" if backward else "constant")
+        if any(not_finite(self.view, key, backward) for key in self.view.boxes):
+            told(box("operation", f'fill="none" stroke="{t["ring"]}" stroke-width="2.4"'), 21, "NaN or infinite")
         return ['<g class="legend">', *parts, "</g>"], x - PAD
 
 

@@ -115,10 +115,8 @@ def _label(op: str, operands: Sequence[Any], metadata: dict[str, Any]) -> str:
         return shorten(f"[{index_text(metadata['index'])}] =", 18)
     if name == "pick":
         return "result"
-    if name == "maximum" and isinstance(metadata.get("bound"), int | float):
-        return f"max {metadata['bound']:g}"
-    if name == "minimum" and isinstance(metadata.get("bound"), int | float):
-        return f"min {metadata['bound']:g}"
+    if name in ("maximum", "minimum") and isinstance(metadata.get("bound"), int | float):
+        return f"{symbol} {metadata['bound']:g}"
     return shorten(symbol, 22)
 
 

@@ -10,9 +10,8 @@ import numpy as np
 from .data import Edge, Graph, Module
 from .numbers import Stats, norm_of
 
-Key = tuple[
-    str, int
-]  # ("n", a vertex), ("m", a closed module) or ("c", an edge: another copy of the leaf it comes from)
+# ("n", a vertex), ("m", a closed module) or ("c", an edge: another copy of the leaf it comes from)
+Key = tuple[str, int]
 BOXES, ROW = 100, 36  # drawn at most, by default: in all, and one behind the other
 SHARED = 3  # users in several modules beyond which a leaf is drawn again beside each of them
 LEAVES = ("parameter", "constant", "input")
@@ -42,8 +41,7 @@ class View:
     boxes: list[Key] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)  # open modules, outer ones first
     links: list[Link] = field(default_factory=list)
-    stands: dict[int, int] = field(default_factory=dict)  # for how many vertices a representative stands
-    members: dict[int, list[int]] = field(default_factory=dict)
+    members: dict[int, list[int]] = field(default_factory=dict)  # the vertices for which one of them stands
     frame_of: dict[Key, int | None] = field(default_factory=dict)
 
     def id(self, key: Key) -> str:
@@ -93,8 +91,6 @@ def make_view(graph: Graph, closed: Iterable[int] = ()) -> View:
             view.boxes.append(key)
         if m < 0 and r != k:
             view.members.setdefault(r, [r]).append(k)
-    for r, members in view.members.items():
-        view.stands[r] = len(members)
     _frame(view, home)
     _link(view, keys, rep.tolist())
     _spread(view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..tensor import Tensor
 from ..tree import flatten
 from .known import UNKNOWN, Tape, bad, copies, first, original
 from .trails import Trail
-from .words import number
+from .words import Explanation, number, quoted
 
 
 class Case:
@@ -47,6 +47,12 @@ class Case:
         """Return the line and the scope of an operation, as far as they were noted."""
         note = self.tape.note(node)
         return getattr(note, "line", None), getattr(note, "scope", ())
+
+    def blame(self, node: Node, kind: str, sentence: str, details: Iterable[str], **more: Any) -> Explanation:
+        """Return an explanation that names an operation, where it stood, and first of all details its line."""
+        line, scope = self.spot(node)
+        details = (*quoted(line), *details)
+        return Explanation(kind, sentence, operation=node.op.name, line=line, scope=scope, details=details, **more)
 
     def operands(self, node: Node, index: tuple[int, ...] | None) -> dict[str, Any]:
         """Return the operands by name: at one entry of the result for an element-wise operation, else whole."""

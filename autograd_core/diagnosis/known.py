@@ -41,7 +41,7 @@ class Tape:
         """Return the values of the operands that the node itself, or its note, holds."""
         if node.op is None or node.op is PICK:
             return []
-        noted = getattr(getattr(node, "note", None), "operands", ())
+        noted = getattr(self.note(node), "operands", ())
         kept = (node.args if isinstance(node, Wide) else (node.a, node.b))[: max(1, len(node.parents))]
         kept = (*kept, *(None,) * (len(node.parents) - len(kept)))
         found = [n if k is None else k for k, n in zip(kept, noted, strict=False)] if noted else list(kept)

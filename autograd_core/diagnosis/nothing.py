@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from ..tree import flatten
 from .case import Case, argument, listed
 from .known import UNKNOWN
-from .words import LINES_HINT, Explanation, place, quoted
+from .words import LINES_HINT, Explanation, place
 from .zeros import Block, blocks, cancels, faded
 
 LOOSE = "an untracked Tensor: detached, computed under no_grad(), or made with requires_grad=False"
@@ -50,21 +50,13 @@ def _blocked(case: Case, name: str, found: list[Block], what: str) -> Explanatio
         "absent": f"{op.op.name} takes no entry of its operand {argument(op, block.i)}: it is absent, not zero",
         "saturated": f"{op.op.name} is saturated: flat at every entry it was given",
     }.get(kind, f"{op.op.name} sends back exactly 0")
-    details = [*quoted(line), listed(operands), *_remedy(case, block)]
+    details = [listed(operands), *_remedy(case, block)]
     if len(found) > 1:
         details.append(f"on other ways: {', '.join(dict.fromkeys(b.node.op.name for b in found[1:]))}")
     if line is None:
         details.append(LINES_HINT)
-    return Explanation(
-        kind,
-        f"the gradient of {name} {what}: {reason}{place(line, scope)}",
-        operation=op.op.name,
-        operands=operands,
-        line=line,
-        scope=scope,
-        name=name,
-        details=tuple(details),
-    )
+    text = f"the gradient of {name} {what}: {reason}{place(line, scope)}"
+    return case.blame(op, kind, text, details, operands=operands, name=name)
 
 
 def _remedy(case: Case, block: Block) -> list[str]:
@@ -112,8 +104,8 @@ def disconnected(case: Case, name: str, t: Tensor) -> Explanation:
     if depends is False:
         why = "changing it does not change the result"
     elif loose:
-        line, scope = case.spot(loose[0][0])
-        why = f"unless it went through {loose[0][0].op.name}{place(line, scope)}, which takes {LOOSE}"
+        taker = loose[0][0]
+        why = f"unless it went through {taker.op.name}{place(*case.spot(taker))}, which takes {LOOSE}"
     else:
         why = "compute it inside `with ag.debug():`, and what was detached on the way can be found"
     text = f"{name} was never connected: no operation that led to the result used it"
@@ -121,18 +113,9 @@ def disconnected(case: Case, name: str, t: Tensor) -> Explanation:
 
 
 def _detached(case: Case, name: str, node: Node, i: int, how: str) -> Explanation:
-    line, scope = case.spot(node)
-    where = f"{node.op.name} as {argument(node, i)}{place(line, scope)}"
-    return Explanation(
-        "detached",
-        f"{name} is detached: {how.format(where)}",
-        operation=node.op.name,
-        operands=case.operands(node, None),
-        line=line,
-        scope=scope,
-        name=name,
-        details=tuple(quoted(line)),
-    )
+    where = f"{node.op.name} as {argument(node, i)}{place(*case.spot(node))}"
+    text = f"{name} is detached: {how.format(where)}"
+    return case.blame(node, "detached", text, (), operands=case.operands(node, None), name=name)
 
 
 def _loose(case: Case) -> list[tuple[Node, int]]:

@@ -10,16 +10,10 @@ from ..nodes import Node
 from .case import Case, argument, listed
 from .known import UNKNOWN, bad, first
 from .trails import Step, down, up
-from .words import LINES_HINT, Explanation, advice, number, place, quoted, where_in
+from .words import LINES_HINT, Explanation, advice, number, place, where_in
 
-CHOOSING = {
-    "setitem",
-    "add",
-    "concatenate",
-    "stack",
-    "maximum",
-    "minimum",
-}  # where people bring infinities in on purpose
+# Where people bring infinities in on purpose.
+CHOOSING = {"setitem", "add", "concatenate", "stack", "maximum", "minimum"}
 
 
 def bad_result(case: Case) -> Explanation | None:
@@ -32,9 +26,8 @@ def bad_result(case: Case) -> Explanation | None:
         steps = down(case.tape, root, index)
         began = steps[-1]
         if np.isnan(value) and np.isinf(began.value) and _chosen(began):
-            began = next(
-                s for s in reversed(steps) if np.isnan(s.value)
-            )  # a mask's -inf is no fault, a NaN made of it is
+            # A mask's -inf is no fault, a NaN made of it is.
+            began = next(s for s in reversed(steps) if np.isnan(s.value))
         return _begin(case, f"the result{where_in(index)} is {value}", _kind(value), steps, began)
     return None
 
@@ -49,7 +42,7 @@ def _begin(case: Case, what: str, kind: str, steps: list[Step], began: Step) -> 
         return Explanation(kind, text, where="forward", index=began.at, name=name, details=(why,))
     operands = case.operands(node, began.at)
     line, scope = case.spot(node)
-    details = [*quoted(line), f"{listed(operands)}, result {number(began.value)}"]
+    details = [f"{listed(operands)}, result {number(began.value)}"]
     if began.given is not None:
         v = np.asarray(case.tape.operands(node)[began.given])
         at = first(bad(v)) or ()
@@ -63,17 +56,8 @@ def _begin(case: Case, what: str, kind: str, steps: list[Step], began: Step) -> 
     if began.unknown or line is None:
         details.append(LINES_HINT)
     entry = f", entry {where_in(began.at)}" if began.at else ""
-    return Explanation(
-        kind,
-        f"{what}: it began {'in or before' if began.unknown else 'in'} {node.op.name}{place(line, scope)}{entry}",
-        where="forward",
-        operation=node.op.name,
-        index=began.at,
-        operands=operands,
-        line=line,
-        scope=scope,
-        details=tuple(details),
-    )
+    text = f"{what}: it began {'in or before' if began.unknown else 'in'} {node.op.name}{place(line, scope)}{entry}"
+    return case.blame(node, kind, text, details, where="forward", index=began.at, operands=operands)
 
 
 def bad_gradient(case: Case, node: Node, name: str, g: Any, index: tuple[int, ...]) -> Explanation:
@@ -93,24 +77,13 @@ def bad_gradient(case: Case, node: Node, name: str, g: Any, index: tuple[int, ..
     came = case.trail.into[op]
     came = "something finite" if isinstance(came, tuple | list) else number(np.asarray(came)[entry or ...])
     details = [
-        *quoted(line),
         f"{listed(operands)}{case.result(op, entry)}; {came} came in, {began.value} went out to {argument(op, i)}",
         *(_because(case, op, operands) or advice(op.op.name)),
         *([LINES_HINT] if line is None else []),
     ]
     at = f", entry {where_in(began.at)}" if began.at else ""
-    return Explanation(
-        _kind(value),
-        f"{what}: it began in the backward pass of {op.op.name}{place(line, scope)}{at}",
-        where="backward",
-        operation=op.op.name,
-        index=began.at,
-        operands=operands,
-        line=line,
-        scope=scope,
-        name=name,
-        details=tuple(details),
-    )
+    text = f"{what}: it began in the backward pass of {op.op.name}{place(line, scope)}{at}"
+    return case.blame(op, _kind(value), text, details, where="backward", index=began.at, operands=operands, name=name)
 
 
 def _because(case: Case, op: Node, operands: dict[str, Any]) -> list[str]:

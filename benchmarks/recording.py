@@ -25,9 +25,9 @@ def main(argv=None):
     parser.add_argument("--builds", type=int, default=7)
     args = parser.parse_args(argv)
     known = {row.name: row for row in ROWS}
-    print(f"{'':18}{'eager step':>12}{'replay':>12}{'recording':>12}{'in steps':>10}{'the first':>10}")
     if unknown := [name for name in args.rows if name not in known]:
         parser.error(f"no row is called {unknown[0]}: there are {', '.join(known)}")
+    print(f"{'':18}{'eager step':>12}{'replay':>12}{'recording':>12}{'in steps':>10}{'the first':>10}")
     for name in args.rows:
         eager, replay, costs = measured(known[name], args.builds)
         cost = statistics.median(costs)

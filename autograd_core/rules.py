@@ -73,6 +73,7 @@ class Op:
         "variadic",
         "weak",
         "wide",
+        "widens",
     )
 
     def __init__(
@@ -99,6 +100,7 @@ class Op:
         aux: bool = False,
         params: str = "",
         trusted: bool | None = None,
+        widens: bool = False,
     ) -> None:
         self.fn = fn
         self.name: str = name or str(getattr(fn, "__name__", repr(fn)))
@@ -111,7 +113,7 @@ class Op:
                 f"the rule for {self.name} names the arguments {self.args} but has {len(pulls)} pullbacks; "
                 f"write one pullback for each array argument (None where there is no gradient)"
             )
-        self.outputs, self.partial, self.aux = outputs, partial, aux
+        self.outputs, self.partial, self.aux, self.widens = outputs, partial, aux, widens
         self.linear, self.selects = linear, selects
         self.elementwise = (isinstance(fn, np.ufunc) and fn.signature is None) if elementwise is None else elementwise
         self.batched = self.elementwise if batched is None else batched
@@ -240,6 +242,8 @@ def _places(op: Op, wide: bool = True) -> dict[str, str]:
     where |= {"space": "n.space(i)", "spaces": "n.spaces", "values": "n.args"}
     for k, a in enumerate(op.args):
         where[a] = f"n.args[{k}]" if wide else f"n.{'ab'[k]}"
+        if op.widens:
+            where[a] = f"widened({where[a]})"
         where[a + "_space"] = f"n.space({k})" if wide else f"n.{'pq'[k]}"
     return where
 
@@ -260,6 +264,11 @@ def _adapt(op: Op, pull: Pull) -> Callable[[Any, Any], Any]:
     make = _compiled(f"lambda pull: {head}: pull({', '.join(['g', *handed])})")
     adapted: Callable[[Any, Any], Any] = make(pull)
     return adapted
+
+
+def widened(x: Any) -> Any:
+    """Return whole numbers as int64: of bytes, -x and x - 1 wrap around, and the logarithm has three digits."""
+    return x.astype(np.int64) if hasattr(x, "dtype") and x.dtype.kind in "bui" else x
 
 
 def same(g: Any, _: Any = None) -> Any:
@@ -308,6 +317,8 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
         One pullback returns the cotangents of all arguments as a list.
     metadata : str
         Keywords that the operation knows and no pullback names.
+    widens : bool
+        The pullbacks are given arrays of whole numbers as int64, with which they may reckon.
     name, compute, params : optional
         What messages and pictures call it; what computes it; NumPy's names of its parameters, if not `fn` tells them.
 

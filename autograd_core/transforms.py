@@ -69,21 +69,15 @@ class _Entered:
         else:
             found = pull_back(seeds, set(self.nodes), lead=lead, path=self.path)
         head = next((np.shape(g)[:lead] for g in cotangents if g is not None), ())
-        return [_own(found[n]) if n in found else np.zeros(head + n.shape, n.dtype)[()] for n in self.nodes]
-
-
-def _own(g: Any) -> Any:
-    """Return a cotangent that shares no memory with another: results of transforms are the caller's."""
-    if type(g) is np.ndarray and not g.shape:
-        return g[()]
-    return g.copy() if type(g) is np.ndarray and (g.base is not None or not g.flags.writeable) else g
+        pulled = [found[n] if n in found else np.zeros(head + n.shape, n.dtype) for n in self.nodes]
+        return _apart([g[()] if type(g) is np.ndarray and not g.shape else g for g in pulled])
 
 
 def _apart(arrays: list[Any], others: Any = ()) -> list[Any]:
-    """Return arrays that share no memory with each other, nor are one of `others`."""
+    """Return arrays that share no memory with each other, nor are one of `others`: results are the caller's."""
     seen = {id(a) for a in others}
     for i, a in enumerate(arrays):
-        if type(a) is np.ndarray and (a.base is not None or id(a) in seen):
+        if type(a) is np.ndarray and (a.base is not None or not a.flags.writeable or id(a) in seen):
             arrays[i] = a.copy()
         seen.add(id(a))
     return arrays

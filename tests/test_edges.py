@@ -159,3 +159,47 @@ def test_take_of_no_entries():
 def test_an_average_by_zeros_is_refused_as_by_numpy():
     with pytest.raises(ZeroDivisionError):
         np.average(Tensor([1.0, 2.0]), weights=[0.0, 0.0])
+
+
+def test_a_base_of_bytes_has_a_logarithm_of_all_digits():
+    a, b = np.array([2, 3], np.uint8), np.array([1.5, 2.5])
+    np.testing.assert_allclose(ag.vjp(lambda b: a**b, b)[1](np.ones(2)), a**b * np.log([2.0, 3.0]), rtol=1e-14)
+
+
+def test_a_negative_base_with_a_complex_exponent():
+    b = np.array([1 + 1j])
+    expected = (-2 + 0j) ** b * np.log(-2 + 0j)
+    for a in (-2.0, np.array([-2.0])):
+        np.testing.assert_allclose(ag.vjp(lambda b, a=a: np.power(a, b), b)[1](np.ones(1, complex)), expected)
+
+
+def test_a_power_of_booleans_keeps_the_dtype():
+    assert ag.vjp(lambda x: x ** np.array([True, False]), np.ones(2, np.float32))[1](np.ones(2)).dtype == np.float32
+
+
+def test_clip_of_a_number_between_tensors_has_numpys_dtype():
+    low = np.float32(1.5)
+    assert np.clip(1, Tensor(low), 3).dtype == np.clip(1, low, 3).dtype
+
+
+@pytest.mark.parametrize("call", ["xlogy(x, n)", "huber(n, x)", "owens_t(x, n)", "stdtr(n, x)", "ellipkinc(n, x)"])
+def test_a_parameter_of_bytes_does_not_wrap_around(call):
+    sp = pytest.importorskip("scipy.special", reason="needs SciPy")
+    found = []
+    for kind in (np.uint8, np.int64):
+        names = {name: getattr(sp, name) for name in ("xlogy", "huber", "owens_t", "stdtr", "ellipkinc")}
+        n = np.array([2, 3], kind)
+        f = eval(f"lambda x, n: {call}", names)
+        found.append(ag.vjp(lambda x, f=f, n=n: f(x, n), np.array([0.3, 0.6]))[1](np.ones(2)))
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_gradients_are_the_callers_each_by_itself():
+    x = np.ones(3)
+    pairs = [
+        ag.grad(lambda a, b: np.sum((a + b) * x), (0, 1))(x, x),
+        ag.grad(lambda t: np.sum((t["a"] + t["b"]) * 2.0))({"a": x, "b": x}).values(),
+        [row[0] for row in ag.hessian(lambda t: np.sum((t[0] + t[1]) ** 3))((x, x))],
+    ]
+    for first, second in pairs:
+        assert not np.shares_memory(first, second)

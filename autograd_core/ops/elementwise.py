@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, constant, present, primitive, rule, same, where
+from ..spaces import array, cast
 
 LOG2 = float(np.log(2.0))
 LOG10 = float(np.log(10.0))
@@ -67,8 +68,8 @@ rule(np.add,        same,                            same)
 rule(np.subtract,   same,                            lambda g: -g)
 rule(np.multiply,   lambda g, b: g * b,              lambda g, a: g * a)
 rule(np.divide,     lambda g, b: g / b,              lambda g, ans, b: -g * ans / b)
-rule(np.power,      lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
-rule(np.float_power, lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, b))
+rule(np.power,      lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, ans))
+rule(np.float_power, lambda g, a, b: g * _slope(a, b), lambda g, a, b, ans: g * ans * _log_base(a, ans))
 rule(np.remainder,  lambda g: g,                     lambda g, a, b: -g * np.floor_divide(a, b))
 rule(np.fmod,       lambda g: g,                     lambda g, a, b, ans: -g * np.rint((a - ans) / b))
 rule(np.maximum,    lambda g, a, b: _larger(g, a, b),    lambda g, a, b: _larger(g, b, a), selects=True)
@@ -99,14 +100,15 @@ def _slope(a: Any, b: Any) -> Any:
     """Return the derivative of a**b by a, which is 0 where b is 0, also at a = 0."""
     if isinstance(b, float | int | complex) and not isinstance(b, np.generic):
         return b * a ** (b - 1) if b else a * 0
+    b = cast(b, a.dtype) if b.dtype.kind == "b" else b  # True - 1 is an int64, which would promote a
     return np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
 
 
-def _log_base(a: Any, b: Any) -> Any:
-    """Return log(a), but 0 where a is 0: there a**b is 0 for every b > 0."""
+def _log_base(a: Any, ans: Any) -> Any:
+    """Return log(a) in the precision of the result, but 0 where a is 0: there a**b is 0 for every b > 0."""
     if not hasattr(a, "dtype"):  # a Python number, which promotes nothing
-        return np.log(a).item() if a else 0.0
-    return np.log(_safe(a, a == 0))
+        return np.log(complex(a) if ans.dtype.kind == "c" else a).item() if a else 0.0
+    return np.log(_safe(cast(a, ans.dtype), a == 0))
 
 
 def _larger(g: Any, a: Any, b: Any) -> Any:
@@ -240,6 +242,7 @@ def _clip(
     min: Any = np._NoValue,
     max: Any = np._NoValue,
 ) -> Any:
+    a = array(a)
     low = min if a_min is np._NoValue else a_min
     high = max if a_max is np._NoValue else a_max
     low = None if low is np._NoValue else low

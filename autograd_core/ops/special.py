@@ -25,7 +25,7 @@ DEGREE = math.pi / 180
 def ruled(fn: Any, *pulls: Any, **properties: Any) -> Op:
     """Register a function of SciPy, unless the user has: a number beside an array stays one, an order is an integer."""
     if RULES.get(fn) is None:
-        op = rule(fn, *pulls, compute=fn, **properties)
+        op = rule(fn, *pulls, compute=fn, widens=True, **properties)
         op.weak = False
         op.special = True  # what SciPy makes of a Python number is a float64, so each cotangent is projected
     return RULES[fn]

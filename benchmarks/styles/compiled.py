@@ -195,48 +195,7 @@ def adam_out(rate, p, g):
     return update
 
 
-# --- loss and gradients, descent, second order ------------------------------------------------------------------------
-
-
-def gradients_compiled(row):
-    """`ag.compile` of the loss and `backward()`."""
-    import numpy as np
-
-    import autograd_core as ag
-
-    loss, params = row.words(np), [ag.Tensor(p) for p in row.params]
-
-    @ag.compile
-    def update(*data):
-        for p in params:
-            p.grad = None
-        value = loss(*params, *data)
-        value.backward()
-        return value
-
-    arrays = [np.asarray(d) for d in row.data]
-    return lambda: (update(*arrays), *[p.grad for p in params])
-
-
-def descent_compiled(row):
-    """The same, and `p.data -= rate * p.grad`."""
-    import numpy as np
-
-    import autograd_core as ag
-
-    loss, params = row.words(np), [ag.Tensor(p) for p in row.params]
-
-    @ag.compile
-    def update(*data):
-        for p in params:
-            p.grad = None
-        value = loss(*params, *data)
-        value.backward()
-        for p in params:
-            p.data -= row.rate * p.grad
-        return value
-
-    return lambda: (update(*row.data), *[p.data for p in params])
+# --- second order -----------------------------------------------------------------------------------------------------
 
 
 def second_order_compiled(row):

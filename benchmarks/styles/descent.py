@@ -17,7 +17,7 @@ def numpy(row):
     return step
 
 
-def ours(row):
+def ours(row, transform=lambda f: f):
     """`loss.backward()`, then `p.data -= rate * p.grad`."""
     import numpy as np
 
@@ -25,16 +25,24 @@ def ours(row):
 
     loss, params = row.words(np), [ag.Tensor(p) for p in row.params]
 
-    def step():
+    def update(*data):
         for p in params:
             p.grad = None
-        value = loss(*params, *row.data)
+        value = loss(*params, *data)
         value.backward()
         for p in params:
             p.data -= row.rate * p.grad
-        return value, *params
+        return value
 
-    return step
+    update = transform(update)
+    return lambda: (update(*row.data), *[p.data for p in params])
+
+
+def compiled(row):
+    """`ag.compile` of the whole step."""
+    import autograd_core as ag
+
+    return ours(row, ag.compile)
 
 
 def torch(row, transform=lambda f: f):
@@ -120,6 +128,3 @@ def mygrad(row):
         return value, *params
 
     return step
-
-
-compiled = whole.descent_compiled

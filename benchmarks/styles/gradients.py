@@ -11,7 +11,7 @@ def numpy(row):
     return lambda: row.by_hand(*row.params, *row.data)
 
 
-def ours(row):
+def ours(row, transform=lambda f: f):
     """Plain NumPy on Tensors, then `loss.backward()`."""
     import numpy as np
 
@@ -19,14 +19,22 @@ def ours(row):
 
     loss, params = row.words(np), [ag.Tensor(p) for p in row.params]
 
-    def step():
+    def update(*data):
         for p in params:
             p.grad = None
-        value = loss(*params, *row.data)
+        value = loss(*params, *data)
         value.backward()
-        return value, *[p.grad for p in params]
+        return value
 
-    return step
+    update = transform(update)
+    return lambda: (update(*row.data), *[p.grad for p in params])
+
+
+def compiled(row):
+    """`ag.compile` of loss and `backward()`."""
+    import autograd_core as ag
+
+    return ours(row, ag.compile)
 
 
 def torch(row, transform=lambda f: f):
@@ -128,6 +136,3 @@ def as_jax(arrays):
     import jax
 
     return [jax.numpy.asarray(a) for a in arrays]
-
-
-compiled = whole.gradients_compiled

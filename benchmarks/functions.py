@@ -71,11 +71,7 @@ def calls():
         a, b = (best(eval(f"lambda: np.{source}", {"np": np, **names})) for names in (plain, tensors))
         excess = b - 1.5 * a - 1.5
         over += excess > 0
-        print(
-            f"{source:40}{a:10.2f}{b:10.2f}{b / a:8.2f}{excess:17.1f}"
-            if excess > 0
-            else f"{source:40}{a:10.2f}{b:10.2f}{b / a:8.2f}{'':>17}"
-        )
+        print(f"{source:40}{a:10.2f}{b:10.2f}{b / a:8.2f}" + (f"{excess:17.1f}" if excess > 0 else ""))
     print(f"{over} of {len(sources(CALLS))} cost more than promised")
 
 

@@ -22,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.memory import peak_growth
+
 LIBRARIES = "numpy", "ours", "torch"
 NAMES = "train-small", "train-mnist", "train-wide", "train-conv", "train-rnn", "train-embedding"
 LONG = "chain-1e5", "moons", "fan-in"  # take minutes under tracemalloc; to be named if they are wanted
 README = Path(__file__).with_name("README.md")
 MARKERS = "<!-- peaks -->", "<!-- /peaks -->"
-STATUS = Path("/proc/self/status")
 STEPS = 4  # before the one that is looked at: recorded, planned, twice replayed
 
 
@@ -37,17 +38,7 @@ STEPS = 4  # before the one that is looked at: recorded, planned, twice replayed
 def resident(library, name):
     """Return megabytes by which the peak lies above what stood there before the first step."""
     step = built(library, name)
-    gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")
-    before = kilobytes("VmRSS")
-    for _ in range(4):
-        step()
-    return [(kilobytes("VmHWM") - before) / 1024]
-
-
-def kilobytes(what):
-    """Return a line of `/proc/self/status` as a number."""
-    return next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if line.startswith(what))
+    return [peak_growth(lambda: [step() for _ in range(4)]) / 2**20]
 
 
 def traced(library, name):
@@ -143,7 +134,7 @@ def main(argv=None):
     if args.table != "resident":
         compiled_table(args.rows, args.write)
     if args.table != "compiled":
-        if not STATUS.exists():
+        if not Path("/proc/self/clear_refs").exists():
             sys.exit("the resident memory's peak needs Linux's /proc")
         resident_table(args.rows)
 

@@ -25,11 +25,14 @@ from .recording import (
     tensor,
 )
 from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, SILENT, Op
-from .state import PLAIN
+from .state import PLAIN, tell
 
 ndarray = np.ndarray
 NO_VALUE = np._NoValue
 SEQUENCES = (list, tuple)
+SUMMARIES = {np.allclose, np.array_equal, np.array_equiv, np.count_nonzero}  # Python's bools and ints, of values
+TEXTS = {np.array2string, np.array_repr, np.array_str, np.format_float_positional, np.format_float_scientific}
+TEXTS |= {np.shares_memory, np.may_share_memory}  # as far as they are constant, nothing that stands on a tape
 WITH_NUMBER: dict[Any, Op] = ops.elementwise.WITH_NUMBER
 
 
@@ -91,6 +94,13 @@ def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     ans = fn(*plain_args, **{k: strip(v) for k, v in kwargs.items()}) if kwargs else fn(*plain_args)
     state = state_now()
     if state is not PLAIN and state.recorder is not None:
+        if fn in SUMMARIES:
+            ans = np.bool_(ans) if type(ans) is bool else ans
+            told = tensor(ans)
+            state.recorder.record(fn, args, kwargs, told)
+            return told
+        if fn in TEXTS:
+            tell("value", fn, title(fn))
         parts = ans if isinstance(ans, tuple) else (ans,)
         if all(isinstance(part, ndarray | np.generic) for part in parts):
             told = tuple(tensor(part) for part in parts) if isinstance(ans, tuple) else tensor(ans)

@@ -392,6 +392,8 @@ class Tensor:
                 f"in-place change of the result of {self._node.op.name} under no_grad() would lose its gradient: "
                 f"use t.detach().copy()"
             )
+        if (state := state_now()) is not PLAIN:
+            tell("write", self)
         value = other._data if type(other) is Tensor else plain(other)
         if np.shape(value) != self.shape:
             raise ValueError(f"an in-place operation cannot turn shape {self.shape} into {np.shape(value)}")
@@ -400,7 +402,7 @@ class Tensor:
                 raise TypeError(f"an in-place operation cannot turn {self.dtype} into {value.dtype}")
             other = other.astype(self.dtype) if type(other) is Tensor else value.astype(self.dtype)
             value = other._data if type(other) is Tensor else other
-        if state_now().debug:
+        if state.debug:
             report_views(self._data, value)
         self._data = value
         self._node = other._node if type(other) is Tensor else None
@@ -458,6 +460,7 @@ class Tensor:
                     "gradient: use t.detach().copy()"
                 )
             if self._is_view():
+                tell("write", self)
                 raise GraphError(
                     "assignment through a view would not reach the Tensor it was taken from, as it would "
                     "in NumPy: write "
@@ -613,6 +616,7 @@ class Tensor:
 
     def _not_recorded(self, what: str) -> None:
         if (recorder := state_now().recorder) is not None:
+            tell("value", self, what)  # a recorder may know better what to write instead
             raise GraphError(
                 f"{_spelt(what)} of a Tensor under {_title(recorder)} (at {source_line()}): its value would be "
                 f"baked into what is recorded; {REMEDY}"
@@ -667,10 +671,12 @@ class Tensor:
         return np.asarray(self._data).__dlpack_device__()
 
     def __format__(self, spec: str) -> str:
+        self._not_recorded("format")
         number = spec and not self._data.shape  # a leaf placed into a buffer is an array of no axes
         return format(self._data[()], spec) if number else format(str(self._data), spec)
 
     def __str__(self) -> str:
+        self._not_recorded("str")
         return str(self._data)
 
     def __getattr__(self, name: str) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,13 +25,23 @@ from ..rules import RULES
 from ..state import STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from .plan import SEQUENCES, Plan, Ref, Step, refs
+from .plan import SEQUENCES, Plan, Ref, Step
+from .refusals import (
+    ASKED,
+    alike,
+    refuse_metadata,
+    refuse_raising,
+    refuse_result,
+    refuse_shape,
+    refuse_swallowed,
+    refuse_value,
+    refuse_writing,
+)
 from .sums import is_leading, sum_leading
 from .traced import (
     WEAK,
     ByProducts,
     Draws,
-    alike,
     by_products,
     computing,
     draw,
@@ -44,7 +55,6 @@ from .traced import (
 from .weak import OPERATORS, weak
 
 ndarray = np.ndarray
-UNKNOWN_SHAPE = {np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique, np.trim_zeros}
 PYTHONS = (*WEAK, float, int)
 LITERAL = {int, float, bool, str, type(None)}
 NUMBERS = (np.generic, *WEAK, np.random.Generator)
@@ -77,6 +87,8 @@ class Trace:
         self.start = tick()  # leaves made later are the program's own
         self.settings, self.errors = settings_of_errors(), np.geterr()
         self.journal: list[tuple[int, Ref | None]] | None = None  # what was known before, while it may be taken back
+        self.arguments: list[Any] = []  # Tensors that stand for arrays of the caller's
+        self.refused: tuple[str, str] | None = None  # where a value was asked for, and what was said
         self.literals: dict[int, Any] = {}  # tuples and lists in which nothing is traced
         self.functions: dict[Any, tuple[bool, Any]] = {}  # is it written down as it is? what is to be called?
 
@@ -135,9 +147,12 @@ class Trace:
                 given.append(ref)
             else:
                 given.append(a if type(a) in LITERAL else self.refs(a, reads))
+        arrays = len(reads)
         named = {k: self.refs(v, reads) for k, v in kwargs.items()} if kwargs else {}
-        if fn is getitem or fn in UNKNOWN_SHAPE:
-            self.refuse_unknown_shape(fn, named)
+        if fn in ASKED:
+            refuse_shape(fn, args, named, self.plan, results)
+        if len(reads) > arrays and fn is not getitem:
+            refuse_metadata(fn, named, self.plan)
         if len(results) == 1 and type(results[0]._data) is not ndarray:
             step = Step(compute, tuple(given), named, (self.new(results[0]),), fn, several, tuple(reads))
         else:
@@ -147,21 +162,8 @@ class Trace:
             step.shares = shares
         self.plan.steps.append(step)
         if settings_of_errors() is not self.settings and np.geterr() != self.errors:
+            refuse_raising(np.geterr(), self.errors)
             self.plan.notes["quiet"] = "as recorded: NumPy does not warn"
-
-    def refuse_unknown_shape(self, fn: Any, kwargs: dict[str, Any]) -> None:
-        """Raise where the shape of a result depends on values."""
-        slots = [self.plan.slots[k] for k in (refs(kwargs["index"]) if fn is getitem else ())]
-        masks = [s for s in slots if s.dtype == bool]
-        for s in masks:
-            if s.kind == "constant":  # from around the program: another one is another plan
-                self.plan.guards.append((functools.partial(alike, s.source, s.source.copy()), True))
-        if fn in UNKNOWN_SHAPE or any(s.kind != "constant" for s in masks):
-            what = "x[mask]" if fn is getitem else f"np.{fn.__name__}"
-            raise GraphError(
-                f"{what} under ag.compile (at {source_line()}) has as many entries as there are True ones, which "
-                f"differs from call to call; keep the shape by np.where(mask, x, 0), or compute it outside"
-            )
 
     def unfolded(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Tensor) -> bool:
         """Record the body of an operation in its place, if it has one that runs on Tensors and gives the same bits."""
@@ -171,6 +173,7 @@ class Trace:
             self.refs(a)  # what is taken from around the program is to be known as it is
         before = len(self.plan.steps), len(self.plan.slots), len(self.sums), len(self.aliases)
         outer, self.journal = self.journal, []
+        refused = self.refused
         given = [tensor(a._data) if type(a) is Tensor else a for a in args]
         state = STATE.get()
         token = STATE.set(state.changed(grad=False) if state.grad else state)
@@ -186,7 +189,7 @@ class Trace:
         except Exception:
             pass  # it asks for values, or does what Tensors refuse: then it stays one step
         finally:
-            journal, self.journal = self.journal, outer
+            journal, self.journal, self.refused = self.journal, outer, refused
             STATE.reset(token)
         self.take_back(journal, *before)
         return False
@@ -229,6 +232,18 @@ class Trace:
         """Take notice of what is no operation."""
         notice: Callable[[Any, Any], Any] = getattr(self, "_" + what)
         return notice(target, value)
+
+    def _value(self, _: Any, what: str) -> None:
+        """Refuse to tell a value, and remember it, should the program catch the error."""
+        try:
+            refuse_value(what)
+        except GraphError as error:
+            self.refused = source_line(), str(error)
+            raise
+
+    def _write(self, t: Tensor, _: Any) -> None:
+        if any(t is a for a in self.arguments):
+            refuse_writing(t.shape)
 
     def _data(self, t: Tensor, _: Any) -> Any:
         """Give a stand-in for the values of a Tensor, and see to it that a change of it does not go unnoticed."""
@@ -365,7 +380,10 @@ class Trace:
         slot = self.plan.slot("input", value.shape, value.dtype, value, weak=kind is float)
         self.plan.inputs.append(slot.number)
         self.know(value, slot.ref)
-        return tensor(value)
+        t = tensor(value)
+        if kind is ndarray:
+            self.arguments.append(t)
+        return t
 
     def ref(self, t: Tensor) -> Ref:
         """Return the slot of a Tensor: of a traced value, or of one taken from around the program."""
@@ -446,11 +464,17 @@ class Trace:
         plain = []
         for leaf in leaves:
             traced = isinstance(leaf, Tensor) or (type(leaf) is ndarray)
+            if not traced and type(leaf) not in LITERAL:
+                refuse_result(leaf, self.known)
             self.plan.outputs.append(self.refs(leaf) if traced else leaf)
             plain.append(leaf._data if isinstance(leaf, Tensor) else leaf)
         self.plan.rebuild = rebuild
+        if self.refused:
+            refuse_swallowed(self.refused[0])
         self.refuse_hidden_changes()
-        plain = [v.copy() if type(v) is ndarray else number_of(v) for v in plain]
+        if (around := getattr(self.watch, "__self__", None)) is not None:
+            around.finish(self.known)
+        plain = [v.copy() if type(v) is ndarray and v.shape else number_of(v) for v in plain]
         for leaf, _ in self.leaves.values():
             _settle_gradient(leaf)
         return rebuild(plain)
@@ -480,6 +504,9 @@ class Trace:
                 t._data = before
         for leaf, grad in self.leaves.values():
             leaf.grad = grad
+        error = sys.exc_info()[1]
+        if self.refused and isinstance(error, TypeError | ValueError):  # NumPy's, of an entry that is set by float()
+            raise GraphError(self.refused[1]) from error
 
 
 def has_gradient(leaf: Leaf) -> bool:

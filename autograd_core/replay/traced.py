@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..notes import GraphError
+from ..notes import GraphError, source_line
 from ..ops.reduce import logsumexp
 from ..recording import tensor
 from ..rules import RULES
@@ -28,15 +28,23 @@ class Draws:
 
     def __getattr__(self, name: str) -> Any:
         """Return the generator's method, to be called at every replay."""
-        if name.startswith("_") or not callable(getattr(self.generator, name)):
+        if name.startswith("_"):
             raise AttributeError(name)
+        if name == "spawn" or not callable(getattr(self.generator, name)):
+            raise GraphError(
+                f"rng.{name} of a generator passed to a compiled function (at {source_line()}): inside, it only draws; "
+                f"take it outside, and pass what comes of it as an argument"
+            )
         return functools.partial(fresh, draw, self.generator, name)
 
 
 def draw(generator: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     """Call a method of a generator; `shuffle`, which changes its argument, is refused."""
     if name == "shuffle":
-        raise GraphError("rng.shuffle(x) changes x in place inside a compiled function: write x = rng.permuted(x)")
+        raise GraphError(
+            f"rng.shuffle(x) changes x in place inside a compiled function (at {source_line()}): write "
+            f"x = rng.permuted(x)"
+        )
     return getattr(generator, name)(*args, **kwargs)
 
 
@@ -62,13 +70,6 @@ def by_products(fn: Any, result: Any) -> list[Any]:
         return []
     node = node.p if op.outputs else node
     return list(arrays_of(node.kwargs.get("aux")))
-
-
-def alike(a: Any, b: Any) -> bool:
-    """Say whether values are equal, entry by entry, NaN being NaN."""
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    return a.tobytes() == b.tobytes() or bool(np.array_equal(a, b, equal_nan=True))
 
 
 def of_networks(fn: Any) -> bool:

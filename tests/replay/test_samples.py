@@ -11,11 +11,15 @@ from autograd_core.tree import flatten
 
 BOUND = 1e-13  # where a mask takes the place of a branch; most agree to the last bit
 BY_SHAPE = r"has as many entries as there are True ones"
+DIFFERENT = r"has as many entries as there are different ones"
 BY_DTYPE = r"gives real or complex numbers, as the values want it"
 REFUSED = {
-    **dict.fromkeys(["np.polymul", "np.trim_zeros", "np.setdiff1d", "np.setxor1d"], BY_SHAPE),
+    **dict.fromkeys(["np.polymul", "np.trim_zeros"], BY_SHAPE),
+    **{f"np.{f}": DIFFERENT for f in "unique unique_all unique_counts unique_inverse unique_values".split()},
+    **{f"np.{f}": DIFFERENT for f in "union1d intersect1d setdiff1d setxor1d".split()},
+    "np.polydiv": r"bool\(\)",  # leading coefficients that are close to 0 are left out
     **{f"np.lib.scimath.{f}": BY_DTYPE for f in "sqrt log log2 log10 arccos arcsin arctanh power logn".split()},
-    "ops.methods.segment_sums": "asarray",  # np.add.reduceat: the lengths of its segments
+    "ops.methods.segment_sums": r"np\.(repeat|reduceat) asks for np\.asarray",  # np.add.reduceat: the lengths of its segments
     "ops.scientific.logm": "global generator",
     "scipy.linalg._matfuncs.logm": "global generator",
 }

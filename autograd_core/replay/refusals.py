@@ -1,0 +1,175 @@
+"""What cannot be replayed, in sentences: what was asked of a traced value, where, and what to write instead."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..notes import HERE, NETWORKS, NUMPY, GraphError, source_line
+from ..ops.index import getitem
+from ..ops.statistics import binned, counts, raw_edges, tally, tally_of_ones
+from ..ops.values import plain
+from ..rules import RULES
+from ..tensor import Tensor
+from .places import is_traced
+from .plan import Ref, refs
+
+CHOICE = (
+    "choose by np.where(condition, a, b), return the value from the recorded function and look at it outside, or pass "
+    "what decides as a Python int, bool or str"
+)
+SIZE = "pass a size, a count or an axis as a Python int: each gets a plan of its own"
+PRINT = "write ag.fresh(print, t), which prints at every replay, or return the value and look at it outside"
+OUTSIDE = "an argument is an array of its own inside a compiled function: ask outside, and pass the answer as a bool"
+INSTEAD = {  # by what was asked for
+    "index": f"{SIZE}; take an entry of a plain array or list by np.take(a, i, axis=0); or choose by "
+    "np.where(condition, a, b)",
+    "np.asarray": "join Tensors by np.stack([...]), copy one by t.copy(), take an entry of a plain array by "
+    "np.take(a, i, axis=0), or choose by np.where(condition, a, b)",
+    "str": PRINT,
+    "format": PRINT,
+    "np.shares_memory": OUTSIDE,
+    "np.may_share_memory": OUTSIDE,
+}
+FUNCTIONS = {  # by the function of NumPy's on whose behalf it was asked
+    "piecewise": "its functions get as many entries as there are True ones: write np.where(condition, f(x), g(x)), or "
+    "np.select([condition, ...], [f(x), ...]) for several pieces",
+    "reduceat": "how many entries each segment has depends on the indices: pass them as a tuple of Python ints; or "
+    "sum by labels, np.add.at(ag.Tensor(np.zeros(n)), labels, x), or where np.where(labels == k, x, 0) chooses",
+    "repeat": "the counts decide the shape of the result: pass a count as a Python int and several as a tuple; or "
+    "compute i = np.repeat(np.arange(n), counts) outside, pass it, and write np.take(x, i, axis=0)",
+    "vectorize": "it calls Python for each entry: write the function for whole arrays, with np.where(condition, a, b)",
+}
+SHAPING = {"repeats", "axis", "axes", "axis1", "axis2", "n", "N", "num", "bins", "offset", "shape", "widths", "gone"}
+SHAPING |= {"minlength", "starts", "edge_order", "ord"}
+UNKNOWN = {np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique, np.trim_zeros, np.intersect1d}
+ASKED = {getitem, plain, counts, binned, raw_edges, tally, tally_of_ones, *UNKNOWN}  # functions that may be refused
+USED_UP = ("__next__", "__await__", "__anext__")
+
+
+def refuse_value(what: str) -> None:
+    """Raise where a traced value is asked for."""
+    name = asking()
+    asked = f"np.{name} asks for " if name else ""
+    call = what if what in ("in", "DLPack") else what + "()"
+    raise GraphError(
+        f"{asked}{call} of a Tensor under ag.compile (at {source_line()}): its value would be baked into what is "
+        f"recorded; {FUNCTIONS.get(name) or INSTEAD.get(what, CHOICE)}"
+    )
+
+
+def asking() -> str:
+    """Return the name of the function of NumPy's that the user has called, as far as there is a sentence for it."""
+    frame: Any = sys._getframe(1)
+    name = ""
+    while frame is not None and frame.f_code.co_filename.startswith((HERE, NETWORKS, NUMPY)):
+        held = frame.f_locals
+        for known in (held.get("method"), type(held.get("self")).__name__, frame.f_code.co_name.removeprefix("_")):
+            name = known if type(known) is str and known in FUNCTIONS else name
+        frame = frame.f_back
+    return name
+
+
+def refuse_writing(shape: Any) -> None:
+    """Raise where an argument is changed in place."""
+    raise GraphError(
+        f"an argument of shape {shape} is changed in place under ag.compile (at {source_line()}), which would not "
+        f"reach the caller's array, as it does without: write x = x + 1 rather than x += 1, or begin with x = x.copy()"
+    )
+
+
+def refuse_raising(now: Any, before: Any) -> None:
+    """Raise where NumPy is to raise or to call back, by the values it meets."""
+    for kind, way in now.items():
+        if way not in ("ignore", "warn") and way != before[kind]:
+            raise GraphError(
+                f"np.errstate({kind}={way!r}) under ag.compile (at {source_line()}): a replay does not ask for errors, "
+                f"whose values differ from call to call: choose by np.where(condition, a, b), or call the compiled "
+                f"function inside np.errstate"
+            )
+
+
+def refuse_swallowed(line: str) -> None:
+    """Raise where a refusal has not reached us."""
+    raise GraphError(
+        f"what ag.compile refused at {line} was caught inside the compiled function, which then went a way that it "
+        f"does not go otherwise: let the error pass, and write what it says"
+    )
+
+
+def refuse_result(leaf: Any, known: Any) -> None:
+    """Raise if a result can be used up, or hides traced values."""
+    if any(hasattr(type(leaf), name) for name in USED_UP):
+        if hasattr(leaf, "close"):
+            leaf.close()  # or a coroutine would complain that nobody has waited for it
+        raise GraphError(
+            f"a compiled function returns arrays and numbers, not a {type(leaf).__name__}, which runs when recording "
+            f"is over: return a list or a tuple (a function with yield or async may call compiled ones)"
+        )
+    if is_traced(leaf, known):
+        raise GraphError(
+            f"a compiled function returned a {type(leaf).__name__} that holds traced values, which a replay cannot put "
+            f"there: return them in tuples, lists, dicts or dataclasses, or tell ag.register_tree({type(leaf).__name__}"
+            f", ...) how it is taken apart"
+        )
+
+
+def refuse_shape(fn: Any, args: Any, kwargs: dict[str, Any], plan: Any, results: Any) -> None:
+    """Raise where the shape of a result depends on values."""
+    slots = [plan.slots[k] for k in (refs(kwargs["index"]) if fn is getitem else ())]
+    masks = [s for s in slots if s.dtype == bool]
+    for s in masks:
+        if s.kind == "constant":  # from around the program: another one is another plan
+            plan.guards.append((functools.partial(alike, s.source, s.source.copy()), True))
+    name = "x[mask]" if fn is getitem else f"np.{getattr(args[0] if fn is plain else fn, '__name__', '')}"
+    if fn in UNKNOWN or (fn is plain and args[0] in UNKNOWN) or any(s.kind != "constant" for s in masks):
+        raise GraphError(
+            f"{name} under ag.compile (at {source_line()}) has as many entries as there are "
+            f"{'different' if fn is plain else 'True'} ones, which differs from call to call; keep the shape by "
+            f"np.where(mask, x, 0), or compute it outside"
+        )
+    numbers = args[fn is binned] if fn in (counts, binned) else None
+    if type(numbers) is np.ndarray:
+        plan.guards.append((functools.partial(alike, numbers, numbers.copy()), True))
+    elif numbers is not None and len(results[0]._data) > (kwargs.get("minlength") or 0):
+        raise GraphError(
+            f"np.bincount under ag.compile (at {source_line()}) has as many entries as the largest number says: give "
+            f"it minlength=n, with n above all of them, or write np.sum(x[:, None] == np.arange(n), axis=0)"
+        )
+    bins = kwargs.get("bins", args[1] if fn in (raw_edges, tally_of_ones) and len(args) > 1 else None)
+    slot = plan.slots[bins.slot] if type(bins) is Ref else None
+    if isinstance(bins, str) or (type(bins) is Tensor and not bins.shape) or (slot is not None and not slot.shape):
+        raise GraphError(
+            f"np.histogram under ag.compile (at {source_line()}) with a number of bins that the values, or an argument "
+            f"that may differ, decide: pass it as a Python int, or the edges as an array"
+        )
+
+
+def refuse_metadata(fn: Any, kwargs: dict[str, Any], plan: Any) -> None:
+    """Raise where a keyword that decides the shape of a result is traced."""
+    for key in SHAPING.intersection(kwargs):
+        for s in (plan.slots[k] for k in refs(kwargs[key])):
+            if s.kind == "constant":
+                plan.guards.append((functools.partial(alike, s.source, s.source.copy()), True))
+            elif key != "gone" or s.shape:
+                name = title(fn)
+                raise GraphError(
+                    f"np.{name} under ag.compile (at {source_line()}) with {key}= that may differ from call to call: "
+                    f"it decides the shape of the result; {FUNCTIONS.get(name) or SIZE}"
+                )
+
+
+def title(fn: Any) -> str:
+    """Return the name under which a person knows an operation."""
+    op = RULES.get(fn)
+    return {"without": "delete"}.get(found := str(op.name if op else getattr(fn, "__name__", fn)), found)
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Say whether values are equal, entry by entry, NaN being NaN."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return a.tobytes() == b.tobytes() or bool(np.array_equal(a, b, equal_nan=True))

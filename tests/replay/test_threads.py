@@ -141,7 +141,7 @@ def test_large_groups_on_both_cores():
         wanted = gradient(x)
         for _ in range(4):
             found = compiled(x)
-            assert found[0] == wanted[0]
+            assert abs(found[0] - wanted[0]) <= 1e-14 * wanted[0]  # summed block by block
             assert np.array_equal(found[1], wanted[1])
 
     in_threads(work, 4)

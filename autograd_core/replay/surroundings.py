@@ -26,6 +26,7 @@ from ..tensor import Tensor
 from .places import (
     MISSING,
     NEVER,
+    PLAIN,
     Array,
     Place,
     contents,
@@ -306,7 +307,8 @@ class Surroundings:
                 refuse(array, self.codes)
         for x, names in self.lacking:
             for name in names.intersection(vars(x)):
-                if is_traced(vars(x)[name], known):
+                counted = type(before := getattr(type(x), name, None)) in PLAIN and before is not False
+                if counted or is_traced(vars(x)[name], known):
                     refuse(Place(None, None, ("attribute", name, x)), self.codes)
                 self.unsettled.append((functools.partial(getattr, x, name), NEVER))
 

@@ -1,14 +1,17 @@
 """What cannot be replayed is refused while recording, with the line and a remedy; and everything is as it was."""
 
+import ast
 import io
 import math
 import os
+import pathlib
 import random
 
 import numpy as np
 import pytest
 
 import autograd_core as ag
+import autograd_core.replay
 from autograd_core import Tensor
 
 X = np.array([1.0, -2.0, 3.0])
@@ -253,3 +256,63 @@ def test_check_refuses_draws():
     compiled(X)
     with pytest.raises(ag.GraphError, match="cannot call a function twice"):
         compiled(X)
+
+
+# --- none without a test ----------------------------------------------------------------------------------------------
+
+
+def checked(f, *args, change=None):
+    compiled = ag.compile(f, check=True)
+    compiled(*args)
+    if change is not None:
+        change()
+    compiled(*args)
+
+
+class Calls:
+    number = 0
+
+    def more(self):
+        self.number += 1
+
+
+def counting(calls):
+    return lambda x: (calls.more(), x)[1]
+
+
+def deciding(x):
+    os.environ["A_RATE"] = "2"
+    checked(lambda x: x * float(os.environ["A_RATE"]), x, change=lambda: os.environ.update(A_RATE="3"))
+
+
+PARAMETER = Tensor(X)
+OTHERS = {
+    "a changed count": lambda: ag.compile(counting(Calls()))(X),
+    "a parameter's values": lambda: ag.compile(lambda x: through_an_entry(Tensor(x)) or x)(X),
+    "a parameter from around": lambda: ag.compile(lambda x: through_an_entry(PARAMETER) or x * PARAMETER)(X),
+    "shuffling": lambda: ag.compile(lambda x, rng: rng.shuffle(x))(X, np.random.default_rng(0)),
+    "spawning": lambda: ag.compile(lambda rng: rng.spawn(2))(np.random.default_rng(0)),
+    "a result of ag.fresh": lambda: ag.compile(lambda x: ag.fresh(lambda: (1, "a")) or x)(X),
+    "checked draws": lambda: checked(lambda x: x * ag.fresh(RNG.normal), X),
+    "checked differences": lambda: deciding(X),
+    "objects": lambda: ag.compile(lambda x: x)(np.array([None])),
+    "no function": lambda: ag.compile(3),
+    "no plan": lambda: ag.compile(abs).plan,
+}
+
+
+def test_every_refusal_has_a_test():
+    np.random.randn()  # noqa: NPY002
+    raised = set()
+    for refuse in (*OTHERS.values(), *(lambda f=f: ag.compile(f)(X) for f, _ in REFUSED.values())):
+        with pytest.raises((ag.GraphError, TypeError)) as refusal:
+            refuse()
+        raised.add((refusal.traceback[-1].path.name, refusal.traceback[-1].lineno + 1))
+    missing = []
+    for path in pathlib.Path(autograd_core.replay.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            kind = getattr(getattr(node.exc, "func", None), "id", "") if isinstance(node, ast.Raise) else ""
+            lines = {line for name, line in raised if name == path.name}
+            if kind in ("GraphError", "TypeError") and lines.isdisjoint(range(node.lineno, node.end_lineno + 1)):
+                missing.append(f"{path.name}:{node.lineno}")
+    assert not missing

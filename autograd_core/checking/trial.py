@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from . import numeric
+from .coordinates import Coordinates
 from .judging import agreed, combine, differ, judge, reduce, refined, total
-from .names import Coordinates
 from .programs import Array, Program, Pull
 from .report import Entry
 

@@ -203,3 +203,12 @@ def test_gradients_are_the_callers_each_by_itself():
     ]
     for first, second in pairs:
         assert not np.shares_memory(first, second)
+
+
+@pytest.mark.parametrize("counts", [[2, 0, 1], np.array([2, 0, 1])], ids=["list", "array"])
+@pytest.mark.parametrize("fn", [np.repeat, np.add.reduceat])
+def test_what_goes_back_by_counts_can_be_compiled(fn, counts):
+    gradient = ag.grad(lambda x: np.sum(fn(x**2, counts, 1) ** 2))
+    compiled, x = ag.compile(gradient), np.arange(6.0).reshape(2, 3)
+    for scale in (1.0, 2.0, 3.0):
+        np.testing.assert_array_equal(compiled(scale * x), gradient(scale * x))

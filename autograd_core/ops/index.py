@@ -1,4 +1,4 @@
-"""Indexing: three primitives, each other's pullbacks, and what is composed of them.
+"""Indexing: primitives that are each other's pullbacks, and what is composed of them.
 
 `scatter` is where repeated indices add up.
 """
@@ -240,6 +240,15 @@ def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: 
     return a[(slice(None),) * axis + (indices,)] if axis else a[indices]
 
 
+@primitive
+def originals(repeats: Any, n: int) -> Any:
+    """Return of which of n entries each copy is."""
+    return np.repeat(np.arange(n), repeats)
+
+
+constant(originals)
+
+
 def _repeat_pull(g: Any, x_space: Any, repeats: Any = None, axis: int | None = None) -> Any:
     """Add up the copies of each entry."""
     shape = tuple(x_space.shape) if axis is not None else (math.prod(x_space.shape),)
@@ -249,7 +258,7 @@ def _repeat_pull(g: Any, x_space: Any, repeats: Any = None, axis: int | None = N
         each = int(np.ravel(repeats)[0])
         back = np.sum(np.reshape(g, (*shape[:axis], n, each, *shape[axis + 1 :])), axis=axis + 1)
     else:
-        back = scatter(g, index=(*(slice(None),) * axis, np.repeat(np.arange(n), repeats)), shape=shape)
+        back = scatter(g, index=(*(slice(None),) * axis, originals(repeats, n=n)), shape=shape)
     return np.reshape(back, x_space.shape)
 
 

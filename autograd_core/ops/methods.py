@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import COMPOSITES, CONSTANTS, RULES, present, primitive, rule
+from ..rules import COMPOSITES, CONSTANTS, RULES, constant, present, primitive, rule
 from ..spaces import array, cast, from_end, unreduce
-from .index import scatter, setitem
+from .index import picked, scatter, setitem
 from .nans import nan_max, nan_min
 from .reduce import logsumexp
 from .values import instead, plain, recorded, values
@@ -182,13 +182,22 @@ def _segments(starts: Any, n: int) -> tuple[Any, Any]:
     return ends, ends - starts
 
 
-def _segment_sums_pull(g: Any, x_space: Any, starts: Any = None, axis: int = -1) -> Any:
-    ends, lengths = _segments(starts, x_space.shape[axis])
+@primitive
+def segment_entries(starts: Any, n: int) -> tuple[Any, Any]:
+    """Return for all entries of all segments to which one they belong, and where in the array they are."""
+    ends, lengths = _segments(starts, n)
     owners = np.repeat(np.arange(len(starts)), lengths)
-    places = np.arange(len(owners)) + np.repeat(ends - np.cumsum(lengths), lengths)
+    return owners, np.arange(len(owners)) + np.repeat(ends - np.cumsum(lengths), lengths)
+
+
+constant(segment_entries)
+
+
+def _segment_sums_pull(g: Any, x_space: Any, starts: Any = None, axis: int = -1) -> Any:
+    owners, places = segment_entries(starts, n=x_space.shape[axis])
     behind = (slice(None),) * (-1 - axis)
     ahead = (slice(None),) * (len(x_space.shape) + axis)
-    return scatter(g[(..., owners, *behind)], index=(*ahead, places), shape=tuple(x_space.shape))
+    return scatter(picked(g, (..., owners, *behind)), index=(*ahead, places), shape=tuple(x_space.shape))
 
 
 rule(segment_sums, _segment_sums_pull, linear=True, args="x", params="x starts axis", name="add.reduceat")

@@ -232,7 +232,7 @@ def _is_ours(pull: Pull | None) -> bool:
 
 @functools.cache
 def _compiled(source: str) -> Callable[..., Any]:
-    made: Callable[..., Any] = eval(source)
+    made: Callable[..., Any] = eval(compile(source, __file__, "eval"))  # so that no message takes it for a user's line
     return made
 
 

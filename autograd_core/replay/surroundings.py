@@ -41,7 +41,8 @@ from .places import (
 )
 
 FAR = 5000  # objects looked at
-SMALL = 1 << 16  # bytes of an array that only plain NumPy may have read, and that are compared at every call
+WIDE = 100  # entries of a container that are looked into; of longer ones it is only seen which they are
+SMALL = 1 << 16  # bytes, in all, of arrays that only plain NumPy may have read, and that are compared at every call
 LIBRARIES = {"numpy", "autograd_core", "scipy", "nn"}
 LIVE = ("lr", "params")
 ATOMS = {Tensor, str, int, float, bool, complex, bytes, type(None), type(...), np.ufunc, slice, range, np.dtype}
@@ -62,6 +63,7 @@ class Surroundings:
         self.parts: list[tuple[Any, Any]] = []  # attributes of networks, who may keep things there
         self.sources: dict[int, Any] = {}
         self.arrays: list[Array] = []
+        self.room = SMALL
         self.names = {"forward"}  # that code of functions reads as attributes, and strings in it
         self.codes: list[types.CodeType] = []
         self.objects: list[tuple[Any, set[str]]] = []  # of the user's, with the names looked at in each
@@ -73,6 +75,7 @@ class Surroundings:
         self.told = False
         self.unsettled: list[tuple[Any, Any]] = []
         self.known: Any = ()
+        self.finished = False
         self.near([(f, ("function",)), *((x, ("argument",)) for x in more if type(x) is not np.ndarray)])
         self.far()
         self.lacking = [(x, frozenset(self.names.difference(vars(x)))) for x, _ in self.objects if self.may_gain(x)]
@@ -88,7 +91,10 @@ class Surroundings:
                 x, name = stack.pop()
                 if type(x) not in ATOMS and id(x) not in seen:
                     seen.add(id(x))
-                    stack.extend(self.inside(x, type(x), name))
+                    try:
+                        stack.extend(self.inside(x, type(x), name))
+                    except Exception:  # an object may refuse to be looked at
+                        continue
             stack = []
             for x, done in self.objects:
                 if new := self.names - done:
@@ -107,24 +113,33 @@ class Surroundings:
                 self.near([(x, ("function",))])
                 continue
             seen.add(id(x))
-            if issubclass(kind, dict):
-                stack.extend(list(x.values()))
-            elif issubclass(kind, COLLECTIONS):
-                stack.extend(x)
-            elif issubclass(kind, GENERATORS):
-                self.sources[id(x)] = x
-            elif kind is types.BuiltinFunctionType:
-                stack.append(x.__self__)
-            elif kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):
-                self.groups(vars(x))
-                stack.extend(list(vars(x).values()))
+            try:
+                stack.extend(self.parts_of(x, kind))
+            except Exception:
+                continue
+
+    def parts_of(self, x: Any, kind: type) -> list[Any]:
+        """Return what an object holds that no name leads to; note if it is a generator or an optimizer."""
+        if issubclass(kind, dict):
+            return list(x.values())
+        if issubclass(kind, COLLECTIONS):
+            return list(x)
+        if issubclass(kind, GENERATORS):
+            self.sources[id(x)] = x
+        elif kind is types.BuiltinFunctionType:
+            return [x.__self__]
+        elif kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):
+            self.groups(vars(x))
+            return list(vars(x).values())
+        return []
 
     def inside(self, x: Any, kind: type, name: Any) -> Iterator[tuple[Any, Any]]:
         """Yield what an object leads to, each with the name of its place."""
         if kind is types.FunctionType:
             yield from self.function(x)
         elif kind is np.ndarray:
-            if x.nbytes <= SMALL and x.flags.writeable and not x.dtype.hasobject:
+            if x.nbytes <= self.room and x.flags.writeable and not x.dtype.hasobject:
+                self.room -= x.nbytes
                 self.arrays.append(Array(x, name))
         elif issubclass(kind, dict | types.MappingProxyType):
             yield from self.container(x, [*x.keys(), *x.values()], name)
@@ -162,8 +177,10 @@ class Surroundings:
         """Note the entries of a container, and yield them."""
         if type(x) not in (tuple, frozenset) and not hasattr(x, "_fields"):
             self.places.append(Place(None, x, name, contents(x)))
-        if len(x) <= FAR:
+        if len(x) <= WIDE:
             yield from [(v, name) for v in values]
+        elif len(x) <= FAR:
+            self.later += values
 
     def iterator(self, x: Any, kind: type, name: Any) -> None:
         """Note how far an iterator has come."""
@@ -241,10 +258,10 @@ class Surroundings:
         """Yield what attributes of an object or a module hold that are named somewhere."""
         held = vars(x) if _has_attributes(type(x)) else {}
         for name in names.intersection(held):
-            yield self.place(functools.partial(getattr, x, name), held[name], ("attribute", name, x))
+            yield self.place(functools.partial(getattr, x, name, MISSING), held[name], ("attribute", name, x))
         for name in names.intersection(slots(type(x))):
             if (value := getattr(x, name, MISSING)) is not MISSING:
-                yield self.place(functools.partial(getattr, x, name), value, ("attribute", name, x))
+                yield self.place(functools.partial(getattr, x, name, MISSING), value, ("attribute", name, x))
 
     def members(self, kind: type, names: set[str]) -> Iterator[tuple[Any, Any]]:
         """Yield methods and other attributes of a class that are named."""
@@ -286,7 +303,7 @@ class Surroundings:
         names = [repr(g) for key, g in self.sources.items() if state_of(g) != self.states[key]]
         if whole and states_of_the_world(self.names) != self.world:
             names.append("a global generator of numpy.random or random")
-        if whole:
+        if whole and not self.finished:
             self.changed = {place for place in (*self.places, *self.arrays) if place.is_changed()}
         if names:
             raise GraphError(
@@ -296,7 +313,7 @@ class Surroundings:
 
     def finish(self, known: Any) -> None:
         """Raise if the function has changed what is around it, unless it is something that it keeps, once for all."""
-        self.known = known
+        self.known, self.finished = known, True
         for place in self.places:
             if place.is_changed():
                 if not is_kept(place, known):

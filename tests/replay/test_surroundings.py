@@ -286,6 +286,35 @@ def test_what_a_name_leads_to(name):
     context.run(life)
 
 
+class Shy:
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+    @property
+    def __dict__(self):
+        raise RuntimeError("not to be looked at")
+
+    def __len__(self):
+        return 2
+
+
+def test_objects_that_refuse_to_be_looked_at():
+    shy = Shy()
+    compiled = ag.compile(lambda x: x * len(shy))
+    for _ in range(3):
+        identical(compiled(X), 2 * X)
+
+
+def test_what_is_too_much_to_compare_costs_little():
+    rows = [[i] for i in range(4000)]
+    tables = [np.ones(1000) for _ in range(90)]
+    compiled = ag.compile(lambda x: x * len(rows) * len(tables))
+    compiled(X)
+    assert len(compiled.plan.guards) < 100
+    rows.append([1])
+    identical(compiled(X), X * 4001 * 90)
+
+
 def test_variables_stand_for_something_else(monkeypatch):
     rate, model, helper = (1.0, 2.0), nn.Linear(3, 2, rng=0), twice
 

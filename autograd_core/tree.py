@@ -179,6 +179,14 @@ def _take(tree: Any, leaves: list[Any], above: tuple[int, ...]) -> Any:
     return make, [_take(c, leaves, (*above, id(tree))) for c in children]
 
 
+def rests(tree: Any) -> list[Any]:
+    """Return what the registered containers in a tree are beside their leaves: a model's layers, for example."""
+    if tree is None or (found := _children(tree)) is None:
+        return []
+    own = [_registered[type(tree)][0](tree)[1]] if type(tree) in _registered else []
+    return own + [rest for child in found[0] for rest in rests(child)]
+
+
 def _put_all(recipe: Any, leaves: Any) -> Any:
     tree = _put(recipe, leaves)
     if next(leaves, leaves) is not leaves:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,12 @@ def form_of(plan: Plan, step: Step) -> str:
 def is_group(step: Step) -> bool:
     """Say whether a step is a group of element-wise operations."""
     return hasattr(step.fn, "overwrites")
+
+
+def may_raise(step: Step) -> bool:
+    """Say whether a step may raise for some values: singular matrices, indices out of bounds."""
+    harmless = isinstance(step.fn, np.ufunc | types.BuiltinFunctionType) or step.told in HARMLESS
+    return step.form == "call" or (step.form == "number" and not harmless)
 
 
 # --- entry by entry ---------------------------------------------------------------------------------------------------
@@ -144,6 +151,9 @@ REDUCTIONS = {
     np.any: np.logical_or,
     np.all: np.logical_and,
 }
+
+
+HARMLESS = {*REDUCTIONS, reduce.mean, np.dot}
 
 
 def is_mean(plan: Plan, step: Step) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .forms import WRITABLE, is_flat_join, is_group, is_reshape
+from .forms import WRITABLE, is_flat_join, is_group, is_reshape, may_raise
 from .groups import Group
 from .plan import Plan, Ref, Step, refs
 from .traced import draw, of_networks
@@ -136,6 +136,8 @@ class Layout:
             step = steps[i]
             if step.effect == "call" and i > start:
                 return False
+            if start < i < stop and may_raise(step):
+                return False  # the old values are to be there then
             olds = {k for k in step.reads if self.overlapping(k, target)}
             if olds and (i > start or not overwritable(self.plan, step, olds, new)):
                 return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import warnings
@@ -14,7 +15,7 @@ import numpy as np
 from ..notes import GraphError
 from ..state import PLAIN, STATE, switched
 from ..tensor import Tensor
-from ..tree import flatten
+from ..tree import flatten, rests
 from . import blocks, width
 from .memory import Layout, Memory
 from .passes import optimised
@@ -107,6 +108,7 @@ class Compiled:
         if state is not PLAIN and (state.recorder is not None or state.depth or state.debug):
             return self.f(*args, **kwargs)  # somebody else records: be part of it
         leaves, rebuild = flatten((args, kwargs))
+        leaves = [v.view(ndarray) if type(v) is np.memmap else v for v in leaves]
         key, values = signature(leaves)
         if key is None:
             return self.f(*args, **kwargs)
@@ -114,23 +116,25 @@ class Compiled:
         known = self.entries.get(key, [])
         entry = next((e for e in known if e.changed() is None), None)
         if entry is None:
-            return self.record_again(key, leaves, rebuild) if known else self.record(key, leaves, rebuild)
+            more = rests((args, kwargs))
+            return (self.record_again if known else self.record)(key, leaves, rebuild, more)
         self.again = 0
         if entry is not known[0]:
             self.entries[key] = [entry, *[e for e in known if e is not entry]]
         if self.check:
             return self.compared(entry, values, args, kwargs)
-        self.entries.move_to_end(key)
-        self.last = entry if entry.is_for_arrays(args, kwargs) else None
+        with contextlib.suppress(KeyError):  # another thread has dropped it meanwhile
+            self.entries.move_to_end(key)
+        self.last = entry if state.grad and entry.is_for_arrays(args, kwargs) else None
         try:
             return entry.plan.rebuild(entry.replay(*values))
         except NotFinite:  # nothing has been changed yet
             return self.f(*args, **kwargs)
 
-    def record(self, key: Any, leaves: list[Any], rebuild: Any) -> Any:
+    def record(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
         """Run the function once, write its plan, return what it returned."""
         with self.lock:
-            around = Surroundings(self.f, leaves)
+            around = Surroundings(self.f, [*leaves, *more])
             trace = Trace(around.watch, around.settle)
             entered = [trace.entered(v) if is_traced(v) else v for v in leaves]
             args, kwargs = rebuild(entered)
@@ -154,11 +158,11 @@ class Compiled:
                 self.entries.popitem(last=False)
             return found
 
-    def record_again(self, key: Any, leaves: list[Any], rebuild: Any) -> Any:
+    def record_again(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
         """Record anew, since something around has changed; give up, and say so, where that goes on and on."""
         self.again += 1
         if self.again < AGAIN:
-            return self.record(key, leaves, rebuild)
+            return self.record(key, leaves, rebuild, more)
         if self.again == AGAIN:
             what = described(self.entries[key][0].changed())
             warnings.warn(
@@ -273,12 +277,14 @@ def signature(leaves: list[Any]) -> tuple[Any, list[Any]]:
         elif kind is Tensor:
             if v._node is not None and v._node.op is not None:
                 return None, values  # in the middle of somebody's graph: be part of it
-            key.append((id(v), v.shape, v.dtype))
+            key.append((Itself(v), v.shape, v.dtype))
         elif isinstance(v, np.random.Generator):
             key.append(np.random.Generator)
             values.append(v)
+        elif isinstance(v, ndarray):
+            return None, values  # a matrix, a masked array: they compute otherwise
         else:
-            key.append((kind, v) if kind in (int, bool, str, complex, type(None)) else (kind, id(v)))
+            key.append((kind, v) if kind in (int, bool, str, complex, type(None)) else Itself(v))
     return tuple(key), values
 
 
@@ -286,5 +292,34 @@ def _shape_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return the structure of the arguments, hashable."""
     from ..tree import structure
 
-    flat = all(not isinstance(a, dict | list | tuple) and not hasattr(a, "__dataclass_fields__") for a in args)
-    return len(args) if flat and not kwargs else structure((args, kwargs))
+    if not kwargs and all(isinstance(a, ndarray | np.generic | float | int | Tensor) for a in args):
+        return len(args)
+    return structure((args, kwargs)), fixed(rests((args, kwargs)))
+
+
+class Itself:
+    """An object as part of a key: equal to itself only, and kept, so that no other is taken for it later."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Itself and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def fixed(x: Any) -> Any:
+    """Return something hashable that is equal for what is equal, or the same."""
+    if isinstance(x, tuple | list):
+        return (type(x), *map(fixed, x))
+    if isinstance(x, dict):
+        return (dict, *((fixed(k), fixed(v)) for k, v in x.items()))
+    try:
+        hash(x)
+    except TypeError:
+        return Itself(x)
+    return x

@@ -98,7 +98,7 @@ class Writer:
         if slot.kind == "tensor":
             return f"{self.bind(slot.source, 't')}._data"
         if slot.kind == "grad":
-            return f"{self.bind(slot.source, 'l')}.gradient()"
+            return f"v{number}"
         return f"v{number}"
 
     def operand(self, a: Any, dtype: Any) -> str:
@@ -165,6 +165,9 @@ class Writer:
             if self.plan.slots[k].kind == "value" and self.plan.slots[k].nbytes >= LARGE:
                 ends.setdefault(i, []).append(k)
         kept = set(refs(self.plan.outputs))
+        for slot in self.plan.slots:
+            if slot.kind == "grad" and slot.number in self.memory.used:  # before another one takes its place
+                self.lines.append(f"v{slot.number} = {self.bind(slot.source, 'l')}.gradient()")
         for i, step in enumerate(self.plan.steps):
             write(self, step)
             self.lines += [f"v{k} = None" for k in ends.get(i, ()) if k not in self.fixed and k not in kept]
@@ -207,9 +210,10 @@ class Writer:
 def compiled(source: str, names: dict[str, Any], name: str = "replay") -> Callable[..., Any]:
     """Return the function that source defines."""
     names = dict(names)
-    exec(_code(source), names)
-    made: Callable[..., Any] = names[name]
-    return made
+    body = source.replace("\n", "\n    ")
+    exec(_code(f"def make():\n    {body}\n    return {name}"), names)
+    make: Callable[..., Callable[..., Any]] = names.pop("make")  # a function among its own globals would be a cycle
+    return make()
 
 
 @functools.lru_cache(maxsize=64)

@@ -118,7 +118,6 @@ def test_results_are_nobody_elses():
     in_threads(work)
 
 
-@pytest.mark.xfail(strict=False, reason="Compiled.__call__ moves a key that another thread has just dropped to the end")
 def test_more_kinds_of_arguments_than_are_kept():
     compiled = ag.compile(lambda x: np.sin(x) * 2 + x)
 

@@ -223,6 +223,47 @@ def test_the_last_of_several_assignments_holds(way, monkeypatch):
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_gradients_reset_to_zero_as_micrograd_does(way, monkeypatch):
+    def step(p, q):
+        def f(x):
+            before = p.grad * 1.0
+            for t in (p, q):
+                t.grad = 0.0
+            (p * q * x).backward()
+            first = p.grad
+            p.grad = 1.0
+            (p * q * 2.0 + p).backward()
+            for t in (p, q):
+                t.data -= 0.1 * t.grad
+            return before, first, p.grad, q.grad
+
+        p.grad, q.grad = 5.0, 6.0
+        return f
+
+    eager, replayed = (Tensor(1.5), Tensor(-0.5)), (Tensor(1.5), Tensor(-0.5))
+    f, c = step(*eager), compiled(step(*replayed), way, monkeypatch)
+    for k in range(1, 5):
+        same(c(float(k)), plain(f(float(k))))
+        assert [(t.data, t.grad) for t in eager] == [(t.data, t.grad) for t in replayed]
+
+
+def test_a_gradient_read_beside_its_reset():
+    def step(p):
+        def f(x):
+            before = p.grad
+            p.grad = 0.0
+            (p * x * x).backward()
+            return before * 2.0, p.grad
+
+        p.grad = 5.0
+        return f
+
+    f, c = step(Tensor(1.5)), ag.compile(step(Tensor(1.5)))
+    for k in range(1, 4):
+        same(c(float(k)), plain(f(float(k))))
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_results_have_the_types_of_numpys(way, monkeypatch):
     c = compiled(lambda x, y: (x > y, (x > y) ^ (y > 0), x, y * 2.0, x * y, 1.5, None), way, monkeypatch)
     c(0.5, np.float64(-1.0))

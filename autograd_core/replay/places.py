@@ -72,6 +72,8 @@ class Place:
         x, was = self.before, self.was
         if was is None:
             yield self.read, x
+        elif type(x) is list and all(callable(v) and type(v).__eq__ is object.__eq__ for v in was) and len(x) <= MANY:
+            yield partial(x.__eq__, was), True  # layers: nothing but themselves is equal to them; 0.05 us
         elif isinstance(x, list) and len(x) <= FEW:
             yield partial(len, x), len(x)
             yield from ((partial(x.__getitem__, i), v) for i, v in enumerate(was))

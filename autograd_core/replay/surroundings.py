@@ -194,7 +194,8 @@ class Surroundings:
             yield from [(held_by(c), ("variable",)) for c in cells]
             return
         code = f.__code__
-        self.place(functools.partial(getattr, f, "__code__"), code, ("attribute", "__code__", f))
+        if "<locals>" not in f.__qualname__:  # which a notebook's autoreload gives another code
+            self.place(functools.partial(getattr, f, "__code__"), code, ("attribute", "__code__", f))
         for name, cell in zip(code.co_freevars, cells, strict=True):
             if (value := held_by(cell)) is not MISSING:
                 yield self.place(functools.partial(getattr, cell, "cell_contents"), value, ("variable", name))

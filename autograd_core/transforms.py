@@ -38,7 +38,9 @@ class _Entered:
         leaves, self.rebuild = flatten(chosen)
         self.inputs = [_enter(leaf, name) for leaf in leaves]
         self.nodes = [t._node for t in self.inputs]  # before `f` runs: it may change its arguments in place
-        self.live = state.depth > 0 or state.recorder is not None or (state.grad and any(map(_tracked, leaves)))
+        outer = state.depth > 0 or (state.grad and any(map(_tracked, leaves)))
+        self.live = outer or state.recorder is not None
+        self.apart = not outer and state.recorder is not None  # recorded, and yet as plain as without the recorder
         entered = dict(zip(argnums, self.rebuild(self.inputs), strict=True))
         with deeper():
             self.out = f(*(entered.get(i, a) for i, a in enumerate(args)), **kwargs)
@@ -55,6 +57,8 @@ class _Entered:
 
     def leave(self, t: Any) -> Any:
         """Return a result as the caller wants it: a plain array, unless somebody outside differentiates it too."""
+        if self.apart:
+            return _untracked(t)
         return t if self.live or type(t) is not Tensor else t._data
 
     def pull(self, cotangents: list[Any], live: bool, lead: int = 0) -> list[Any]:
@@ -70,7 +74,8 @@ class _Entered:
             found = pull_back(seeds, set(self.nodes), lead=lead, path=self.path)
         head = next((np.shape(g)[:lead] for g in cotangents if g is not None), ())
         pulled = [found[n] if n in found else np.zeros(head + n.shape, n.dtype) for n in self.nodes]
-        return _apart([g[()] if type(g) is np.ndarray and not g.shape else g for g in pulled])
+        pulled = _apart([g[()] if type(g) is np.ndarray and not g.shape else g for g in pulled])
+        return [*map(_untracked, pulled)] if self.apart and not any(map(_tracked, cotangents)) else pulled
 
 
 def _apart(arrays: list[Any], others: Any = ()) -> list[Any]:
@@ -81,6 +86,10 @@ def _apart(arrays: list[Any], others: Any = ()) -> list[Any]:
             arrays[i] = a.copy()
         seen.add(id(a))
     return arrays
+
+
+def _untracked(leaf: Any) -> Any:
+    return tensor(leaf._data) if _tracked(leaf) else leaf
 
 
 def _tracked(leaf: Any) -> bool:
@@ -308,6 +317,8 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
         for r, d in zip(run.results, pushed, strict=True)
     ]
     run.live = live
+    run.apart = run.apart and not any(map(_tracked, given))
+    found = [*map(_untracked, found)] if run.apart else found
     return run.value(), run.rebuild_out(found)
 
 
@@ -409,7 +420,7 @@ def _columns(run: _Entered) -> list[list[Any]]:
             shape = np.shape(plain(r))
             whole = part[0] if len(part) == 1 else np.concatenate(part) if part else np.zeros((0, *shape), _float_of(r))
             flat = np.moveaxis(whole, 0, -1)
-            flat = flat if run.live else np.ascontiguousarray(plain(flat))
+            flat = _untracked(flat) if run.apart else flat if run.live else np.ascontiguousarray(plain(flat))
             block.append(np.reshape(flat, shape + t.shape))
     return blocks
 

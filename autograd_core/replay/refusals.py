@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import ItemsView, ValuesView
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,10 @@ SIZE = "pass a size, a count or an axis as a Python int: each gets a plan of its
 PRINT = "write ag.fresh(print, t), which prints at every replay, or return the value and look at it outside"
 OUTSIDE = "an argument is an array of its own inside a compiled function: ask outside, and pass the answer as a bool"
 INSTEAD = {  # by what was asked for
-    "index": f"{SIZE}; take an entry of a plain array or list by np.take(a, i, axis=0); or choose by "
+    "index": f"{SIZE}; take an entry of a plain array or list by ag.Tensor(a, requires_grad=False)[i]; or choose by "
     "np.where(condition, a, b)",
     "np.asarray": "join Tensors by np.stack([...]), copy one by t.copy(), take an entry of a plain array by "
-    "np.take(a, i, axis=0), or choose by np.where(condition, a, b)",
+    "ag.Tensor(a, requires_grad=False)[i], or choose by np.where(condition, a, b)",
     "str": PRINT,
     "format": PRINT,
     "np.shares_memory": OUTSIDE,
@@ -102,7 +103,7 @@ def refuse_swallowed(line: str) -> None:
 
 def refuse_result(leaf: Any, known: Any) -> None:
     """Raise if a result can be used up, or hides traced values."""
-    if any(hasattr(type(leaf), name) for name in USED_UP):
+    if isinstance(leaf, ValuesView | ItemsView) or any(hasattr(type(leaf), name) for name in USED_UP):
         if hasattr(leaf, "close"):
             leaf.close()  # or a coroutine would complain that nobody has waited for it
         raise GraphError(

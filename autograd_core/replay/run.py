@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import threading
+import types
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -79,6 +81,7 @@ class Compiled:
         self.entries: OrderedDict[Any, list[Entry]] = OrderedDict()
         self.lock = threading.RLock()
         self.again = 0  # recordings one after the other, because something had changed
+        self.others = 0  # the same, because the arguments were of another kind
         self.last: Entry | None = None  # whose arguments are plain arrays: then little has to be looked at
 
     @property
@@ -117,8 +120,8 @@ class Compiled:
         entry = next((e for e in known if e.changed() is None), None)
         if entry is None:
             more = rests((args, kwargs))
-            return (self.record_again if known else self.record)(key, leaves, rebuild, more)
-        self.again = 0
+            return (self.record_again if known else self.record_other)(key, leaves, rebuild, more)
+        self.again = self.others = 0
         if entry is not known[0]:
             self.entries[key] = [entry, *[e for e in known if e is not entry]]
         if self.check:
@@ -158,6 +161,25 @@ class Compiled:
                 self.entries.popitem(last=False)
             return found
 
+    def record_other(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
+        """Record for arguments of another kind; give up, and say so, where every call brings another."""
+        self.others += 1
+        if self.others <= MOST:
+            return self.record(key, leaves, rebuild, more)
+        if self.others == MOST + 1:
+            last = next(reversed(self.entries))
+            different = [v for v, a, b in zip(leaves, key[0], last[0], strict=False) if a != b]
+            what = f"{type(different[0]).__name__} {different[0]!r:.40}" if different else "their structure"
+            warnings.warn(
+                f"{MOST} calls one after the other had arguments of different kinds ({what}, at last), and the "
+                f"compiled function was recorded at each: it runs uncompiled until one comes back. Ints, other "
+                f"objects, Tensors and shapes select the plan: pass data as arrays, floats or NumPy's numbers, "
+                f"np.int64(i), and pad to few shapes",
+                stacklevel=3,
+            )
+        args, kwargs = rebuild(leaves)
+        return self.f(*args, **kwargs)
+
     def record_again(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
         """Record anew, since something around has changed; give up, and say so, where that goes on and on."""
         self.again += 1
@@ -178,6 +200,17 @@ class Compiled:
         from .checked import compare
 
         return compare(self.f, entry, values, args, kwargs)
+
+    def __repr__(self) -> str:
+        name = getattr(self.f, "__qualname__", repr(self.f))
+        return f"<compiled {name}: {len(self.plans)} plans, print(f.plan) shows the one used last>"
+
+    def __reduce__(self) -> Any:
+        """Be copied and pickled without plans, which are made anew; by name, if a module has it under its name."""
+        module = sys.modules.get(getattr(self, "__module__", None) or "")
+        if getattr(module, getattr(self, "__qualname__", ""), None) is self:
+            return self.__qualname__
+        return Compiled, (self.f, self.check)
 
     def __get__(self, obj: Any, kind: Any = None) -> Any:
         """Be a method, if defined in a class."""
@@ -245,6 +278,8 @@ def tracked(plan: Plan) -> list[tuple[Any, Any]]:
 
 def described(read: Any) -> str:
     """Return words for what a guard reads."""
+    if isinstance(read, functools.partial) and read.func is getattr and type(read.args[0]) is types.CellType:
+        return "a variable of the function around it"
     if isinstance(read, functools.partial) and read.func is getattr:
         return f"the attribute {read.args[1]!r} of {type(read.args[0]).__name__}"
     if isinstance(read, functools.partial) and getattr(read.func, "__name__", "") == "get":

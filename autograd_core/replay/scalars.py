@@ -254,6 +254,8 @@ class _Reader:
         return graph
 
     def operation(self, step: Step) -> None:
+        if not step.outs:  # np.shape of a number: of no results
+            return
         out = step.outs[0]
         slot = self.plan.slots[out]
         is_float = slot.dtype is FLOAT or slot.dtype == FLOAT

@@ -1,6 +1,8 @@
 """What becomes of a plan: passes, buffers, groups, instances; and which plan is chosen."""
 
+import copy
 import gc
+import pickle
 import sys
 import threading
 import weakref
@@ -149,7 +151,40 @@ def test_each_kind_of_call_has_its_plan_and_few_are_kept():
     assert len(compiled.plans) == 5
     for n in range(40):
         identical(compiled(x, n), x * n)
+        identical(compiled(x), x)
     assert len(compiled.plans) == 16
+
+
+def test_arguments_of_another_kind_at_every_call_are_named():
+    compiled = ag.compile(lambda x, step: x * step)
+    x = np.arange(4.0)
+    with pytest.warns(UserWarning, match=r"different kinds \(int 16, at last\)"):
+        for i in range(40):
+            identical(compiled(x, i), x * i)
+    plans = compiled.plans
+    identical(compiled(x, 3), x * 3)  # one that is known
+    assert compiled.plans[-1] in plans
+    assert len(compiled.plans) == len(plans)
+    for i in range(40):
+        identical(compiled(x, np.int64(i)), x * i)
+
+
+def test_compiled_functions_are_copied_and_pickled_without_plans():
+    twice(cube, np.arange(3.0))
+    assert pickle.loads(pickle.dumps(cube)) is cube
+
+    held = {"f": ag.compile(np.sin, check=True), "x": np.arange(3.0)}
+    held["f"](held["x"])
+    assert repr(held["f"]) == "<compiled sin: 1 plans, print(f.plan) shows the one used last>"
+    for again in (copy.deepcopy(held), pickle.loads(pickle.dumps(held))):
+        assert again["f"].check
+        assert not again["f"].plans
+        identical(again["f"](again["x"]), np.sin(held["x"]))
+
+
+@ag.compile
+def cube(x):
+    return x**3
 
 
 def test_structures_go_in_and_out():
@@ -361,3 +396,31 @@ def test_recording_is_linear(make):
     counted(*make(20))  # what is loaded once
     few, many = (counted(*make(n)) for n in (100, 400))
     assert many < 6 * few  # 4 would be exact, 16 quadratic
+
+
+def test_entries_of_plain_arrays_at_traced_places():
+    table = np.arange(12.0).reshape(4, 3)
+    compiled = ag.compile(lambda i, x: np.sum(ag.Tensor(table, requires_grad=False)[i] * x, axis=1))
+    x = np.arange(6.0).reshape(2, 3)
+    for i in ([0, 3], [1, 1], [2, 0]):
+        identical(compiled(np.array(i), x), np.sum(table[i] * x, axis=1))
+
+
+def test_what_is_plain_without_compiling_is_plain_in_a_compiled_function():
+    """A derivative by plain arguments is no way to the parameters around it: neither recorded nor not."""
+    w = ag.Tensor(3.0)
+
+    def loss(x):
+        w.grad = None
+        found = ag.grad(lambda x: w * x**2)(x) ** 2 + 0 * w
+        found.backward()
+        return w.grad
+
+    assert loss(2.0) == ag.compile(loss)(2.0) == 0
+
+    def live(x):
+        w.grad = None
+        (ag.grad(lambda x: w * x**2)(ag.Tensor(x)) ** 2).backward()
+        return w.grad
+
+    assert live(2.0) == ag.compile(live)(2.0) == 96

@@ -68,8 +68,8 @@ def annotate(
         if t._node is not None:
             t._node.note = state
         return
-    results = t if isinstance(t, tuple) else (t,)
-    for result in results:
+    results: Any = t if isinstance(t, tuple) else (t,)
+    for result in results if state.scope or state.debug or name is not None else ():
         if state.debug:
             watch_view(result)
         node = getattr(result, "_node", None)
@@ -94,7 +94,7 @@ def annotate(
             kwargs = {k: v for k, v in kwargs.items() if k != "aux"}
         if op.fn is np.astype:  # it takes its dtype by position only
             args, kwargs = (*args, kwargs["dtype"]), {}
-        told = {k: state.recorder.find(v) for k, v in kwargs.items()}  # an index that is recorded itself
+        told = {k: state.recorder.find(v) for k, v in kwargs.items()} if kwargs else kwargs  # an index may be recorded
         state.recorder.record(op.fn, args, told, t)
 
 

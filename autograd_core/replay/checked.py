@@ -11,6 +11,8 @@ from ..notes import GraphError
 from ..tensor import Tensor
 from ..tree import flatten
 from .plan import Plan
+from .scalars import NotFinite
+from .traced import uncompiled
 from .writer import assign
 
 BOUND = 1e-5, 1e-12  # relative, for float32 and float64: beyond it is no rounding
@@ -34,7 +36,10 @@ def compare(f: Callable[..., Any], entry: Any, values: list[Any], args: Any, kwa
         assign(t, data)
     for leaf, grad in zip(leaves, before[1], strict=True):
         leaf.grad = grad
-    results = entry.replay(*values)
+    try:
+        results = entry.replay(*values)
+    except NotFinite:  # then it is the function itself that is called
+        return uncompiled(f, args, kwargs)
     found = [*results, *(t._data for t in targets), *(leaf.gradient() for leaf in leaves)]
     names = [f"result {i}" for i in range(len(results))]
     names += [f"the value of {t._label()}" for t in targets]

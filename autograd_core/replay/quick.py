@@ -25,7 +25,8 @@ def taking(guards: list[tuple[Any, Any]], args: tuple[Any, ...]) -> Callable[[tu
         names |= {f"e{i}": expected}
         tests.append(f"{_reading(read, f'g{i}', names)} is e{i}")
     body = " and ".join(f"({t})" for t in dict.fromkeys(tests))
-    return compiled(f"def takes(args):\n    return {body}", names, "takes")
+    tried = f"try:\n        return {body}\n    except (AttributeError, ValueError):\n        return False"
+    return compiled(f"def takes(args):\n    {tried}", names, "takes")  # what a guard reads may have been deleted
 
 
 def _reading(read: Any, name: str, names: dict[str, Any]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import sys
 import threading
 import types
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from .quick import taking
 from .scalars import NotFinite
 from .surroundings import Surroundings
 from .trace import Trace
+from .traced import uncompiled
 from .writer import Writer, compiled
 
 ndarray = np.ndarray
@@ -80,6 +82,7 @@ class Compiled:
         self.check = check
         self.entries: OrderedDict[Any, list[Entry]] = OrderedDict()
         self.lock = threading.RLock()
+        self.masked: set[Any] = set()  # keys of plans that have to keep the masks of scalars
         self.again = 0  # recordings one after the other, because something had changed
         self.others = 0  # the same, because the arguments were of another kind
         self.last: Entry | None = None  # whose arguments are plain arrays: then little has to be looked at
@@ -132,13 +135,13 @@ class Compiled:
         try:
             return entry.plan.rebuild(entry.replay(*values))
         except NotFinite:  # nothing has been changed yet
-            return self.f(*args, **kwargs)
+            return uncompiled(self.f, args, kwargs)
 
     def record(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
         """Run the function once, write its plan, return what it returned."""
-        with self.lock:
+        with self.lock, uncollected():
             around = Surroundings(self.f, [*leaves, *more])
-            trace = Trace(around.watch, around.settle)
+            trace = Trace(around, key in self.masked)
             entered = [trace.entered(v) if is_traced(v) else v for v in leaves]
             args, kwargs = rebuild(entered)
             try:
@@ -152,9 +155,12 @@ class Compiled:
             trace.plan.guards += around.guards() + tracked(trace.plan)
             if trace.plan.finite and not trace.all_finite():
                 trace.put_back()
-                args, kwargs = rebuild(leaves)
-                return self.f(*args, **kwargs)
-            self.entries[key] = [Entry(trace.plan), *self.entries.get(key, [])][:STATES]
+                return uncompiled(self.f, *rebuild(leaves))
+            entry = Entry(trace.plan)
+            if trace.plan.finite and entry.scalar is None:  # the next call records anew, with the masks
+                self.masked.add(key)
+                return found
+            self.entries[key] = [entry, *self.entries.get(key, [])][:STATES]
             self.entries.move_to_end(key)
             self.last = None
             while len(self.entries) > MOST:
@@ -163,10 +169,12 @@ class Compiled:
 
     def record_other(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
         """Record for arguments of another kind; give up, and say so, where every call brings another."""
-        self.others += 1
-        if self.others <= MOST:
-            return self.record(key, leaves, rebuild, more)
-        if self.others == MOST + 1:
+        if self.others < MOST:
+            found = self.record(key, leaves, rebuild, more)
+            self.others += 1
+            return found
+        if self.others == MOST:
+            self.others += 1
             last = next(reversed(self.entries))
             different = [v for v, a, b in zip(leaves, key[0], last[0], strict=False) if a != b]
             what = f"{type(different[0]).__name__} {different[0]!r:.40}" if different else "their structure"
@@ -177,8 +185,7 @@ class Compiled:
                 f"np.int64(i), and pad to few shapes",
                 stacklevel=3,
             )
-        args, kwargs = rebuild(leaves)
-        return self.f(*args, **kwargs)
+        return uncompiled(self.f, *rebuild(leaves))
 
     def record_again(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
         """Record anew, since something around has changed; give up, and say so, where that goes on and on."""
@@ -192,8 +199,7 @@ class Compiled:
                 f"from now on; pass what changes as an argument",
                 stacklevel=3,
             )
-        args, kwargs = rebuild(leaves)
-        return self.f(*args, **kwargs)
+        return uncompiled(self.f, *rebuild(leaves))
 
     def compared(self, entry: Entry, values: list[Any], args: Any, kwargs: Any) -> Any:
         """Replay, and compare with the function itself."""
@@ -224,14 +230,15 @@ class Entry:
         self.scalar = width.executor(plan)
         self.plan = optimised(plan) if self.scalar is None else plan
         self.guards = plan.guards
-        self.pool: list[Any] = [] if self.scalar is not None or plan.finite else [executor(self.plan)]
+        unused = self.scalar is not None or plan.finite
+        self.pool: list[Any] = [] if unused else [executor(self.plan)]
         self.takes: Any = None
         self.rebuild = self.plan.rebuild
         self.single = len(plan.outputs) == 1 and self.rebuild([self]) is self
 
     def is_for_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Say whether the arguments are plain arrays by position, so that `takes` can tell their like next time."""
-        if self.scalar is not None or self.plan.finite or kwargs or not all(type(a) is ndarray for a in args):
+        if self.scalar is not None or kwargs or not all(type(a) is ndarray for a in args):
             return False
         if self.takes is None:
             self.takes = taking(self.guards, args)
@@ -239,14 +246,12 @@ class Entry:
 
     def changed(self) -> Any:
         """Return how to read the first thing the plan rests on that is not as it was, None if all is."""
-        return next((read for read, expected in self.guards if read() is not expected), None)
+        return next((read for read, expected in self.guards if not holds(read, expected)), None)
 
     def replay(self, *values: Any) -> list[Any]:
         """Return the leaves of the result."""
         if self.scalar is not None:
             return self.scalar(*values)
-        if self.plan.finite:
-            raise NotFinite
         try:
             instance = self.pool.pop()
         except IndexError:
@@ -276,6 +281,15 @@ def tracked(plan: Plan) -> list[tuple[Any, Any]]:
     return [(functools.partial(getattr, t, "_node"), t._node) for t in held.values() if t.dtype.kind in "fc"]
 
 
+def holds(read: Any, expected: Any) -> bool:
+    """Say whether a place holds what it held, or an equal int; a float of its own is how `nn` says that all is new."""
+    try:
+        found = read()
+    except (AttributeError, ValueError):  # deleted
+        return False
+    return found is expected or (type(found) is type(expected) is int and found == expected)
+
+
 def described(read: Any) -> str:
     """Return words for what a guard reads."""
     if isinstance(read, functools.partial) and read.func is getattr and type(read.args[0]) is types.CellType:
@@ -285,6 +299,18 @@ def described(read: Any) -> str:
     if isinstance(read, functools.partial) and getattr(read.func, "__name__", "") == "get":
         return f"the entry {read.args[0]!r} of a dict"
     return "something around the function"
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the garbage collector from going through a recording again and again as it grows: half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def is_traced(value: Any) -> bool:

@@ -236,13 +236,12 @@ class _Reader:
         self.views: dict[int, tuple[str, Any, Any]] = {}  # slot of an array -> kind, owner, flat indices
         self.gradients: dict[int, tuple[Leaf, int | None]] = {}  # the last one that each leaf is given
         self.values: dict[int, tuple[Any, int]] = {}  # the same for Tensors
-        self.reset: dict[int, list[tuple[int, Any]]] = {}  # when a leaf is given a literal gradient, and which
         self.position = {k: i for i, k in enumerate(plan.inputs)}
 
     def read(self) -> Graph:
-        for at, step in enumerate(self.plan.steps):
+        for step in self.plan.steps:
             if step.effect:
-                self.effect(step, at)
+                self.effect(step)
             elif step.told is getitem:
                 self.index(step)
             else:
@@ -279,13 +278,11 @@ class _Reader:
         if found == len(operations):
             operations.append(made)
 
-    def effect(self, step: Step, at: int) -> None:
+    def effect(self, step: Step) -> None:
         target = step.target
         if step.effect == "grad" and target.dtype is np.float64:
             value = step.args[0]
             self.gradients[id(target)] = target, None if value is None else self.number(value)
-            if value is not None and type(value) is not Ref:
-                self.reset.setdefault(id(target), []).append((at, value))
         elif step.effect == "assign" and type(target._data) is np.float64:  # names may share memory of arrays
             self.values[id(target)] = target, self.number(step.args[0])
         else:
@@ -316,7 +313,7 @@ class _Reader:
         if kind == "input":
             return self.source("input", self.position[slot.number], slot.number)
         if kind == "grad":
-            return self.gradient(slot)
+            return self.source("grad", what, id(what))
         if kind == "tensor" and type(what._data) is np.float64:
             given = self.values.get(id(what))
             return self.source("tensor", what, id(what)) if given is None else given[1]
@@ -325,17 +322,6 @@ class _Reader:
                 self.literal(what) if type(what) is not np.ndarray else self.source("array entry", (what, 0), id(what))
             )
         raise Unfit
-
-    def gradient(self, slot: Any) -> int:
-        """Return the number of the gradient that a leaf had, or of what it was reset to, ``p.grad = 0.0``, before.
-
-        Slots are numbered as they are met: the read came after the reset if a result between the two has a lower one.
-        """
-        steps, leaf = self.plan.steps, slot.source
-        for at, value in reversed(self.reset.get(id(leaf), ())):
-            if slot.number > next((s.outs[0] for s in itertools.islice(steps, at, None) if s.outs), slot.number):
-                return self.number(value)
-        return self.source("grad", leaf, id(leaf))
 
     def literal(self, a: Any) -> int:
         """Return the number of a constant."""

@@ -25,7 +25,7 @@ from ..rules import RULES
 from ..state import STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from .plan import SEQUENCES, Plan, Ref, Step
+from .plan import SEQUENCES, Plan, Ref, Slot, Step
 from .refusals import (
     ASKED,
     alike,
@@ -38,6 +38,7 @@ from .refusals import (
     refuse_writing,
 )
 from .sums import is_leading, sum_leading
+from .surroundings import Surroundings
 from .traced import (
     WEAK,
     ByProducts,
@@ -55,6 +56,8 @@ from .traced import (
 from .weak import OPERATORS, weak
 
 ndarray = np.ndarray
+float64 = np.float64
+FLOAT = np.dtype(np.float64)
 PYTHONS = (*WEAK, float, int)
 LITERAL = {int, float, bool, str, type(None)}
 NUMBERS = (np.generic, *WEAK, np.random.Generator)
@@ -70,9 +73,10 @@ class Trace:
 
     title = "ag.compile"
 
-    def __init__(self, watch: Callable[[bool], None], settle: Callable[[bool], None]) -> None:
+    def __init__(self, around: Surroundings, masks: bool = False) -> None:
+        self.masks = masks  # are those of scalars to be kept?
         self.plan = Plan()
-        self.watch, self.settle = watch, settle  # to be called before and after what is told to draw
+        self.around = around
         self.known: dict[int, Ref] = {}  # identity of a value -> slot
         self.alive: list[Any] = []
         self.values: dict[int, Any] = {}  # slot -> the value it had
@@ -97,7 +101,9 @@ class Trace:
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
         """Write down one operation."""
         plain, compute = self.functions.get(fn) or self.look(fn)
-        if type(ans) is not Tensor:
+        if plain and not kwargs and type(ans) is Tensor and type(ans._data) is float64:
+            self.write_number(fn, compute, args, ans)
+        elif type(ans) is not Tensor:
             self.record_several(fn, args, kwargs, ans)
         elif type(ans._data) in PYTHONS:
             if type(ans._data) not in WEAK:  # 0.9 ** t: of a float and an int of ours Python makes its own
@@ -163,6 +169,30 @@ class Trace:
         self.plan.steps.append(step)
         if settings_of_errors() is not self.settings and np.geterr() != self.errors:
             refuse_raising(np.geterr(), self.errors)
+            self.plan.notes["quiet"] = "as recorded: NumPy does not warn"
+
+    def write_number(self, fn: Any, compute: Any, args: Any, ans: Tensor) -> None:
+        """Write down a step that results in a number, of which scalar graphs have hundreds of thousands."""
+        value, known, slots = ans._data, self.known, self.plan.slots
+        if id(value) in known or self.journal is not None or fn in ASKED:
+            self.write(fn, compute, args, {}, (ans,))
+            return
+        reads: list[int] = []
+        given = []
+        for a in args:
+            if type(a) is Tensor and (ref := known.get(id(a._data))) is not None:
+                reads.append(ref.slot)
+                given.append(ref)
+            else:
+                given.append(a if type(a) in LITERAL else self.refs(a, reads))
+        if (node := ans._node) is not None and node.ans is not None:
+            node.ans = value
+        k = len(slots)
+        slots.append(Slot(k, "value", (), FLOAT, None, False, 0))
+        known[id(value)] = Ref(k)
+        self.values[k] = value
+        self.plan.steps.append(Step(compute, tuple(given), {}, (k,), fn, False, tuple(reads)))
+        if settings_of_errors() is not self.settings and np.geterr() != self.errors:
             self.plan.notes["quiet"] = "as recorded: NumPy does not warn"
 
     def unfolded(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Tensor) -> bool:
@@ -301,20 +331,23 @@ class Trace:
         """Give what stands for the gradient that a leaf had before."""
         g = leaf.gradient()
         self.leaves.setdefault(id(leaf), (leaf, g))
-        if id(g) not in self.known:
+        if id(g) not in self.known and id(leaf) in self.reset:  # p.grad = 0.0: what the program has given it itself
+            self.know(g, self.plan.slot("constant", np.shape(g), g.dtype, g, g).ref)
+        elif id(g) not in self.known:
             self.know(g, self.plan.slot("grad", np.shape(g), g.dtype, source=leaf).ref)
             self.plan.guards.append((functools.partial(has_gradient, leaf), True))
         return tensor(g)
 
     def _call(self, fn: Any, given: Any) -> tuple[Any]:
         """Call a function that is to be called anew at every replay."""
+        self.masks = True  # it is no scalar graph, and should not be called twice
         args, kwargs = given
         ours = isinstance(getattr(fn, "__self__", None), np.random.Generator) or of_networks(fn)
         world = fn is not draw and not ours  # it takes a while to look at the global generators
-        self.watch(world)
+        self.around.watch(world)
         with switched(recorder=None):
             ans = fn(*strip(args), **strip(kwargs))
-        self.settle(world)
+        self.around.settle(world)
         several = type(ans) is tuple and len(ans) > 0
         told = tuple([standing_for(v) for v in ans]) if several else standing_for(ans)
         outs = tuple([self.new(t) for t in (told if several else (told,)) if type(t) is Tensor])
@@ -331,8 +364,8 @@ class Trace:
 
         The masks of a rectifier follow every product below it: they made two thirds of the plan of micrograd's moons.
         """
-        self.plan.finite = True
-        return True
+        self.plan.finite = self.plan.finite or not self.masks
+        return not self.masks
 
     def all_finite(self) -> bool:
         """Say whether every float met so far is finite."""
@@ -472,8 +505,7 @@ class Trace:
         if self.refused:
             refuse_swallowed(self.refused[0])
         self.refuse_hidden_changes()
-        if (around := getattr(self.watch, "__self__", None)) is not None:
-            around.finish(self.known)
+        self.around.finish(self.known)
         plain = [v.copy() if type(v) is ndarray and v.shape else number_of(v) for v in plain]
         for leaf, _ in self.leaves.values():
             _settle_gradient(leaf)

@@ -23,7 +23,7 @@ from . import blocks, width
 from .memory import Layout, Memory
 from .passes import optimised
 from .plan import Plan
-from .quick import taking
+from .quick import NOTHING, shortcut
 from .scalars import NotFinite
 from .surroundings import Surroundings
 from .trace import Trace
@@ -85,7 +85,7 @@ class Compiled:
         self.masked: set[Any] = set()  # keys of plans that have to keep the masks of scalars
         self.again = 0  # recordings one after the other, because something had changed
         self.others = 0  # the same, because the arguments were of another kind
-        self.last: Entry | None = None  # whose arguments are plain arrays: then little has to be looked at
+        self.fast: Any = None  # the short way of the entry used last
 
     @property
     def plans(self) -> list[Plan]:
@@ -101,16 +101,9 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Replay the plan for these arguments, or record it."""
-        state, last = STATE.get(), self.last
-        if last is not None and state is PLAIN and not kwargs and last.takes(args):
-            try:
-                instance = last.pool.pop()
-            except IndexError:  # the first time, or other threads have them all
-                return last.rebuild(last.replay(*args))
-            if (found := instance(*args)) is not None:
-                last.pool.append(instance)
-                return found[0] if last.single else last.rebuild(found)
-            return last.rebuild(last.replay(*args))
+        state, fast = STATE.get(), self.fast
+        if fast is not None and state is PLAIN and not kwargs and (found := fast(args)) is not NOTHING:
+            return found
         if state is not PLAIN and (state.recorder is not None or state.depth or state.debug):
             return self.f(*args, **kwargs)  # somebody else records: be part of it
         leaves, rebuild = flatten((args, kwargs))
@@ -131,7 +124,7 @@ class Compiled:
             return self.compared(entry, values, args, kwargs)
         with contextlib.suppress(KeyError):  # another thread has dropped it meanwhile
             self.entries.move_to_end(key)
-        self.last = entry if state.grad and entry.is_for_arrays(args, kwargs) else None
+        self.fast = entry.shortcut(args) if state.grad and not kwargs else None
         try:
             return entry.plan.rebuild(entry.replay(*values))
         except NotFinite:  # nothing has been changed yet
@@ -162,7 +155,7 @@ class Compiled:
                 return found
             self.entries[key] = [entry, *self.entries.get(key, [])][:STATES]
             self.entries.move_to_end(key)
-            self.last = None
+            self.fast = None
             while len(self.entries) > MOST:
                 self.entries.popitem(last=False)
             return found
@@ -232,17 +225,15 @@ class Entry:
         self.guards = plan.guards
         unused = self.scalar is not None or plan.finite
         self.pool: list[Any] = [] if unused else [executor(self.plan)]
-        self.takes: Any = None
         self.rebuild = self.plan.rebuild
         self.single = len(plan.outputs) == 1 and self.rebuild([self]) is self
+        self.fast: Any = None
 
-    def is_for_arrays(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Say whether the arguments are plain arrays by position, so that `takes` can tell their like next time."""
-        if self.scalar is not None or kwargs or not all(type(a) is ndarray for a in args):
-            return False
-        if self.takes is None:
-            self.takes = taking(self.guards, args)
-        return True
+    def shortcut(self, args: tuple[Any, ...]) -> Any:
+        """Return the short way for arguments like these, if they are plain arrays; None if there is none."""
+        if self.fast is None and self.scalar is None and all(type(a) is ndarray for a in args):
+            self.fast = shortcut(self.guards, args, self.pool, None if self.single else self.rebuild)
+        return self.fast
 
     def changed(self) -> Any:
         """Return how to read the first thing the plan rests on that is not as it was, None if all is."""

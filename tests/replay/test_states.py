@@ -78,7 +78,7 @@ def test_tensors_made_inside_are_nobody_elses():
         for a, b in zip(compiled(X + i), f(X + i), strict=True):
             assert np.array_equal(a, b)
     assert len(compiled.plans) == 1
-    assert compiled.last is not None  # and it is replayed, not recorded at every call
+    assert compiled.fast is not None  # and it is replayed, not recorded at every call
 
 
 def test_only_functions_are_compiled():

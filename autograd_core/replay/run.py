@@ -317,7 +317,10 @@ def signature(leaves: list[Any]) -> tuple[Any, list[Any]]:
         kind = type(v)
         if kind is ndarray:
             if v.dtype.kind not in "biufc":
-                raise TypeError(f"a compiled function takes arrays of numbers, not of {v.dtype}")
+                raise TypeError(
+                    f"a compiled function takes arrays of numbers, not of {v.dtype}: convert them outside, as "
+                    f"x.astype(float) or, for times, x.astype(np.int64) does"
+                )
             key.append((v.shape, v.dtype, v.strides))
             values.append(v)
         elif kind is float:

@@ -11,11 +11,16 @@ def text(plan: Any) -> str:
     """Return a plan as a table of lines."""
     head = ", ".join(_place(plan, k) for k in plan.inputs)
     lines = [f"plan of {len(plan.steps)} steps"]
-    lines += [f"  {k}: {v}" for k, v in plan.notes.items() if isinstance(v, str | int)]
+    lines += [f"  {k}: {v}" for k, v in plan.notes.items() if isinstance(v, str | int) and k != "source"]
     lines.append(f"  inputs {head or 'none'}")
+    read = {k for step in plan.steps for k in step.reads}
+    around = [_called(slot) for slot in plan.slots if slot.kind == "tensor" and slot.number in read]
+    lines += [f"  around {', '.join(around)}"] if around else []
     for step in plan.steps:
         lines.append("  " + _line(plan, step))
     lines.append("  return " + ", ".join(_argument(r) for r in plan.outputs))
+    if "source" in plan.notes:
+        lines += ["source", *("  " + line for line in plan.notes["source"].splitlines())]
     return "\n".join(lines)
 
 
@@ -31,10 +36,18 @@ def _line(plan: Any, step: Any) -> str:
 
 
 def _place(plan: Any, k: int) -> str:
-    slot = plan.slots[k]
+    return _place_of(plan.slots[k])
+
+
+def _place_of(slot: Any) -> str:
     if slot.dtype is None:
-        return f"%{k}"
-    return f"%{k} {'number' if slot.weak else np.dtype(slot.dtype).name + str(list(slot.shape))}"
+        return f"%{slot.number}"
+    return f"%{slot.number} {'number' if slot.weak else np.dtype(slot.dtype).name + str(list(slot.shape))}"
+
+
+def _called(slot: Any) -> str:
+    name = getattr(slot.source, "name", None)
+    return f"{_place_of(slot)}{f' {name}' if name else ''}"
 
 
 def _argument(a: Any) -> str:

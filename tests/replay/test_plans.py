@@ -330,7 +330,18 @@ def test_a_plan_reads_well():
     twice(step, RNG.normal(size=(4, 2)))
     text = str(step.plan)
     places = "-> byte 0", "-> view", "-> where the old value stood"
-    for part in ("inputs %0 float64[4, 2]", "buffers: ", "grad w <- ", "assign w <- ", "tanh(", "return %", *places):
+    assert "around %" in text
+    assert text.index("return %") < text.index("def replay(")
+    for part in (
+        "inputs %0 float64[4, 2]",
+        "float64[3, 2] w\n",
+        "buffers: ",
+        "grad w <- ",
+        "assign w <- ",
+        "tanh(",
+        "return %",
+        *places,
+    ):
         assert part in text
 
 

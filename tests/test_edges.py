@@ -7,6 +7,7 @@ import pytest
 
 import autograd_core as ag
 from autograd_core import Tensor
+from autograd_core.rules import RULES
 
 
 @pytest.mark.parametrize(("fn", "a", "slope"), [(np.remainder, 1.0, -9.0), (np.fmod, 1.0, -9.0), (np.fmod, -1.0, 9.0)])
@@ -212,3 +213,26 @@ def test_what_goes_back_by_counts_can_be_compiled(fn, counts):
     compiled, x = ag.compile(gradient), np.arange(6.0).reshape(2, 3)
     for scale in (1.0, 2.0, 3.0):
         np.testing.assert_array_equal(compiled(scale * x), gradient(scale * x))
+
+
+DECADES = 10.0 ** np.arange(-30, 31, 2.0)
+NEAR = [1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999, 1, 1.1, 1.5, 2, 3, 5, 7, 20, 50, 80]
+EVERYWHERE = np.unique([s * x for s in (1, -1) for x in (*DECADES, *NEAR)]).astype(np.float32)
+ONE_BY_ONE = {f.__name__: f for f in vars(np).values() if type(f) is np.ufunc and f.nin == 1}
+CURVES = [f for f in ONE_BY_ONE.values() if f in RULES and RULES[f].pulls[0]]
+
+
+@pytest.mark.parametrize("fn", CURVES, ids=lambda fn: fn.__name__)
+def test_slopes_in_single_precision_are_those_in_double(fn):
+    def slopes(x):
+        with np.errstate(all="ignore"):
+            t = Tensor(x)
+            y = fn(t)
+            y.backward(np.ones(x.shape, y.dtype))
+        return y.data, t.grad.astype(float)
+
+    (_, found), (values, exact) = slopes(EVERYWHERE), slopes(EVERYWHERE.astype(float))
+    seen = np.isfinite(values) & np.isfinite(exact) & (abs(exact) < 1e30) & (abs(exact) > 1e-30)
+    slack = np.finfo(np.float32).eps if fn is np.expm1 else 0  # 1 + expm1(-20) is 0 in single precision
+    assert seen.any()
+    np.testing.assert_allclose(found[seen], exact[seen], rtol=0.02, atol=slack)

@@ -53,7 +53,7 @@ rule(np.arctan,     lambda g, x: g / (1 + x * x))
 rule(np.sinh,       lambda g, x: g * np.cosh(x))
 rule(np.cosh,       lambda g, x: g * np.sinh(x))
 rule(np.tanh,       lambda g, ans: g - g * ans * ans)
-rule(np.arcsinh,    lambda g, x: g / np.sqrt(x * x + 1))
+rule(np.arcsinh,    lambda g, x: g / (np.sqrt(x * x + 1) if x.dtype.kind == "c" else np.hypot(x, 1)))  # 1e20 in f4
 rule(np.arccosh,    lambda g, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 rule(np.arctanh,    lambda g, x: g / ((1 - x) * (1 + x)))
 rule(np.degrees,    lambda g: g * (180 / np.pi))

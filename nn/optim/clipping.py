@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,7 +35,8 @@ def clip_by_norm(parameters: Iterable[ag.Tensor], limit: float) -> float:
     squares = [np.vdot(g := _exact(p.grad), g).real for p in found]
     if any(isinstance(s, ag.Tensor) for s in squares):
         return _clip_recorded(found, squares, limit)
-    norm = math.sqrt(sum(float(s) for s in squares))
+    # as a recorded sum adds up: since Python 3.12 that of floats carries what is rounded off along
+    norm = math.sqrt(functools.reduce(operator.add, map(float, squares), 0.0))
     if not 0 < norm < math.inf:  # squares of 1e20 in float32 overflow, those of 1e-30 vanish
         norm = _scaled_norm(found)
     if limit < norm < math.inf:

@@ -236,3 +236,12 @@ def test_slopes_in_single_precision_are_those_in_double(fn):
     slack = np.finfo(np.float32).eps if fn is np.expm1 else 0  # 1 + expm1(-20) is 0 in single precision
     assert seen.any()
     np.testing.assert_allclose(found[seen], exact[seen], rtol=0.02, atol=slack)
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.5.0", reason="NumPy sorts downwards since 2.5")
+def test_sorting_downwards():
+    x = np.array([[3.0, 1.0, 2.0], [0.5, np.nan, 4.0]])
+    value, grad = ag.value_and_grad(lambda x: np.sum(np.sort(x, descending=True)[0] * [1.0, 10.0, 100.0]))(x)
+    assert value == 123.0
+    assert np.array_equal(grad, [[1.0, 100.0, 10.0], [0.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(np.sort(Tensor(x), descending=True).data, np.sort(x, descending=True))

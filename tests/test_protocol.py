@@ -270,7 +270,8 @@ def test_a_composite_has_numpys_parameters(fn):
     describe = lambda f: [
         ("*" if p.kind is p.VAR_POSITIONAL else p.name, p.kind) for p in signature(f).parameters.values()
     ]
-    assert describe(COMPOSITES[fn]) == describe(fn)
+    newer = {"descending"} if np.lib.NumpyVersion(np.__version__) < "2.5.0" else set()
+    assert [p for p in describe(COMPOSITES[fn]) if p[0] not in newer] == describe(fn)
 
 
 @NEWEST

@@ -331,8 +331,12 @@ def _diagflat(v: Any, k: int = 0) -> Any:
 
 @primitive
 def ordered(x: Any, axis: int, kind: Any) -> Any:
-    """Return the entries sorted along an axis, as `numpy.sort` has them."""
-    return np.sort(x, axis=axis, kind=kind)
+    """Return the entries sorted along an axis, as `numpy.sort` has them: of the kind "descending", too."""
+    return np.sort(x, axis=axis, **_kind(kind))
+
+
+def _kind(kind: Any) -> dict[str, Any]:
+    return {"stable": True, "descending": True} if kind == "descending" else {"kind": kind}
 
 
 @primitive
@@ -342,7 +346,7 @@ def parted(x: Any, kth: Any, axis: int, kind: Any) -> Any:
 
 
 def _ordered(x: Any, axis: int, kind: Any) -> tuple[Any, Any]:
-    order = x.argsort(axis, kind)
+    order = x.argsort(axis, **_kind(kind))
     return x[order] if x.ndim == 1 else np.take_along_axis(x, order, axis), order
 
 
@@ -385,9 +389,19 @@ rule(parted, _ordered_pull, compute=_parted, params="x kth axis kind", metadata=
 
 
 @composite(np.sort)
-def _sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: bool | None = None) -> Any:
+def _sort(
+    a: Any,
+    axis: int | None = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: bool | None = None,
+    descending: Any = np._NoValue,
+) -> Any:
     if axis is None:
         a, axis = np.reshape(a, -1), -1
+    if descending is not np._NoValue and descending:  # since NumPy 2.5
+        kind = "descending"
     return ordered(a, axis=from_end(axis, len(a.shape))[0], kind=kind or "stable")
 
 

@@ -193,6 +193,7 @@ def condition(V: Any, w: Any) -> Any:
     parallel = tie is not None and tie & (np.absolute(_H(V) @ V) > 1 - math.sqrt(eps))
     if np.any(parallel):
         value = w[np.any(parallel, axis=-1)][0]
+        value = value if value.imag else value.real  # since NumPy 2.5 all are complex
         raise LinAlgError(
             f"np.linalg.eig: the matrix is defective: {value:.6g} is repeated without as many eigenvectors, "
             "where eigenvalues have no derivative; for their sum or product use np.trace or np.linalg.det"

@@ -268,12 +268,14 @@ def _grad(w: Writer, step: Step) -> None:
     leaf, (value,) = step.target, step.args
     name = w.bind(leaf, "l")
     if value is None:
-        w.lines += [f"{name}.grad = None"] if id(step) not in w.needless else []
+        if id(step) in w.needless:
+            w.reset.append(leaf)
+        else:
+            w.lines.append(f"{name}.grad = None")
         return
     k = value.slot if type(value) is Ref else None
     if k in w.fixed and w.memory.layout.is_lent(k, leaf):
         w.lines.append(f"{name}.grad = {w.bind(Lent(w.fixed[k]), 'g')}")
-        w.lent.append(leaf)
         w.given = len(w.lines)
     elif k in w.fresh and w.escapes[k] == 1:
         w.lines.append(f"{name}.grad = {w.expression(value)}")

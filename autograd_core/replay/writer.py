@@ -43,8 +43,8 @@ class Writer:
         self.boxes: dict[tuple[int, Any], str] = {}  # a number as an array without axes, for ufuncs
         self.rebinding: list[tuple[str, str]] = []
         self.touched: dict[int, Any] = {}
-        self.lent: list[Leaf] = []  # leaves that are lent gradients
-        self.given = 0  # lines until the last of them has its own
+        self.reset: list[Leaf] = []  # leaves that would have no gradient until they are lent one
+        self.given = 0  # lines until the last has been
         self.needless = memory.layout.needless()
         self.escapes = Counter((*refs(plan.outputs), *given_away(plan)))  # results and gradients that an array is
         self.fresh: set[int] = set()  # slots whose array is nobody else's
@@ -171,16 +171,10 @@ class Writer:
         for i, step in enumerate(self.plan.steps):
             write(self, step)
             self.lines += [f"v{k} = None" for k in ends.get(i, ()) if k not in self.fixed and k not in kept]
-        if self.lent:
-            self.names |= {"forget": forget, "lent": self.lent}
-            risky = [
-                "try:",
-                *_indented(self.lines[: self.given]),
-                "except BaseException:",
-                "    forget(lent)",
-                "    raise",
-            ]
-            self.lines = [*risky, *self.lines[self.given :]]
+        if self.reset:
+            self.names |= {"forget": forget, "reset": self.reset}
+            tried, rest = _indented(self.lines[: self.given]), self.lines[self.given :]
+            self.lines = ["try:", *tried, "except BaseException:", "    forget(reset)", "    raise", *rest]
         current = self.current()
         if current:
             self.lines.insert(0, f"if not ({current}): return None")

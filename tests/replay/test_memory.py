@@ -95,6 +95,28 @@ def test_a_call_that_fails_leaves_no_gradients_of_before(compiled):
 
 
 @pytest.mark.parametrize("compiled", [False, True])
+def test_a_call_that_fails_leaves_gradients_that_add_up(compiled):
+    w = ag.Tensor(np.array([1.0, 2.0, 3.0]))
+
+    def step(x, labels):
+        loss = nn.cross_entropy(np.tanh(x * w), labels)
+        loss.backward()
+        w.data -= 0.1 * w.grad
+        return loss
+
+    step = ag.compile(step) if compiled else step
+    for _ in range(3):
+        step(X, LABELS)
+    before = w.grad.copy()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="labels of 3 classes"):
+            step(X, LABELS + 1)
+        assert np.array_equal(w.grad, before)
+    step(X, LABELS)
+    assert not np.array_equal(w.grad, before)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
 def test_a_function_called_in_between_reads_gradients_of_before(compiled):
     w = ag.Tensor(np.array([1.0, 2.0, 3.0]))
     seen = []

@@ -275,7 +275,7 @@ class Tensor:
         found = self._node.grad
         if type(found) is Lent:
             found = self._node.gradient()
-        if type(found) is not Tensor and found is not None and state_now().recorder is not None:
+        if type(found) is not Tensor and state_now().recorder is not None:
             stand_in = tell("read_grad", self._node)
             return found if stand_in is None else stand_in
         return found
@@ -291,6 +291,8 @@ class Tensor:
                 raise ValueError(f"a gradient of shape {np.shape(value)} for a Tensor of shape {self.shape}")
             if np.asarray(value).dtype.kind == "c" and self.dtype.kind != "c":
                 raise TypeError(f"a complex gradient for a Tensor of dtype {self.dtype}")
+            if type(given) is Tensor and recorded and given.dtype != self.dtype:
+                given = given.astype(self.dtype)
             value = given if type(given) is Tensor and recorded else np.asarray(value, self.dtype)[()]
         if recorded:
             tell("grad", self._node, value)

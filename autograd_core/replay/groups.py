@@ -273,6 +273,10 @@ def worker() -> Any:
     return ThreadPoolExecutor(cores() - 1, "autograd_core.replay")
 
 
+if hasattr(os, "register_at_fork"):  # a child has no such thread, and would wait for it for ever
+    os.register_at_fork(after_in_child=worker.cache_clear)
+
+
 @functools.cache
 def cores() -> int:
     """Return how many cores we may use, at most two: more would wait for memory."""

@@ -267,14 +267,14 @@ def _same_memory(a: Any, b: Any) -> bool:
 def _grad(w: Writer, step: Step) -> None:
     leaf, (value,) = step.target, step.args
     name = w.bind(leaf, "l")
-    if value is None:
-        if id(step) in w.needless:
-            w.reset.append(leaf)
-        else:
-            w.lines.append(f"{name}.grad = None")
-        return
     k = value.slot if type(value) is Ref else None
-    if k in w.fixed and w.memory.layout.is_lent(k, leaf):
+    is_lent = k is not None and k in w.fixed and w.memory.layout.is_lent(k, leaf)
+    if not is_lent and id(leaf) in w.lent:
+        w.reset.append(leaf)
+    if value is None:
+        if id(step) not in w.needless:
+            w.lines.append(f"{name}.grad = None")
+    elif k is not None and is_lent:
         w.lines.append(f"{name}.grad = {w.bind(Lent(w.fixed[k]), 'g')}")
         w.given = len(w.lines)
     elif k in w.fresh and w.escapes[k] == 1:

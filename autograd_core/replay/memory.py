@@ -149,6 +149,8 @@ class Layout:
     def overlapping(self, k: int, target: Any) -> bool:
         """Say whether a slot is memory around the program, or a view of it, that overlaps an array."""
         slot = self.plan.slots[self.root[k]]
+        if slot.kind == "input":  # which may be anything
+            return bool(slot.shape)
         held = slot.source._data if slot.kind == "tensor" else slot.source if slot.kind == "constant" else None
         return type(held) is ndarray and np.may_share_memory(held, target)
 
@@ -197,6 +199,11 @@ class Layout:
                 lent = type(step.args[0]) is Ref and self.is_lent(step.args[0].slot, step.target)
                 (later.add if lent else later.discard)(id(step.target))
         return found
+
+    def lent_to(self) -> set[int]:
+        """Return the identities of leaves that are lent a gradient at some step."""
+        given = [s for s in self.plan.steps if s.effect == "grad" and type(s.args[0]) is Ref]
+        return {id(s.target) for s in given if self.is_lent(s.args[0].slot, s.target)}
 
     def is_lent(self, k: int, leaf: Any) -> bool:
         """Say whether a leaf may be given the array of a result as it is."""

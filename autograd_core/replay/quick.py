@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import keyword
 import types
 from collections.abc import Callable
 from typing import Any
@@ -60,6 +61,10 @@ def shortcut(
     return types.FunctionType(made.__code__, made.__globals__, "shortcut", closure=closure)
 
 
+def _is_name(x: Any) -> bool:
+    return str(x).isidentifier() and not keyword.iskeyword(x)
+
+
 def _reading(read: Any, name: str, names: dict[str, Any], cells: dict[str, types.CellType]) -> str:
     """Return source that reads what a guard looks at, without a call where it can be: 21 calls took 1.5 us, these 1."""
     if isinstance(read, functools.partial) and not read.keywords:
@@ -67,7 +72,7 @@ def _reading(read: Any, name: str, names: dict[str, Any], cells: dict[str, types
         if read.func is getattr and type(read.args[0]) is types.CellType:
             cells[name] = read.args[0]  # a variable of the shortcut itself
             return name
-        if read.func is getattr and len(read.args) == 2 and str(read.args[1]).isidentifier():
+        if read.func is getattr and len(read.args) == 2 and _is_name(read.args[1]):
             names[name] = read.args[0]
             return f"{name}.{read.args[1]}"
         if read.func is has_gradient:

@@ -164,7 +164,7 @@ class Compiled:
         """Record for arguments of another kind; give up, and say so, where every call brings another."""
         if self.others < MOST:
             found = self.record(key, leaves, rebuild, more)
-            self.others += 1
+            self.others += key in self.entries  # not if something was not finite, and nothing was kept
             return found
         if self.others == MOST:
             self.others += 1
@@ -206,10 +206,10 @@ class Compiled:
 
     def __reduce__(self) -> Any:
         """Be copied and pickled without plans, which are made anew; by name, if a module has it under its name."""
-        module = sys.modules.get(getattr(self, "__module__", None) or "")
-        if getattr(module, getattr(self, "__qualname__", ""), None) is self:
-            return self.__qualname__
-        return Compiled, (self.f, self.check)
+        found: Any = sys.modules.get(getattr(self, "__module__", None) or "")
+        for name in getattr(self, "__qualname__", "").split("."):
+            found = vars(found).get(name) if hasattr(found, "__dict__") else None
+        return self.__qualname__ if found is self else (Compiled, (self.f, self.check))
 
     def __get__(self, obj: Any, kind: Any = None) -> Any:
         """Be a method, if defined in a class."""

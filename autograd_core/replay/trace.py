@@ -9,6 +9,7 @@ changed through another name. All of these are refused, and what has been change
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import sys
 from collections.abc import Callable
@@ -330,6 +331,10 @@ class Trace:
     def _read_grad(self, leaf: Leaf, _: Any) -> Any:
         """Give what stands for the gradient that a leaf had before."""
         g = leaf.gradient()
+        if g is None:
+            if id(leaf) not in self.reset and leaf.seq <= self.start:
+                self.plan.guards.append((functools.partial(has_gradient, leaf), False))
+            return None
         self.leaves.setdefault(id(leaf), (leaf, g))
         if id(g) not in self.known and id(leaf) in self.reset:  # p.grad = 0.0: what the program has given it itself
             self.know(g, self.plan.slot("constant", np.shape(g), g.dtype, g, g).ref)
@@ -369,7 +374,7 @@ class Trace:
 
     def all_finite(self) -> bool:
         """Say whether every float met so far is finite."""
-        return all(v - v == 0 for v in self.values.values() if type(v) is np.float64)
+        return all(math.isfinite(v) for v in self.values.values() if type(v) is float64)
 
     # --- slots ----------------------------------------------------------------------------------------------------
 

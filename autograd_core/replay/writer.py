@@ -43,9 +43,10 @@ class Writer:
         self.boxes: dict[tuple[int, Any], str] = {}  # a number as an array without axes, for ufuncs
         self.rebinding: list[tuple[str, str]] = []
         self.touched: dict[int, Any] = {}
-        self.reset: list[Leaf] = []  # leaves that would have no gradient until they are lent one
+        self.reset: list[Leaf] = []  # leaves whose gradient of before is given up before they are lent another
         self.given = 0  # lines until the last has been
         self.needless = memory.layout.needless()
+        self.lent = memory.layout.lent_to()
         self.escapes = Counter((*refs(plan.outputs), *given_away(plan)))  # results and gradients that an array is
         self.fresh: set[int] = set()  # slots whose array is nobody else's
         self.made: set[int] = set()  # slots whose array was new when it was recorded

@@ -116,6 +116,35 @@ def test_a_call_that_fails_leaves_gradients_that_add_up(compiled):
     assert not np.array_equal(w.grad, before)
 
 
+@pytest.mark.parametrize("reset", ["a draw in between", "zeros"])
+def test_a_call_that_fails_leaves_nothing_of_ours(reset):
+    """What stood where the gradients were is no gradient."""
+    w, v = ag.Tensor(RNG.normal(size=(4, 4))), ag.Tensor(RNG.normal(size=(4, 4)))
+    optimizer = nn.SGD([w, v], lr=0.01)
+
+    @ag.compile
+    def step(x, a, rng):
+        h = np.tanh((np.exp(np.tanh(x @ w)) * 2) @ v)
+        z = np.linalg.solve(a, h)
+        if reset == "zeros":
+            w.grad, v.grad = np.zeros((4, 4)), np.zeros((4, 4))
+            loss = np.sum(z**2)
+        else:
+            optimizer.zero_grad()
+            loss = np.sum((z * rng.normal(size=(4, 4))) ** 2)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x, rng = RNG.normal(size=(4, 4)), np.random.default_rng(1)
+    for _ in range(3):
+        step(x, np.eye(4), rng)
+    with pytest.raises(np.linalg.LinAlgError):
+        step(x * 3, np.zeros((4, 4)), rng)
+    assert w.grad is None
+    assert v.grad is None
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_function_called_in_between_reads_gradients_of_before(compiled):
     w = ag.Tensor(np.array([1.0, 2.0, 3.0]))
@@ -195,3 +224,20 @@ def test_arrays_without_a_place_are_let_go():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3 * x.nbytes
+
+
+# --- arguments that are parameters ------------------------------------------------------------------------------------
+
+
+def test_an_argument_may_be_the_memory_of_a_parameter():
+    p = ag.Tensor(np.arange(1, 9.0))
+
+    @ag.compile
+    def doubled(x):
+        new = p.data * 2
+        old = x * 3
+        p.data = new
+        return old
+
+    for k in range(5):
+        assert np.array_equal(doubled(p.data), 3 * 2.0**k * np.arange(1, 9.0))

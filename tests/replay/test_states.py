@@ -84,3 +84,65 @@ def test_tensors_made_inside_are_nobody_elses():
 def test_only_functions_are_compiled():
     with pytest.raises(TypeError, match="takes a function, not 3"):
         ag.compile(3)
+
+
+def test_a_gradient_that_is_not_there_is_another_state():
+    def both(wrap):
+        a, b = ag.Tensor(np.ones(2)), ag.Tensor(np.ones(2))
+        step = wrap(nn.SGD([a, b], lr=0.1).step)
+        for i in range(6):
+            a.grad = b.grad = None
+            loss = np.sum(a * a)
+            if i % 3:
+                loss = loss + np.sum(b * b)
+            loss.backward()
+            step()
+        return a.data, b.data
+
+    for ours, theirs in zip(both(ag.compile), both(lambda step: step), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_what_is_not_finite_is_no_other_kind_of_arguments():
+    w = ag.Tensor(2.0)
+
+    @ag.compile
+    def loss(x):
+        w.grad = None
+        y = np.maximum(w * x, 0)
+        z = np.where(y > 0, y * y, y)
+        z.backward()
+        return z
+
+    for _ in range(20):
+        assert loss(float("inf")) == np.inf
+    for x in (1.0, 2.0, 3.0):
+        assert loss(x) == 4 * x * x
+        assert w.grad == 4 * x * x
+    assert len(loss.plans) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_a_gradient_has_the_dtype_of_its_parameter(dtype):
+    p = ag.Tensor(np.ones(3, np.float32))
+
+    @ag.compile
+    def give(x):
+        p.grad = x * 2
+
+    for k in range(4):
+        give(np.arange(3).astype(dtype) + k)
+        assert p.grad.dtype == np.float32
+        assert np.array_equal(p.grad, 2.0 * (np.arange(3) + k))
+
+
+class Odd:
+    """Attributes that Python's grammar cannot name."""
+
+
+def test_attributes_may_be_named_like_keywords():
+    setattr(Odd, "lambda", 0.5)
+    f = ag.compile(lambda x: x * getattr(Odd, "lambda"))
+    assert [f(np.full(2, 2.0))[0] for _ in range(3)] == [1.0] * 3
+    setattr(Odd, "lambda", 1.5)
+    assert f(np.full(2, 2.0))[0] == 3.0

@@ -68,12 +68,13 @@ def annotate(
         if t._node is not None:
             t._node.note = state
         return
-    results: Any = t if isinstance(t, tuple) else (t,)
-    for result in results if state.scope or state.debug or name is not None else ():
+    wanted = state.scope or state.debug or name is not None
+    results: Any = () if not wanted else t if isinstance(t, tuple) else (t,)
+    for result in results:
         if state.debug:
             watch_view(result)
         node = getattr(result, "_node", None)
-        if node is not None and (state.scope or state.debug or name is not None):
+        if node is not None:
             note = getattr(node, "note", None)
             if type(note) is not Note:
                 scope = state.scope if note is None else note.scope

@@ -50,6 +50,7 @@ class Run:
     steps : list of int
         How many updates each parameter has had.
     even : bool
+        Have all had equally many? If that changes, compiled steps are recorded anew.
     """
 
     slots: tuple[str, ...] | None = None

@@ -116,7 +116,7 @@ def pull_back(
             refuse_changed(node)
     sweep = _Sweep(path, seeds, targets, wrap, lead)
     if state.recorder is not None and not lead:
-        sweep.assume_finite = getattr(state.recorder, "assume_finite", None)
+        sweep.assume_finite = state.recorder.assume_finite
     try:
         sweep.run(free)
     except GraphError:

@@ -25,7 +25,7 @@ from .recording import (
     tensor,
 )
 from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, SILENT, Op
-from .state import PLAIN, tell
+from .state import PLAIN
 
 ndarray = np.ndarray
 NO_VALUE = np._NoValue
@@ -100,7 +100,7 @@ def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
             state.recorder.record(fn, args, kwargs, told)
             return told
         if fn in TEXTS:
-            tell("value", fn, title(fn))
+            state.recorder.asked(title(fn))
         parts = ans if isinstance(ans, tuple) else (ans,)
         if all(isinstance(part, ndarray | np.generic) for part in parts):
             told = tuple(tensor(part) for part in parts) if isinstance(ans, tuple) else tensor(ans)

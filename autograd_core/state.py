@@ -9,30 +9,55 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any
 
 
-class Recorder(Protocol):
-    """What a recorder must offer; it is told of every operation, tracked or not, in the order of execution.
+class Recorder:
+    """Hears of everything that happens while it listens, in the order of execution; this base class ignores it all.
 
-    It may also have ``note(what, target, value)``, to be told of what is no operation: "assign", a leaf gets new
-    values; "grad", a leaf gets a gradient; "data", somebody asks for a Tensor's values (`value` is what stands for
-    them); "seen", a Tensor's array goes on in another Tensor; "made", a Tensor is made of an array; "read_grad",
-    somebody asks for a gradient from before; "call", a function is called that is to be called anew whenever the tape
-    is replayed (see `fresh`).
+    A recorder hears every operation, tracked or not, the backward sweep included; and what is no operation: a leaf gets
+    new values or a gradient, somebody asks for values, a function is to be called anew whenever the tape is run again.
     """
 
+    title = "a recorder"  # under which messages speak of it
+
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
-        """Note that ``ans = fn(*args, **kwargs)`` has been computed; what is recorded comes as Tensors."""
+        """Hear that ``ans = fn(*args, **kwargs)`` has been computed; what is recorded comes as Tensors."""
 
     def find(self, value: Any) -> Any:
         """Return the Tensor that stands for a value the tape had kept, also in a tuple of them, or the value itself."""
+        return value
 
+    def assign(self, t: Any, value: Any) -> None:
+        """Hear that a leaf, or an untracked Tensor, is about to get new values."""
 
-def tell(what: str, target: Any, value: Any = None) -> Any:
-    """Tell a recorder that wants to know of what is no operation; return what it answers, else None."""
-    note = getattr(STATE.get().recorder, "note", None)
-    return None if note is None else note(what, target, value)
+    def gradient(self, leaf: Any, value: Any) -> None:
+        """Hear that a leaf is about to get a gradient; None takes away the one that it has."""
+
+    def earlier_gradient(self, leaf: Any) -> Any:
+        """Return the Tensor that stands for the gradient a leaf had before, None to leave it as it is."""
+
+    def stand_in(self, t: Any) -> Any:
+        """Return what stands for the values of a Tensor, of which somebody asks for `data`; None to hand them out."""
+
+    def carried(self, t: Any) -> None:
+        """Hear that the array of a Tensor goes on in another Tensor."""
+
+    def made(self, t: Any, data: Any) -> None:
+        """Hear that a Tensor has been made of a plain array."""
+
+    def changing(self, t: Any) -> None:
+        """Hear that a Tensor is about to become another value in place."""
+
+    def asked(self, what: Any) -> None:
+        """Hear that somebody wants the values themselves, by `what`; may raise a better error than the Tensor will."""
+
+    def call(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any] | None:
+        """Call a function that is to be called anew at every run of the tape; None to leave that to the caller."""
+
+    def assume_finite(self) -> bool:
+        """Say whether masks of absent cotangents may be left out where only values that are not finite need them."""
+        return False
 
 
 def fresh(fn: Any, *args: Any, **kwargs: Any) -> Any:
@@ -48,9 +73,8 @@ def fresh(fn: Any, *args: Any, **kwargs: Any) -> Any:
     >>> fresh(rng.integers, 10, size=3)
     array([8, 6, 5])
     """
-    if STATE.get().recorder is None:
-        return fn(*args, **kwargs)
-    found = tell("call", fn, (args, kwargs))
+    recorder = STATE.get().recorder
+    found = None if recorder is None else recorder.call(fn, args, kwargs)
     return fn(*args, **kwargs) if found is None else found[0]
 
 

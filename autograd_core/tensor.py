@@ -35,7 +35,7 @@ from .recording import (
 )
 from .rules import COMPOSITES, RULES, Door
 from .spaces import space_of
-from .state import PLAIN, tell
+from .state import PLAIN
 
 float64 = np.float64
 ndarray = np.ndarray
@@ -166,7 +166,7 @@ class Tensor:
             if isinstance(data, Tensor):
                 recorder.record(np.array, (data,), {"dtype": dtype}, self)
             elif type(data) is ndarray:
-                tell("made", self, data)
+                recorder.made(self, data)
 
     def __init_subclass__(cls) -> None:
         raise TypeError(
@@ -179,8 +179,10 @@ class Tensor:
     def data(self) -> Any:
         """The values, as NumPy has them. A leaf's may be written into; a recorded Tensor's are read-only."""
         state = state_now()
-        if state is not PLAIN and state.recorder is not None and (stand_in := tell("data", self)) is not None:
-            return stand_in
+        if state is not PLAIN and state.recorder is not None:
+            stand_in = state.recorder.stand_in(self)
+            if stand_in is not None:
+                return stand_in
         value = self._data
         if self._node is not None and self._node.op is not None and type(value) is ndarray:
             value = value.view()
@@ -206,8 +208,8 @@ class Tensor:
             raise ValueError(f"cannot assign values of shape {np.shape(value)} to a Tensor of shape {self.shape}")
         if np.asarray(value).dtype.kind == "c" and self.dtype.kind != "c":
             raise TypeError(f"cannot assign complex values to a Tensor of dtype {self.dtype}")
-        if state_now().recorder is not None:
-            tell("assign", self, given)
+        if (recorder := state_now().recorder) is not None:
+            recorder.assign(self, given)
         if type(self._data) is ndarray and self._data.flags.writeable:
             self._data[...] = value
         else:
@@ -275,8 +277,8 @@ class Tensor:
         found = self._node.grad
         if type(found) is Lent:
             found = self._node.gradient()
-        if type(found) is not Tensor and state_now().recorder is not None:
-            stand_in = tell("read_grad", self._node)
+        if type(found) is not Tensor and (recorder := state_now().recorder) is not None:
+            stand_in = recorder.earlier_gradient(self._node)
             return found if stand_in is None else stand_in
         return found
 
@@ -284,7 +286,8 @@ class Tensor:
     def grad(self, value: Any) -> None:
         if type(self._node) is not Leaf:
             raise GraphError(f"only a tracked leaf has a gradient to set, and this is {self._label()}")
-        recorded = state_now().recorder is not None
+        recorder = state_now().recorder
+        recorded = recorder is not None
         if value is not None:
             given, value = value, plain(value)
             if np.shape(value) != self.shape:
@@ -294,8 +297,8 @@ class Tensor:
             if type(given) is Tensor and recorded and given.dtype != self.dtype:
                 given = given.astype(self.dtype)
             value = given if type(given) is Tensor and recorded else np.asarray(value, self.dtype)[()]
-        if recorded:
-            tell("grad", self._node, value)
+        if recorder is not None:
+            recorder.gradient(self._node, value)
         self._node.grad = value
 
     @property
@@ -344,13 +347,13 @@ class Tensor:
         live = state.recorder is not None
         seed = _seed(self, gradient)
         found = pull_back({node: seed}, wrap=wrap if live else None, free=not (retain_graph or live))
-        _accumulate(found, live)
+        _accumulate(found, state.recorder)
 
     def detach(self) -> Tensor:
         """Return an untracked Tensor with the same values (shared, read-only)."""
         value = self._data
-        if state_now().recorder is not None:  # who knows arrays by their identity
-            tell("seen", self)
+        if (recorder := state_now().recorder) is not None:  # who knows arrays by their identity
+            recorder.carried(self)
         elif type(value) is ndarray:
             value = value.view()
             value.flags.writeable = False
@@ -394,8 +397,8 @@ class Tensor:
                 f"in-place change of the result of {self._node.op.name} under no_grad() would lose its gradient: "
                 f"use t.detach().copy()"
             )
-        if (state := state_now()) is not PLAIN:
-            tell("write", self)
+        if (recorder := (state := state_now()).recorder) is not None:
+            recorder.changing(self)
         value = other._data if type(other) is Tensor else plain(other)
         if np.shape(value) != self.shape:
             raise ValueError(f"an in-place operation cannot turn shape {self.shape} into {np.shape(value)}")
@@ -462,7 +465,8 @@ class Tensor:
                     "gradient: use t.detach().copy()"
                 )
             if self._is_view():
-                tell("write", self)
+                if state.recorder is not None:
+                    state.recorder.changing(self)
                 raise GraphError(
                     "assignment through a view would not reach the Tensor it was taken from, as it would "
                     "in NumPy: write "
@@ -618,9 +622,9 @@ class Tensor:
 
     def _not_recorded(self, what: str) -> None:
         if (recorder := state_now().recorder) is not None:
-            tell("value", self, what)  # a recorder may know better what to write instead
+            recorder.asked(what)  # a recorder may know better what to write instead
             raise GraphError(
-                f"{_spelt(what)} of a Tensor under {_title(recorder)} (at {source_line()}): its value would be "
+                f"{_spelt(what)} of a Tensor under {recorder.title} (at {source_line()}): its value would be "
                 f"baked into what is recorded; {REMEDY}"
             )
 
@@ -840,10 +844,6 @@ class Tensor:
         raise TypeError("t.resize(...) is refused for Tensors: write np.resize(t, shape)")
 
 
-def _title(recorder: Any) -> str:
-    return str(getattr(recorder, "title", type(recorder).__name__))
-
-
 def _spelt(what: str) -> str:
     return what if what in ("in", "DLPack") else what + "()"
 
@@ -958,24 +958,24 @@ def _seed(t: Tensor, gradient: Any) -> Any:
 ACCUMULATING = threading.Lock()  # two threads may reach the same leaf
 
 
-def _accumulate(found: dict[Any, Any], live: bool) -> None:
+def _accumulate(found: dict[Any, Any], recorder: Any) -> None:
     """Add the cotangents found to the leaves; nothing has been changed before, so an error has cost nothing."""
     taken: set[int] = set()
     with ACCUMULATING:
-        _add_to_leaves(found, live, taken)
+        _add_to_leaves(found, recorder, taken)
 
 
-def _add_to_leaves(found: dict[Any, Any], live: bool, taken: set[int]) -> None:
+def _add_to_leaves(found: dict[Any, Any], recorder: Any, taken: set[int]) -> None:
     for leaf, g in found.items():
         if not leaf.shape and type(g) is ndarray:
             g = g[()]
-        if live:
+        if recorder is not None:
             g = tensor(g._data) if type(g) is Tensor else tensor(g)
             if leaf.gradient() is not None:  # of an earlier backward, or older: a recorder knows what stands for it
-                before = leaf.grad if type(leaf.grad) is Tensor else tell("read_grad", leaf)
+                before = leaf.grad if type(leaf.grad) is Tensor else recorder.earlier_gradient(leaf)
                 before = tensor(leaf.grad) if before is None else before
                 g = tensor((before + g)._data)
-            tell("grad", leaf, g)
+            recorder.gradient(leaf, g)
         elif leaf.grad is not None:
             g = leaf.gradient() + g
         elif type(g) is ndarray and (g.base is not None or id(g) in taken):

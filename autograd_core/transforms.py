@@ -19,7 +19,7 @@ from .graph import order, pull_back, push_forward
 from .nodes import Node, tick
 from .recording import captured, plain, tensor, wrap, wrap_results
 from .rules import Op, same
-from .state import STATE, deeper, switched, tell
+from .state import STATE, deeper, switched
 from .tensor import Tensor
 from .tree import PLAIN_LEAVES, flatten, flatten_like
 
@@ -101,8 +101,8 @@ def _enter(leaf: Any, name: str) -> Tensor:
     source = leaf._node if type(leaf) is Tensor else None
     if type(leaf) is np.ndarray and leaf.shape:
         value: Any = captured(leaf, STATE.get())  # the caller may change it before the pull
-    elif type(leaf) is Tensor and STATE.get().recorder is not None:
-        tell("seen", leaf)
+    elif type(leaf) is Tensor and (recorder := STATE.get().recorder) is not None:
+        recorder.carried(leaf)
         known: Any = leaf if isinstance(leaf._data, np.ndarray | np.generic) else np.positive(leaf)
         value = known._data  # a recorder knows it by its identity
     else:
@@ -509,9 +509,10 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         start = tick()
         given, rebuild_args = flatten((args, kwargs))
         state = STATE.get()
-        for a in given if state.recorder is not None else ():
-            if type(a) is Tensor:
-                tell("seen", a)
+        if state.recorder is not None:
+            for a in given:
+                if type(a) is Tensor:
+                    state.recorder.carried(a)
         leaves = [tensor(a._data, a._node) if type(a) is Tensor else a for a in given]  # as they are now
         leaves = [captured(a, state) if type(a) is np.ndarray else a for a in leaves]
 

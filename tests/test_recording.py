@@ -11,7 +11,7 @@ from tables import bug, expressions, named, same
 
 import autograd_core as ag
 from autograd_core import Tensor
-from autograd_core.state import PLAIN, STATE, recording
+from autograd_core.state import PLAIN, STATE, Recorder, recording
 
 RNG = np.random.default_rng(0)
 A, B = RNG.uniform(0.4, 1.6, (2, 3)), RNG.uniform(0.4, 1.6, (2, 3))
@@ -19,8 +19,10 @@ A2, B2 = RNG.uniform(0.4, 1.6, (2, 3)), RNG.uniform(0.4, 1.6, (2, 3))
 SQUARE = RNG.uniform(0.2, 0.5, (3, 3))
 
 
-class Tape:
+class Tape(Recorder):
     """A recorder that can replay: it names values by identity, and keeps them alive so that names stay true."""
+
+    title = "Tape"
 
     def __init__(self):
         self.steps, self.alive, self.tensors = [], [], {}

@@ -20,8 +20,9 @@ def refuse_to_choose(what: str, remedy: str) -> None:
     """Raise under a recorder, before a value decides what is computed."""
     recorder = STATE.get().recorder
     if recorder is not None:
-        title = getattr(recorder, "title", "a recorder")
-        raise GraphError(f"{what} under {title} (at {source_line()}), which differs from call to call; {remedy}")
+        raise GraphError(
+            f"{what} under {recorder.title} (at {source_line()}), which differs from call to call; {remedy}"
+        )
 
 
 @primitive

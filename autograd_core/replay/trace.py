@@ -12,7 +12,6 @@ import functools
 import math
 import operator
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from ..ops.index import getitem
 from ..ops.reduce import total
 from ..recording import tensor
 from ..rules import RULES
-from ..state import STATE, switched
+from ..state import STATE, Recorder, switched
 from ..tensor import Tensor
 from ..tree import flatten
 from .plan import SEQUENCES, Plan, Ref, Slot, Step
@@ -69,7 +68,7 @@ WATCHED = 1 << 24  # bytes up to which an array taken from around the program is
 settings_of_errors: Any = getattr(np.geterr.__globals__.get("_extobj_contextvar"), "get", np.geterr)
 
 
-class Trace:
+class Trace(Recorder):
     """A recorder that writes a plan."""
 
     title = "ag.compile"
@@ -259,12 +258,7 @@ class Trace:
             return value if all(a is b for a, b in zip(parts, value, strict=True)) else type(value)(parts)
         return tensor(value) if id(value) in self.known and value is not None else value
 
-    def note(self, what: str, target: Any, value: Any) -> Any:
-        """Take notice of what is no operation."""
-        notice: Callable[[Any, Any], Any] = getattr(self, "_" + what)
-        return notice(target, value)
-
-    def _value(self, _: Any, what: str) -> None:
+    def asked(self, what: Any) -> None:
         """Refuse to tell a value, and remember it, should the program catch the error."""
         try:
             refuse_value(what)
@@ -272,11 +266,12 @@ class Trace:
             self.refused = source_line(), str(error)
             raise
 
-    def _write(self, t: Tensor, _: Any) -> None:
+    def changing(self, t: Tensor) -> None:
+        """Refuse to change an argument of the call in place."""
         if any(t is a for a in self.arguments):
             refuse_writing(t.shape)
 
-    def _data(self, t: Tensor, _: Any) -> Any:
+    def stand_in(self, t: Tensor) -> Any:
         """Give a stand-in for the values of a Tensor, and see to it that a change of it does not go unnoticed."""
         self.ref(t)
         stand_in = tensor(t._data)
@@ -285,13 +280,16 @@ class Trace:
             self.alive += [stand_in, t._data]
         return stand_in
 
-    def _seen(self, t: Tensor, _: Any) -> None:
+    def carried(self, t: Tensor) -> None:
+        """Meet a Tensor whose array goes on in another."""
         self.ref(t)  # from now on its array is known as its own, whatever Tensor carries it
 
-    def _made(self, t: Tensor, data: Any) -> None:
+    def made(self, t: Tensor, data: Any) -> None:
+        """Write down that a Tensor was made of a plain array."""
         self.record(np.array, (data,), {"dtype": t.dtype}, t)  # which may have changed when it is replayed
 
-    def _assign(self, t: Tensor, value: Any) -> None:
+    def assign(self, t: Tensor, value: Any) -> None:
+        """Write down that a Tensor gets new values."""
         self.ref(t)  # it is ours to read, also where nothing has read it yet
         given = self.refs(value)
         self.aliases.pop(id(value), None)
@@ -313,7 +311,8 @@ class Trace:
             self.know(value, slot.ref)
             self.owners.pop(id(value), None)
 
-    def _grad(self, leaf: Leaf, value: Any) -> None:
+    def gradient(self, leaf: Leaf, value: Any) -> None:
+        """Write down that a leaf gets a gradient."""
         self.leaves.setdefault(id(leaf), (leaf, leaf.grad))
         if leaf.seq > self.start:  # the program made it, and knows what stands for its gradient
             return
@@ -328,7 +327,7 @@ class Trace:
         """Leaves whose gradient is the program's own by now, whatever it was before."""
         return set()
 
-    def _read_grad(self, leaf: Leaf, _: Any) -> Any:
+    def earlier_gradient(self, leaf: Leaf) -> Any:
         """Give what stands for the gradient that a leaf had before."""
         g = leaf.gradient()
         if g is None:
@@ -343,10 +342,9 @@ class Trace:
             self.plan.guards.append((functools.partial(has_gradient, leaf), True))
         return tensor(g)
 
-    def _call(self, fn: Any, given: Any) -> tuple[Any]:
+    def call(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any]:
         """Call a function that is to be called anew at every replay."""
         self.masks = True  # it is no scalar graph, and should not be called twice
-        args, kwargs = given
         ours = isinstance(getattr(fn, "__self__", None), np.random.Generator) or of_networks(fn)
         world = fn is not draw and not ours  # it takes a while to look at the global generators
         self.around.watch(world)

@@ -295,7 +295,9 @@ def metadatum(op: Op, name: str, value: Any) -> Any:
 
 def wrap_results(op: Op, values: list[Any], sources: tuple[Node, ...], kwargs: dict[str, Any]) -> Any:
     """Return the results of an operation that has been computed by other means, standing on the tape as one node."""
-    results = _wrap_all(values, Wide(op, tick(), None, None, sources, (None,) * len(sources), None, kwargs))
+    shapes, dtypes = tuple([y.shape for y in values]), tuple([y.dtype for y in values])
+    node = Wide(op, tick(), shapes, dtypes, sources, (None,) * len(sources), None, kwargs)
+    results = tuple([tensor(y, Pick(node, k)) for k, y in enumerate(values)])  # themselves: a recorder knows them so
     if (state := state_now()).noted:
         annotate(state, results, None, (), {})  # a recorder has been told of what was computed
     return results

@@ -478,7 +478,8 @@ def _checkpoint_pull(g: Any, again: Any, outside: Any) -> list[Any]:
     with deeper():
         results = [r for r in flatten(again())[0] if _tracked(r)]
     cotangents = g if isinstance(g, tuple) else (g,)
-    live = STATE.get().depth > 0 or any(type(c) is Tensor for c in cotangents)
+    state = STATE.get()
+    live = state.depth > 0 or state.recorder is not None or any(type(c) is Tensor for c in cotangents)
     found = pull_back(
         {r._node: c for r, c in zip(results, cotangents, strict=True)}, set(outside), wrap=wrap if live else None
     )

@@ -371,8 +371,8 @@ class Trace(Recorder):
         return not self.masks
 
     def all_finite(self) -> bool:
-        """Say whether every float met so far is finite."""
-        return all(math.isfinite(v) for v in self.values.values() if type(v) is float64)
+        """Say whether every value met so far is finite; nearly all of them are numbers."""
+        return all(math.isfinite(v) if type(v) is float64 else is_finite(v) for v in self.values.values())
 
     # --- slots ----------------------------------------------------------------------------------------------------
 
@@ -547,6 +547,11 @@ class Trace(Recorder):
 def has_gradient(leaf: Leaf) -> bool:
     """Say whether a leaf has one."""
     return leaf.grad is not None
+
+
+def is_finite(value: Any) -> bool:
+    """Say whether a value of any kind holds neither infinity nor NaN."""
+    return not isinstance(value, ndarray | np.inexact | float | complex) or bool(np.all(np.isfinite(value)))
 
 
 def _settle_gradient(leaf: Leaf) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import is_locked
 from .forms import elementwise_ufunc, form_of
 from .groups import group
 from .plan import SEQUENCES, Plan, Ref, Step, refs, replaced
@@ -92,16 +93,7 @@ class Known:
 
 
 def _never_changes(source: Any) -> bool:
-    return type(source) is not ndarray or _locked(source)
-
-
-def _locked(a: Any) -> bool:
-    """Say whether nobody can write into an array."""
-    while type(a) is ndarray:
-        if a.flags.writeable:
-            return False
-        a = a.base
-    return a is None or isinstance(a, np.generic)
+    return type(source) is not ndarray or is_locked(source)
 
 
 # --- stretched operands -----------------------------------------------------------------------------------------------
@@ -120,7 +112,7 @@ class Stretched:
     def note(self, k: int) -> None:
         """Look at a constant."""
         a = self.plan.slots[k].source
-        if type(a) is ndarray and a.ndim and a.size and not any(a.strides) and _locked(a):
+        if type(a) is ndarray and a.ndim and a.size and not any(a.strides) and is_locked(a):
             self.before[k] = a[(0,) * a.ndim]
 
     def undo(self, step: Step) -> None:

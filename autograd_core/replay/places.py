@@ -14,7 +14,7 @@ import numpy as np
 from ..notes import GraphError
 from ..tensor import Tensor
 
-MANY = 1000  # entries of a container that are compared; of longer ones the length, and the ends
+MANY = 1 << 16  # entries of a container that are compared, in 1 ms; of longer ones the length, and the ends
 FEW = 8  # entries that are compared one by one: 0.05 us each, where a call takes 0.5
 PLAIN = {int, float, str, bool, bytes, complex}
 WORDS = 2500  # bytes of a Mersenne twister: 624 words and a position
@@ -110,32 +110,6 @@ def same_items(x: Any, was: list[Any]) -> bool:
     """Say whether a container holds the very same things."""
     now = contents(x)
     return len(now) == len(was) and (all(map(operator.is_, now, was)) or (len(x) > MANY and equal(now, was)))
-
-
-def same_bytes(a: Any, before: bytes) -> bool:
-    """Say whether an array holds the same bytes."""
-    return bool(a.tobytes() == before)
-
-
-class Array(Place):
-    """A small array: what plain NumPy makes of it is not seen, so its bytes are compared."""
-
-    __slots__ = ()
-
-    def __init__(self, a: Any, name: tuple[Any, ...]) -> None:
-        super().__init__(None, a, name, a.tobytes())
-
-    def is_changed(self) -> bool:
-        """Say whether it holds something else."""
-        return not same_bytes(self.before, self.was)
-
-    def again(self) -> None:
-        """Take what it holds for what it held before."""
-        self.dropped, self.was = True, self.before.tobytes()
-
-    def guards(self) -> Iterator[tuple[Any, Any]]:
-        """Yield what must be as it was for a plan to hold."""
-        yield partial(same_bytes, self.before, self.was), True
 
 
 def equal(a: Any, b: Any) -> bool:

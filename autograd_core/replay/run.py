@@ -20,6 +20,7 @@ from ..state import PLAIN, STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten, rests
 from . import blocks, width
+from .arrays import Memory as Compared
 from .memory import Layout, Memory
 from .passes import optimised
 from .plan import Plan
@@ -34,6 +35,7 @@ ndarray = np.ndarray
 MOST = 16  # kinds of arguments of one function for which plans are kept
 STATES = 4  # plans kept for one of them, as for training and evaluation, or gradients there or not
 AGAIN = 10  # recordings in a row before it is said that compiling does not pay
+OF_ARRAYS = 3  # the same where it is a captured array that changes: it is a buffer, as a rule, and goes on so
 
 
 def compile(f: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
@@ -85,6 +87,7 @@ class Compiled:
         self.masked: set[Any] = set()  # keys of plans that have to keep the masks of scalars
         self.again = 0  # recordings one after the other, because something had changed
         self.others = 0  # the same, because the arguments were of another kind
+        self.said: set[str] = set()  # what the user has been told of
         self.fast: Any = None  # the short way of the entry used last
 
     @property
@@ -134,6 +137,7 @@ class Compiled:
         """Run the function once, write its plan, return what it returned."""
         with self.lock, uncollected():
             around = Surroundings(self.f, [*leaves, *more])
+            self.say_large(around.large)
             trace = Trace(around, key in self.masked)
             entered = [trace.entered(v) if is_traced(v) else v for v in leaves]
             args, kwargs = rebuild(entered)
@@ -181,18 +185,36 @@ class Compiled:
         return uncompiled(self.f, *rebuild(leaves))
 
     def record_again(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
-        """Record anew, since something around has changed; give up, and say so, where that goes on and on."""
+        """Record anew, since something around has changed; seldom, and say so, where that goes on and on."""
         self.again += 1
-        if self.again < AGAIN:
+        read = self.entries[key][0].changed()
+        buffer = isinstance(getattr(read, "__self__", None), Compared)
+        if self.again < (OF_ARRAYS if buffer else AGAIN):
             return self.record(key, leaves, rebuild, more)
-        if self.again == AGAIN:
-            what = described(self.entries[key][0].changed())
+        if (what := described(read)) not in self.said:
+            self.said.add(what)
+            instead = "pass it as an argument, or hold it in a Tensor and fill that by t.assign(...)"
             warnings.warn(
                 f"{what} changes at every call, and the compiled function was recorded at each: it runs uncompiled "
-                f"from now on; pass what changes as an argument",
+                f"from now on, but for a trial now and then; {instead if buffer else 'pass it as an argument'}",
                 stacklevel=3,
             )
-        return uncompiled(self.f, *rebuild(leaves))
+        if self.again & (self.again - 1):
+            return uncompiled(self.f, *rebuild(leaves))
+        return self.record(key, leaves, rebuild, more)  # after 16, 32, 64 calls: what has changed may stay by now
+
+    def say_large(self, large: list[str]) -> None:
+        """Warn, once, of what the function can reach and nobody compares."""
+        if large and "large" not in self.said:
+            self.said.add("large")
+            more = f", and {len(large) - 1} more" if len(large) > 1 else ""
+            warnings.warn(
+                f"{large[0]}{more}: too much for ag.compile to compare at every call. Operations on Tensors read "
+                f"arrays anew, but what NumPy makes of them alone, such as c.sum() or if c[0] > 0, is kept as it was "
+                f"recorded: pass what changes as an argument, or hold it in a Tensor; what does not change may say so "
+                f"by c.flags.writeable = False",
+                stacklevel=5,
+            )
 
     def compared(self, entry: Entry, values: list[Any], args: Any, kwargs: Any) -> Any:
         """Replay, and compare with the function itself."""
@@ -283,6 +305,8 @@ def holds(read: Any, expected: Any) -> bool:
 
 def described(read: Any) -> str:
     """Return words for what a guard reads."""
+    if isinstance(getattr(read, "__self__", None), Compared):
+        return str(read.__self__)
     if isinstance(read, functools.partial) and read.func is getattr and type(read.args[0]) is types.CellType:
         return "a variable of the function around it"
     if isinstance(read, functools.partial) and read.func is getattr:

@@ -3,7 +3,8 @@
 A function reads what its code names: variables around it, attributes of objects, classes and modules, entries of lists
 and dicts found there, other functions and what those name in turn. Each such place is noted with what it holds. A plan
 holds as long as all of them do; a function that changes one itself is refused, since a replay would not do it again.
-Inside libraries nothing is looked at, but for generators, attributes of networks and the settings of optimizers.
+Of what belongs to libraries it is looked for generators, arrays, attributes that the function names, parts of networks
+and settings of optimizers; their own code is not read. What is too much to be compared is told, once.
 """
 
 from __future__ import annotations
@@ -16,18 +17,20 @@ import random
 import sys
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
 import numpy as np
 
 from ..notes import GraphError
 from ..tensor import Tensor
+from .arrays import chosen, size_of, words
+from .names import names_anything, names_by_text
 from .places import (
+    MANY,
     MISSING,
     NEVER,
     PLAIN,
-    Array,
     Place,
     contents,
     held_by,
@@ -41,15 +44,19 @@ from .places import (
 )
 
 FAR = 5000  # objects looked at
-WIDE = 100  # entries of a container that are looked into; of longer ones it is only seen which they are
-SMALL = 1 << 16  # bytes, in all, of arrays that only plain NumPy may have read, and that are compared at every call
+WIDE = 1000  # entries of a container that are looked into; of longer ones it is only seen which they are
 LIBRARIES = {"numpy", "autograd_core", "scipy", "nn"}
 LIVE = ("lr", "params")
+SETTINGS = {"groups", "defaults", "lr"}  # who names one of these may read the rate of an optimizer
+COUNTS = {"runs", "state_dict"}  # and one of these, what it counts and keeps, which differs at every call
+DATA = {"collections", "weakref", "configparser", "multiprocessing", "queue", "string", "numpy"}
+VIEWS = (KeysView, ValuesView, ItemsView)
 ATOMS = {Tensor, str, int, float, bool, complex, bytes, type(None), type(...), np.ufunc, slice, range, np.dtype}
-GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
+GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 COLLECTIONS = (list, tuple, set, frozenset, collections.deque)
 HOLDERS = {"types", "argparse", "_thread"}  # modules whose objects hold what others put there
 MAKING = {"__init__", "__new__", "__post_init__"}  # called where a class is
+PARTIAL = ("func", "args", "keywords")
 UNCALLED = {"__init_subclass__", "__repr__", "__str__", "__hash__", "__del__", "__class_getitem__", *MAKING}
 VARIABLES = {dis.opmap[name]: shift for name, shift in (("LOAD_GLOBAL", 1), ("STORE_GLOBAL", 0), ("IMPORT_NAME", 0))}
 
@@ -62,13 +69,16 @@ class Surroundings:
         self.settings: list[tuple[Any, Any]] = []  # of optimizers, and whether networks train
         self.parts: list[tuple[Any, Any]] = []  # attributes of networks, who may keep things there
         self.sources: dict[int, Any] = {}
-        self.arrays: list[Array] = []
-        self.room = SMALL
+        self.memory: list[tuple[Any, Any]] = []  # arrays and their like, with the names of their places
+        self.large: list[str] = []  # what is too much to be compared
+        self.anything = False  # does code ask for attributes by names that it makes?
         self.names = {"forward"}  # that code of functions reads as attributes, and strings in it
         self.codes: list[types.CodeType] = []
         self.objects: list[tuple[Any, set[str]]] = []  # of the user's, with the names looked at in each
+        self.strangers: list[tuple[Any, set[str]]] = []  # the same of libraries
+        self.optimizers: list[tuple[Any, dict[str, Any]]] = []
         self.later: list[Any] = []  # what no name leads to, and may hold generators all the same
-        self.seen: set[int] = set()
+        self.seen: dict[int, Any] = {}  # and kept, or another object would come to live under the same number
         self.bases: set[int] = set()
         self.own = _package(f)
         self.changed: set[Place] = set()
@@ -78,6 +88,10 @@ class Surroundings:
         self.finished = False
         self.near([(f, ("function",)), *((x, ("argument",)) for x in more if type(x) is not np.ndarray)])
         self.far()
+        for optimizer, held in self.optimizers:
+            self.rates(optimizer, held)
+        self.arrays, more_than_enough = chosen(self.memory)
+        self.large += more_than_enough
         self.lacking = [(x, frozenset(self.names.difference(vars(x)))) for x, _ in self.objects if self.may_gain(x)]
         self.settle()
 
@@ -90,16 +104,24 @@ class Surroundings:
             while stack and len(seen) < FAR:
                 x, name = stack.pop()
                 if type(x) not in ATOMS and id(x) not in seen:
-                    seen.add(id(x))
+                    seen[id(x)] = x
                     try:
                         stack.extend(self.inside(x, type(x), name))
                     except Exception:  # an object may refuse to be looked at
                         continue
+            if stack:
+                self.large.append(f"more than {FAR:,} objects")
             stack = []
-            for x, done in self.objects:
-                if new := self.names - done:
+            for x, done in (*self.objects, *self.strangers):
+                if new := self.wanted(x) - done:
                     stack.extend(self.members(x, new) if isinstance(x, type) else self.attributes(x, new))
                     done |= new
+
+    def wanted(self, x: Any) -> set[str]:
+        """Return the names by which code may read something of an object."""
+        if not self.anything or isinstance(x, type | types.ModuleType | types.FunctionType):
+            return self.names
+        return {*self.names, *(vars(x) if _has_attributes(type(x)) else ()), *slots(type(x))}
 
     def far(self) -> None:
         """Look for generators where no name leads."""
@@ -112,7 +134,7 @@ class Surroundings:
             if kind is types.FunctionType or kind is types.MethodType or _is_network(kind) or _is_compiled(kind):
                 self.near([(x, ("function",))])
                 continue
-            seen.add(id(x))
+            seen[id(x)] = x
             try:
                 stack.extend(self.parts_of(x, kind))
             except Exception:
@@ -129,7 +151,7 @@ class Surroundings:
         elif kind is types.BuiltinFunctionType:
             return [x.__self__]
         elif kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):
-            self.groups(vars(x))
+            self.groups(x, vars(x))
             return list(vars(x).values())
         return []
 
@@ -137,16 +159,20 @@ class Surroundings:
         """Yield what an object leads to, each with the name of its place."""
         if kind is types.FunctionType:
             yield from self.function(x)
-        elif kind is np.ndarray:
-            if x.nbytes <= self.room and x.flags.writeable and not x.dtype.hasobject:
-                self.room -= x.nbytes
-                self.arrays.append(Array(x, name))
+        elif issubclass(kind, np.ndarray | np.void):
+            self.memory.append((x, name))
+            if x.dtype.hasobject:
+                yield from [(v, name) for v in np.asarray(x).ravel()[:WIDE].tolist()]
+            if kind is not np.ndarray:
+                yield from self.object(x, kind, name)
         elif issubclass(kind, dict | types.MappingProxyType):
             yield from self.container(x, [*x.keys(), *x.values()], name)
+            yield from self.more_than(x, kind, name)
         elif issubclass(kind, COLLECTIONS):
             yield from self.container(x, x, name)
-        elif kind is functools.partial:
-            yield from ((x.func, name), (x.args, name), (x.keywords, name))
+            yield from self.more_than(x, kind, name)
+        elif issubclass(kind, functools.partial):
+            yield from (self.place(functools.partial(getattr, x, n), getattr(x, n), (*name, n)) for n in PARTIAL)
         elif kind is types.MethodType:
             yield from ((x.__self__, name), (x.__func__, name))
         elif kind is types.BuiltinFunctionType:
@@ -163,9 +189,18 @@ class Surroundings:
             yield self.place(functools.partial(x.get, None), x.get(None), ("context variable", x.name))
         elif issubclass(kind, weakref.ref):
             yield x(), name
-        elif hasattr(kind, "__next__"):
-            self.iterator(x, kind, name)
+        elif issubclass(kind, weakref.ProxyTypes):
+            yield x.__init__.__self__, name
+        elif issubclass(kind, VIEWS):
+            yield (x.mapping if hasattr(x, "mapping") else x._mapping), name
+        elif hasattr(kind, "__next__") and self.iterator(x, kind, name):
+            yield getattr(x, "base", None), name  # the array of a flat iterator
         elif not issubclass(kind, np.generic):
+            yield from self.object(x, kind, name)
+
+    def more_than(self, x: Any, kind: type, name: Any) -> Iterator[tuple[Any, Any]]:
+        """Yield what a container has beside its entries, if it is one of the user's making."""
+        if not self.of_library(kind.__module__):
             yield from self.object(x, kind, name)
 
     def place(self, read: Any, value: Any, name: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -175,17 +210,23 @@ class Surroundings:
 
     def container(self, x: Any, values: Any, name: Any) -> Iterator[tuple[Any, Any]]:
         """Note the entries of a container, and yield them."""
-        if type(x) not in (tuple, frozenset) and not hasattr(x, "_fields"):
+        fixed = type(x) in (tuple, frozenset) or hasattr(x, "_fields")
+        if not fixed:
             self.places.append(Place(None, x, name, contents(x)))
         if len(x) <= WIDE:
             yield from [(v, name) for v in values]
-        elif len(x) <= FAR:
+            return
+        blind = not all(type(v) in ATOMS or isinstance(v, np.number | np.bool_) for v in values)
+        if blind or (len(x) > MANY and not fixed):
+            self.large.append(f"{words(x, name)} with {len(x):,} entries")
+        if len(x) <= FAR:
             self.later += values
 
-    def iterator(self, x: Any, kind: type, name: Any) -> None:
-        """Note how far an iterator has come."""
+    def iterator(self, x: Any, kind: type, name: Any) -> bool:
+        """Note how far an iterator has come; say whether it is one of which that is known."""
         if (read := how_far(x, kind)) is not None:
             self.places.append(Place(read, read(), ("iterator", *name[1:])))
+        return read is not None
 
     def function(self, f: Any) -> Iterator[tuple[Any, Any]]:
         """Yield what a function reads by name: its closure, its defaults, and the globals its code names."""
@@ -204,6 +245,7 @@ class Surroundings:
                 yield self.place(functools.partial(getattr, f, name), value, ("attribute", name, f))
         if hasattr(f, "__wrapped__"):
             yield f.__wrapped__, ("function",)
+        self.strangers.append((f, set()))  # it may have attributes
         yield from self.globals(code, f.__globals__)
 
     def globals(self, code: types.CodeType, held: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
@@ -213,7 +255,8 @@ class Surroundings:
             codes.extend([k for k in c.co_consts if type(k) is types.CodeType])
             self.names.update(c.co_names)
             self.names.update([k for k in c.co_consts if type(k) is str and k.isidentifier()])  # getattr(x, "rate")
-            for name in _globals(c):
+            self.anything = self.anything or names_anything(c)
+            for name in [*_globals(c), *names_by_text(c, held)]:
                 if name in held and not isinstance(held[name], types.ModuleType):
                     yield self.place(functools.partial(held.get, name), held[name], ("global variable", name))
                 elif (module := held.get(name, sys.modules.get(name))) is not None:
@@ -222,14 +265,19 @@ class Surroundings:
 
     def object(self, x: Any, kind: type, name: Any) -> Iterator[tuple[Any, Any]]:
         """Yield what an object of some class leads to."""
-        if _is_compiled(kind) or issubclass(kind, collections.UserDict | collections.UserList):
-            yield (x.f if _is_compiled(kind) else x.data), name
+        if _is_compiled(kind):
+            yield x.f, name
             return
         held = vars(x) if _has_attributes(kind) else {}
         network = _is_network(kind)
         if network:
             self.settings.append((functools.partial(getattr, x, "training"), x.training))
+        if any(base.__module__.partition(".")[0] in DATA for base in kind.__mro__) and not network:
+            for key, value in held.items():  # what the library's code reads is not named in the user's
+                yield self.place(functools.partial(getattr, x, key), value, ("attribute", key, x))
         if not self.of_library(kind.__module__):
+            if not hasattr(kind, "__array__") and size_of(x) is not None:  # an array of C's, of a length of the user's
+                self.memory.append((x, name))
             self.objects.append((x, set()))
             self.kinds(kind)
             self.later += held.values()
@@ -239,13 +287,37 @@ class Surroundings:
                     self.parts.append((functools.partial(getattr, x, key), value))
                     yield value, ("attribute", key, x)
         else:
-            self.groups(held)
-            self.later += held.values()
+            yield from self.stranger(x, kind, held, name)
 
-    def groups(self, held: dict[str, Any]) -> None:
+    def stranger(self, x: Any, kind: type, held: dict[str, Any], name: Any) -> Iterator[tuple[Any, Any]]:
+        """Yield what an object of a library leads to: arrays, wherever they are; what else it has, if it is named."""
+        if size_of(x) is not None:
+            self.memory.append((x, name))
+        elif kind.__module__ in ("operator", "_operator") and hasattr(x, "__reduce__"):  # attrgetter("rate")
+            self.names.update([n for part in x.__reduce__()[1] for n in str(part).split(".")])
+        self.groups(x, held)
+        self.later += held.values()
+        if isinstance(held.get("groups"), list):
+            return
+        self.strangers.append((x, set()))
+        yield from [(v, ("attribute", key, x)) for key, v in held.items() if isinstance(v, np.ndarray)]
+
+    def groups(self, x: Any, held: dict[str, Any]) -> None:
         """Note the settings of an optimizer, if these are its attributes; its rate is read anew."""
         if isinstance(groups := held.get("groups"), list):
+            self.optimizers.append((x, held))
             self.settings += [(functools.partial(g.get, k), g[k]) for g in groups for k in g if k not in LIVE]
+
+    def rates(self, x: Any, held: dict[str, Any]) -> None:
+        """Note what else of an optimizer the function may read itself, or change."""
+        if not SETTINGS.isdisjoint(self.names):
+            for group in (*held["groups"], held.get("defaults", {})):
+                self.place(functools.partial(group.get, "lr"), group.get("lr"), ("setting", "lr"))
+        if "scale" in self.names:
+            self.place(functools.partial(getattr, x, "scale"), held.get("scale"), ("attribute", "scale", x))
+        if not COUNTS.isdisjoint(self.names):
+            self.settings.append((functools.partial(getattr, x, "groups"), NEVER))
+        self.settings.append((functools.partial(getattr, x, "groups"), held["groups"]))
 
     def kinds(self, kind: type) -> None:
         """Take in a class and those it comes from, as far as they are the user's."""
@@ -260,7 +332,7 @@ class Surroundings:
         held = vars(x) if _has_attributes(type(x)) else {}
         for name in names.intersection(held):
             yield self.place(functools.partial(getattr, x, name, MISSING), held[name], ("attribute", name, x))
-        for name in names.intersection(slots(type(x))):
+        for name in names.intersection(() if type(x) is types.FunctionType else slots(type(x))):
             if (value := getattr(x, name, MISSING)) is not MISSING:
                 yield self.place(functools.partial(getattr, x, name, MISSING), value, ("attribute", name, x))
 
@@ -337,8 +409,8 @@ class Surroundings:
         kept = self.settings + [(read, value) for read, value in self.parts if read() is value]
         found = [g for place in self.places if not place.dropped for g in place.guards()]
         found += [(functools.partial(names.isdisjoint, vars(x)), True) for x, names in self.lacking]
-        unread = [a for a in self.arrays if id(a.before) not in self.known and not a.dropped]
-        return kept + found + [g for a in unread for g in a.guards()]
+        compared = [a for a in self.arrays if not a.dropped]
+        return kept + found + [g for a in compared for g in a.guards()]
 
 
 def _globals(code: types.CodeType) -> list[str]:

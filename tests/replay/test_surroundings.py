@@ -309,7 +309,8 @@ def test_what_is_too_much_to_compare_costs_little():
     rows = [[i] for i in range(4000)]
     tables = [np.ones(1000) for _ in range(90)]
     compiled = ag.compile(lambda x: x * len(rows) * len(tables))
-    compiled(X)
+    with pytest.warns(UserWarning, match=r"'rows' with 4,000 entries, and \d+ more: too much for ag\.compile"):
+        compiled(X)
     assert len(compiled.plan.guards) < 100
     rows.append([1])
     identical(compiled(X), X * 4001 * 90)

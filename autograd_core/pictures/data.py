@@ -5,10 +5,13 @@ Vertices stand in the order of execution, and an edge points at them by position
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .numbers import Stats
+import numpy as np
+
+from .numbers import Stats, is_broken, norm_of
 
 
 @dataclass(slots=True)
@@ -59,6 +62,56 @@ class Module:
         return (self.last - self.first) // self.times
 
 
+SCALAR = ((), (1,), (1, 1), None)
+
+
+class Columns:
+    """What views of a graph ask again and again, as arrays: 10^6 vertices are looked at once, not for every box.
+
+    Attributes
+    ----------
+    sources, targets, arguments, flows : arrays with an entry for each edge
+        `flows` are norms, −1 where nothing flows.
+    gradients, broken_values, broken_gradients : arrays with an entry for each vertex
+        Norms, −1 where there is no gradient; whether an entry is NaN or infinite.
+    terms : list of int
+        Of how many contributions the gradient of each vertex is the sum.
+    operations : array
+        How many operations come before each vertex.
+    scalar : bool
+        Whether all there is are numbers.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        edges = graph.edges
+        self.sources, self.targets, self.arguments = (
+            np.fromiter(of, np.int64, len(edges))
+            for of in ((e.source for e in edges), (e.target for e in edges), (e.argument for e in edges))
+        )
+        self.flows = norms([e.flow for e in edges])
+        self.gradients = norms([v.gradient for v in graph.vertices])
+        self.broken_values = broken([v.value for v in graph.vertices])
+        self.broken_gradients = broken([v.gradient for v in graph.vertices], self.gradients)
+        self.terms = np.bincount(self.sources[~(self.flows < 0)], minlength=len(graph.vertices)).tolist()
+        self.operations = np.cumsum([0, *(v.role == "operation" for v in graph.vertices)])
+        self.scalar = all(v.shape in SCALAR for v in graph.vertices)
+
+
+def norms(of: Sequence[Stats | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the norms of arrays, −1 where there is no array."""
+    return np.fromiter((-1.0 if s is None else norm_of(s) for s in of), np.float64, len(of))
+
+
+def broken(
+    of: Sequence[Stats | None], sizes: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Say of which arrays an entry is NaN or infinite: only where the norm is, it is looked for."""
+    found = np.zeros(len(of), np.bool_)
+    for k in np.flatnonzero(~np.isfinite(norms(of) if sizes is None else sizes)).tolist():
+        found[k] = is_broken(of[k])
+    return found
+
+
 @dataclass(slots=True)
 class Graph:
     """All of it."""
@@ -69,6 +122,14 @@ class Graph:
     modules: list[Module] = field(default_factory=list)
     backward: list[int] = field(default_factory=list)  # operations, in the order of the sweep
     notes: list[str] = field(default_factory=list)
+    measured: Columns | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def columns(self) -> Columns:
+        """Return the columns, made when they are first asked for: by then the graph is complete."""
+        if self.measured is None:
+            self.measured = Columns(self)
+        return self.measured
 
     @property
     def forward(self) -> list[int]:

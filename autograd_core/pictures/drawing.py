@@ -113,20 +113,20 @@ def draw(
     given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
     with collector_off():  # it would look through a large graph again and again
         graph, at = read([t._node for t in results], given, seeds(results, gradient))
-    if focus is not None:
-        graph = around(graph, focused(graph, at, focus), radius)
-    find_modules(graph, fold or (fold is None and len(graph.vertices) > 40))
-    closed = None if depth is None else {k for k, d in enumerate(depths(graph)) if d >= depth}
-    return Picture(
-        graph,
-        theme=theme,
-        direction=direction,
-        rankdir=rankdir,
-        max_nodes=max_nodes,
-        timeout=timeout,
-        interactive=interactive,
-        closed=closed,
-    )
+        if focus is not None:
+            graph = around(graph, focused(graph, at, focus), radius)
+        find_modules(graph, fold or (fold is None and len(graph.vertices) > 40))
+        closed = None if depth is None else {k for k, d in enumerate(depths(graph)) if d >= depth}
+        return Picture(
+            graph,
+            theme=theme,
+            direction=direction,
+            rankdir=rankdir,
+            max_nodes=max_nodes,
+            timeout=timeout,
+            interactive=interactive,
+            closed=closed,
+        )
 
 
 def _check(max_nodes: Any, depth: Any, radius: Any, timeout: Any) -> None:

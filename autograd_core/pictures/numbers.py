@@ -224,9 +224,10 @@ def norm_of(stats: Stats | None) -> float:
     """Return the norm as a float, 0 where there is none."""
     if stats is None:
         return 0.0
-    raw = stats.pending()
+    raw = getattr(stats, "_raw", None)
     if isinstance(raw, float):
         return abs(float(raw))
+    raw = stats.pending()
     return float(stats.norm if raw is None else euclidean(flattened(raw)))
 
 

@@ -11,15 +11,18 @@ import numpy as np
 from ..graph import order
 from ..nodes import PICK, Leaf, Node
 from ..notes import NOTHING
+from ..rules import Op
 from .data import Edge, Graph, Vertex
 from .given import Given, alike
 from .numbers import Stats, summarise, tell, tell_dtype
 from .sweep import gradient_of_leaf, watch
-from .symbols import clean, label_of, light
+from .symbols import clean, known_label, label_of, light
 from .values import UNKNOWN, Values, kept_operand
 from .writing import UNTRACKED
 
 CONSTANT = "const"
+NUMBERS = {float, np.float64}
+NO_METADATA: dict[str, Any] = {}
 
 
 def read(roots: Sequence[Node], given: Given, seeds: dict[Node, Any]) -> tuple[Graph, dict[Node, int]]:
@@ -34,6 +37,7 @@ class _Reader:
     def __init__(self, roots: Sequence[Node], given: Given, seeds: dict[Node, Any]) -> None:
         self.given, self.roots = given, list(dict.fromkeys(roots))
         self.graph = Graph(given.title)
+        self.outputs = {*given.outputs, *self.roots}
         self.path = order(self.roots)
         self.values = Values(self.path, given.held)
         self.values.follow()
@@ -45,10 +49,13 @@ class _Reader:
             self.sweep.leave_out(self.untracked)
         self.at: dict[Node, int] = {}
         self.constants: dict[int, int] = {}
+        self.texts: dict[float, str] = {}  # of numbers
+        self.kinds: dict[Op, tuple[str, Op, int]] = {}  # name, rule and number of results of an operation
         self.named_numbers = any(declared for _, _, declared in given.arrays)
         self.kept_alive: list[Any] = []  # ids are keys only while their objects live
         # The note of an operation with several results is with the results.
         self.picked = {n.p: n for n in reversed(self.path) if n.op is PICK}
+        self.leaves = [n for n in self.path if self._is_leaf(n)]
         self.ops = [n for n in self.path if n.op is not None and not self._passes(n)]
         self._place_inputs()
         for k, node in enumerate(self.ops):
@@ -88,10 +95,10 @@ class _Reader:
 
     def _place_inputs(self) -> None:
         """Put declared inputs first, outside of every module."""
-        for node in self.path:
-            if self._is_leaf(node) and (node in self.given.inputs or self._passes(node)):
+        for node in self.leaves:
+            if node in self.given.inputs or self._passes(node):
                 self._leaf(node, "input", ())
-        for node in self.ops:
+        for node in self.ops if self.named_numbers else ():
             for i, p in enumerate(node.parents):
                 value = UNKNOWN if p is not None else kept_operand(node, i)
                 if isinstance(value, np.ndarray) and self.given.array_name(value)[1]:
@@ -115,6 +122,11 @@ class _Reader:
     def _constant(self, node: Node, i: int, path: tuple[str, ...]) -> int | str:
         """Return the position of an untracked operand, or its text if it is a single number."""
         value = kept_operand(node, i)
+        if value.__class__ in NUMBERS and not self.named_numbers:
+            text = self.texts.get(value)
+            if text is None:
+                text = self.texts[value] = tell(value)
+            return text
         if value is UNKNOWN:
             value = self._recognised(node, i)
             if value is UNKNOWN:
@@ -159,43 +171,42 @@ class _Reader:
         return UNKNOWN
 
     def _operation(self, node: Node, following: Node | None) -> None:
-        graph, note = self.graph, self._note(node)
-        path = note.scope
-        operands: list[int | str | None] = [
-            self._constant(node, i, path) if p is None else self._source(p, path) for i, p in enumerate(node.parents)
-        ]
-        rule = self.values.rule(node)
-        outputs = rule.outputs
-        k = self.at[node] = self._add(
-            Vertex(
-                "operation",
-                clean(node.op.name),
-                self._name(node),
-                None if outputs else tuple(node.shape),
-                "" if outputs else tell_dtype(node.dtype),
-                tuple(operands),
-                path,
-                value=self._stats(node),
-                source=None if note.line is None else os.path.basename(note.line),
-            )
-        )
-        v = graph.vertices[k]
-        metadata: dict[str, Any] = getattr(node, "kwargs", {})
-        v.label = label_of(v.op, operands, metadata)
-        if node.op is PICK:
-            v.label = f"result {node.a}"
-        v.rule = rule
-        if metadata:
-            v.metadata = light(metadata)
+        op, at, given = node.op, self.at, self.given
+        note = self._note(node) if self.picked else getattr(node, "note", NOTHING)
+        known = self.kinds.get(op)
+        if known is None:
+            known = self.kinds[op] = (clean(op.name), op.original or op, (op.original or op).outputs)
+        name, rule, several = known
+        operands: list[int | str | None] = []
+        narrow = node.__class__ is Node
+        for i, p in enumerate((node.p, node.q)[: len(op.args)] if narrow else node.parents):
+            found = self._constant(node, i, note.scope) if p is None else at.get(p)
+            operands.append(self._source(p, note.scope) if found is None else found)
+        k = len(self.graph.vertices)
+        v = Vertex("operation", name, given.names.get(node) or note.name or given.variables.get(node, ""))
+        if not several:
+            v.shape, v.dtype = node.shape, tell_dtype(node.dtype)
+        v.operands, v.path, v.rule, v.value = tuple(operands), note.scope, rule, self._stats(node)
+        self.graph.vertices.append(v)
+        at[node] = k
+        if note.line is not None:
+            v.source = os.path.basename(note.line)
+        self._label(node, v)
+        sent = () if self.sweep is None else self.sweep.flows.get(node, ())
         for i, source in enumerate(operands):
-            if isinstance(source, int):
-                graph.edges.append(Edge(source, k, i, self._flow(node, i)))
-        if node in self.given.outputs or node in self.roots:
+            if source.__class__ is int:
+                self.graph.edges.append(Edge(source, k, i, sent[i] if sent else None))
+        if node in self.outputs:
             self._output(node, k, following)
 
-    def _flow(self, node: Node, i: int) -> Stats | None:
-        flow: Stats | None = None if self.sweep is None else self.sweep.flows.get((node, i))
-        return flow
+    def _label(self, node: Any, v: Vertex) -> None:
+        """Write what the box of an operation is headed by."""
+        if node.op is PICK:
+            v.label = f"result {node.a}"
+        elif node.__class__ is not Node and node.kwargs:
+            v.label, v.metadata = label_of(v.op, v.operands, node.kwargs), light(node.kwargs)
+        else:
+            v.label = known_label(v.op, tuple([o if o.__class__ is str else None for o in v.operands]))
 
     def _output(self, node: Node, k: int, following: Node | None) -> None:
         """Put a named result behind its operation; what uses the result uses it from there."""
@@ -221,19 +232,20 @@ class _Reader:
                 v.why_none = "not known" if sweep is None else "nothing flows"
                 if node in self.untracked:
                     v.why_none = UNTRACKED
-            if node.op is None:
-                total = gradient_of_leaf(node)
-                if total is not None and sweep is None:
-                    v.gradient, v.why_none = total, None
-                elif total is not None and total != v.gradient:
-                    v.accumulated = total
-        for e in graph.edges:  # an operation before its named result has the same gradient
-            if graph.vertices[e.target].role == "output":
-                graph.vertices[e.source].gradient = graph.vertices[e.target].gradient
-                graph.vertices[e.source].why_none = graph.vertices[e.target].why_none
+        for node in self.leaves:
+            if node not in self.at:
+                continue
+            v, total = graph.vertices[self.at[node]], gradient_of_leaf(node)
+            if total is not None and sweep is None:
+                v.gradient, v.why_none = total, None
+            elif total is not None and total != v.gradient:
+                v.accumulated = total
+        for v in graph.vertices:  # an operation before its named result has the same gradient
+            if v.role == "output":
+                made = graph.vertices[v.operands[0]]  # type: ignore[index]
+                made.gradient, made.why_none = v.gradient, v.why_none
         if sweep is not None:
-            first = {n: self._behind(n) for n in sweep.visited if not self._passes(n)}
-            graph.backward = list(first.values())
+            graph.backward = list(dict.fromkeys(self._behind(n) for n in sweep.visited if not self._passes(n)))
         if any(n in self.values.stale for n in self.at):
             names = sorted({self._name(n) or "a parameter" for n in self.values.stale})
             graph.notes.append(f"The values of {', '.join(names[:3])} have changed since they were used.")

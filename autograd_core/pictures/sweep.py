@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..graph import _Sweep, refuse_stale
-from ..nodes import PICK, Leaf, Node, Wide
+from ..nodes import PICK, Leaf, Node, Wide, float64
 from ..notes import GraphError, refuse_changed
+from ..rules import same
+from ..spaces import project
 from ..state import STATE
 from .numbers import Stats, summarise
 from .values import UNKNOWN, Values, is_freed
@@ -25,40 +27,78 @@ class Watched(_Sweep):
     def __init__(self, path: Sequence[Node], seeds: dict[Node, Any]) -> None:
         super().__init__(list(path), seeds, None, None, 0)
         self.totals: dict[Node, Any] = {}
-        self.flows: dict[tuple[Node, int], Any] = {}
+        self.flows: dict[Node, list[Any]] = {}  # of each operation, what it sends to its operands
         self.visited: list[Node] = []
         self.cursor = -1
 
     def run(self, free: bool = False) -> None:  # noqa: ARG002  (the engine's signature)
-        """Visit every node that something flows into."""
+        """Visit every node that something flows into; scalar operations, of which there may be 10^6, right here."""
+        grads, totals, visited, masks = self.grads, self.totals, self.visited, self.masks
         with np.errstate(all="ignore"):
             for node in reversed(self.path):
-                g = self.grads.get(node)
+                g = grads.get(node)
                 if g is None:
                     continue
-                self.at, self.cursor = node, -1
-                several = isinstance(g, list)  # the slots of an operation with several results
-                self.totals[node] = summarise(
-                    np.concatenate([np.ravel(s) for s in g if s is not None]) if several else g
-                )
-                if node.op is not None:
-                    self.visited.append(node)
-                    if node.op is PICK:
-                        self.flows[node, 0] = summarise(g, True)
-                    self.visit(node)
+                op = node.op
+                if op is None or op.special or masks or node.__class__ is not Node or type(g) is not float64:
+                    self._note(node, g)
+                    continue
+                totals[node] = summarise(g)
+                visited.append(node)
+                del grads[node]
+                self.at = node
+                first, second = node.p, node.q
+                sent = self.flows[node] = [None, None]
+                if first is not None:
+                    sent[0] = self._send(first, g if op.pulls[0] is same else op.pulls[0](g, node))
+                if second is not None:
+                    sent[1] = self._send(second, g if op.pulls[1] is same else op.pulls[1](g, node))
+        if self.absent:
+            self._fill_absent()
+            for leaf, zero in self.found.items():
+                totals.setdefault(leaf, summarise(zero))
+
+    def _send(self, p: Node, gp: Any) -> Any:
+        """Add a contribution of an operation on numbers; return its statistics."""
+        if type(gp) is not float64 or p.dtype is not float64 or p.shape:
+            gp = project(gp, p)
+        old = self.grads.get(p)
+        if old is None:
+            self.grads[p] = gp
+        else:
+            super().add(p, gp)
+        return summarise(gp, True)
+
+    def _note(self, node: Node, g: Any) -> None:
+        """Note the cotangent of one node, and visit it."""
+        self.at, self.cursor = node, -1
+        mask = self.masks.get(node)
+        flows = mask is None or bool(np.any(mask))  # else a selection lets nothing through to here: absent, not zero
+        if node.op is None or flows:
+            several = isinstance(g, list)  # the slots of an operation with several results
+            self.totals[node] = summarise(np.concatenate([np.ravel(s) for s in g if s is not None]) if several else g)
+        if node.op is None:
+            return
+        if flows:
+            self.visited.append(node)
+        self.flows[node] = [None] * len(node.parents)
+        if node.op is PICK:
+            self.flows[node][0] = summarise(g, True)
+        self.visit(node)
 
     def add(self, p: Node, gp: Any, mask: Any = None) -> None:
         """Note a contribution, then add it."""
         parents = self.at.parents  # type: ignore[union-attr]
         self.cursor = next((i for i in range(self.cursor + 1, len(parents)) if parents[i] is p), self.cursor)
         if mask is None or np.any(mask):  # else a selection sends nothing at all this way
-            self.flows[self.at, self.cursor] = summarise(gp, True)  # type: ignore[index]
+            self.flows[self.at][self.cursor] = summarise(gp, True)  # type: ignore[index]
         super().add(p, gp, mask)
 
     def leave_out(self, nodes: set[Node]) -> None:
         """Forget what was found about some nodes, and what flows to them."""
         self.totals = {n: g for n, g in self.totals.items() if n not in nodes}
-        self.flows = {(n, i): g for (n, i), g in self.flows.items() if n.parents[i] not in nodes}
+        for node, sent in self.flows.items():
+            sent[:] = [None if p in nodes else s for p, s in zip(node.parents, sent, strict=False)]
         self.visited = [n for n in self.visited if n not in nodes]
 
     def _wants(self, p: Node | None) -> bool:  # noqa: ARG002
@@ -104,7 +144,7 @@ def _watch_copies(seeds: dict[Node, Any], path: Sequence[Node], values: Values) 
     sweep.run()
     back = {made: node for node, made in twin.items()}
     sweep.totals = {back[n]: s for n, s in sweep.totals.items()}  # type: ignore[misc]
-    sweep.flows = {(back[n], i): s for (n, i), s in sweep.flows.items()}  # type: ignore[misc]
+    sweep.flows = {back[n]: s for n, s in sweep.flows.items()}  # type: ignore[misc]
     sweep.visited = [back[n] for n in sweep.visited]  # type: ignore[misc]
     return sweep, None
 

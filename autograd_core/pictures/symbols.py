@@ -90,11 +90,12 @@ def label_of(op: str, operands: Sequence[Any], metadata: dict[str, Any]) -> str:
     """
     if metadata:
         return _label(op, operands, metadata)
-    return _known_label(op, tuple([o if isinstance(o, str) else None for o in operands]))
+    return known_label(op, tuple([o if isinstance(o, str) else None for o in operands]))
 
 
 @functools.lru_cache(maxsize=10_000)
-def _known_label(op: str, operands: tuple[str | None, ...]) -> str:
+def known_label(op: str, operands: tuple[str | None, ...]) -> str:
+    """Return the title of an operation without metadata: its operands are texts of numbers, or None."""
     return _label(op, operands, {})
 
 

@@ -29,31 +29,43 @@ class Values:
         self.path = path
         self.of: dict[Node, Any] = {}
         self.stale = stale_leaves(path)
-        for t in (*held, *(alive() if not all_scalars(path) else alive_leaves(path))):
-            if t._node is not None:
-                self.of.setdefault(t._node, t._data)
         wanted = set(path)
-        self.of = {n: v for n, v in self.of.items() if n in wanted}
+        only_numbers = all_scalars(path)
+        if not only_numbers:
+            self._look_up((*held, *alive()), wanted)
         for node in path:
             self._kept(node)
+        if only_numbers and any(n.op is None and n not in self.of for n in path):  # no operation keeps its value
+            self._look_up((*held, *alive()), wanted)
         for leaf in self.stale:  # what follows from its new values never was
             self.of.pop(leaf, None)
 
+    def _look_up(self, tensors: Sequence[Any], wanted: set[Node]) -> None:
+        """Note the values of Tensors that somebody holds."""
+        for t in tensors:
+            if t._node in wanted:
+                self.of.setdefault(t._node, t._data)
+
     def _kept(self, node: Node) -> None:
         """Note the values that one node keeps."""
-        op = node.op
+        op, of = node.op, self.of
         if op is None:
             return
         if op is PICK:
-            results = self.of.get(node.p)
+            results = of.get(node.p)
             if results is not None:
-                self.of.setdefault(node, results[node.a])
+                of.setdefault(node, results[node.a])
             return
         if node.ans is not None:
-            self.of.setdefault(node, node.ans)
+            of.setdefault(node, node.ans)
+        if node.__class__ is Node:
+            for p, v in ((node.p, node.a), (node.q, node.b)):
+                if p is not None and p not in of and v is not None and v.__class__ is not Space:
+                    of[p] = v
+            return
         for i, p in enumerate(node.parents):
-            if p is not None and p not in self.of and (v := kept_operand(node, i)) is not UNKNOWN:
-                self.of[p] = v
+            if p is not None and p not in of and (v := kept_operand(node, i)) is not UNKNOWN:
+                of[p] = v
 
     def operand(self, node: Node, i: int) -> Any:
         """Return the value of an operand, or UNKNOWN."""
@@ -112,12 +124,6 @@ def all_scalars(path: Sequence[Node]) -> bool:
 def alive() -> list[Any]:
     """Return all Tensors that somebody holds: 3 ms beside a hundred thousand other objects."""
     return [o for o in gc.get_objects() if type(o) is Tensor]
-
-
-def alive_leaves(path: Sequence[Node]) -> list[Any]:
-    """Return nothing if every leaf is an operand whose value is kept, else all Tensors."""
-    kept = {p for n in path if n.op is not None for i, p in enumerate(n.parents) if kept_operand(n, i) is not UNKNOWN}
-    return [] if all(n in kept for n in path if n.op is None) else alive()
 
 
 def stale_leaves(path: Sequence[Node]) -> set[Node]:

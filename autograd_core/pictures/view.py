@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from .data import Edge, Graph, Module
-from .numbers import Stats, norm_of
+from .data import Graph, Module
+from .numbers import Stats
 
 # ("n", a vertex), ("m", a closed module) or ("c", an edge: another copy of the leaf it comes from)
 Key = tuple[str, int]
+Places = np.ndarray[Any, np.dtype[np.int64]]
 BOXES, ROW = 100, 36  # drawn at most, by default: in all, and one behind the other
 SHARED = 3  # users in several modules beyond which a leaf is drawn again beside each of them
 LEAVES = ("parameter", "constant", "input")
@@ -58,7 +60,7 @@ def role_of(view: View, key: Key) -> str:
     return "module" if key[0] == "m" else view.graph.vertices[view.vertex(key)].role
 
 
-def representatives(graph: Graph) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def representatives(graph: Graph) -> Places:
     """Return for every vertex the one that is drawn for it."""
     rep = np.arange(len(graph.vertices))
     for m in reversed(graph.modules):  # inner ones first
@@ -67,7 +69,7 @@ def representatives(graph: Graph) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return rep
 
 
-def owners(graph: Graph, closed: Iterable[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def owners(graph: Graph, closed: Iterable[int]) -> Places:
     """Return for every vertex the outermost closed module it is in, or -1."""
     owner = np.full(len(graph.vertices), -1)
     for k in sorted(closed, reverse=True):
@@ -80,19 +82,21 @@ def make_view(graph: Graph, closed: Iterable[int] = ()) -> View:
     view = View(graph, frozenset(closed))
     rep, owner = representatives(graph), owners(graph, view.closed)
     owner = owner[rep]
-    home = innermost(graph)
-    seen: set[Key] = set()
-    keys: list[Key] = []
-    for k, (r, m) in enumerate(zip(rep.tolist(), owner.tolist(), strict=True)):
-        key: Key = ("n", r) if m < 0 else ("m", m)
-        keys.append(key)
-        if key not in seen:
-            seen.add(key)
-            view.boxes.append(key)
-        if m < 0 and r != k:
-            view.members.setdefault(r, [r]).append(k)
-    _frame(view, home)
-    _link(view, keys, rep.tolist())
+    n = len(graph.vertices)
+    box = np.where(owner < 0, rep, n + owner)  # one number for each box
+    codes, first = np.unique(box, return_index=True)
+    turn = np.argsort(first)
+    keys: list[Key] = [("n", code) if code < n else ("m", code - n) for code in codes.tolist()]
+    view.boxes = [keys[k] for k in turn.tolist()]
+    copies = np.flatnonzero((owner < 0) & (rep != np.arange(n)))
+    copies = copies[np.argsort(rep[copies], kind="stable")]
+    shown, starts = np.unique(rep[copies], return_index=True)
+    for r, group in zip(shown.tolist(), np.split(copies, starts[1:]), strict=False):
+        view.members[r] = [r, *group.tolist()]
+    _frame(view, innermost(graph))
+    place = np.empty(len(turn), np.int64)
+    place[turn] = np.arange(len(turn))
+    _link(view, place[np.searchsorted(codes, box)], rep)
     _spread(view)
     return view
 
@@ -118,21 +122,27 @@ def _frame(view: View, home: list[int]) -> None:
     view.frames = sorted(needed)
 
 
-def _link(view: View, keys: list[Key], rep: list[int]) -> None:
-    """Join the boxes; parallel edges are merged where a box stands for several vertices."""
-    order = {key: k for k, key in enumerate(view.boxes)}
-    found: dict[object, Link] = {}
-    for i, e in enumerate(view.graph.edges):
-        s, t = keys[e.source], keys[e.target]
-        if s == t or order[s] > order[t] or rep[e.source] > rep[e.target]:
-            continue  # inside a box, or from one copy of a repeat to the next
-        plain = s[0] == t[0] == "n"
-        link = found.get(key := (s, t, e.argument if plain else -1))
-        if link is None:
-            link = found[key] = Link(s, t, [], None)
-        link.edges.append(i)
-        link.flow = larger(link.flow, e)
-    view.links = list(found.values())
+def _link(view: View, place: Places, rep: Places) -> None:
+    """Join the boxes; parallel edges are merged where a box stands for several vertices.
+
+    `place` says for every vertex which of the boxes it is drawn as.
+    """
+    columns = view.graph.columns
+    s, t = place[columns.sources], place[columns.targets]
+    # Not inside a box, nor from one copy of a repeat to the next.
+    drawn = np.flatnonzero((s < t) & (rep[columns.sources] <= rep[columns.targets]))
+    s, t = s[drawn], t[drawn]
+    plain = np.array([key[0] == "n" for key in view.boxes], np.bool_)
+    argument = np.where(plain[s] & plain[t], columns.arguments[drawn], -1)
+    _, first, which = np.unique(np.stack([s, t, argument]), axis=1, return_index=True, return_inverse=True)
+    which = which.reshape(-1)
+    groups = np.split(drawn[np.argsort(which, kind="stable")], np.cumsum(np.bincount(which))[:-1])
+    for k in np.argsort(first).tolist():
+        edges, at = groups[k], first[k]
+        link = Link(view.boxes[s[at]], view.boxes[t[at]], edges.tolist())
+        largest = int(edges[np.argmax(np.nan_to_num(columns.flows[edges], nan=np.inf, posinf=np.inf))])
+        link.flow = view.graph.edges[largest].flow
+        view.links.append(link)
 
 
 def _spread(view: View) -> None:
@@ -147,13 +157,6 @@ def _spread(view: View) -> None:
                 link.source = ("c", link.edges[0])
                 view.boxes.insert(view.boxes.index(link.target), link.source)
                 view.frame_of[link.source] = view.frame_of[link.target]
-
-
-def larger(flow: Stats | None, e: Edge) -> Stats | None:
-    """Return the larger of two flows."""
-    if e.flow is None or (flow is not None and norm_of(flow) >= norm_of(e.flow)):
-        return flow
-    return e.flow
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -95,6 +96,34 @@ def test_a_deep_chain():
     assert p.graph.vertices[0].gradient.mean == pytest.approx(0.999 ** (n // 2))
     assert len(p.to_dict()["nodes"]) < 200
     assert "× 5000" in p.text()
+
+
+def calls(n, what):
+    """Return how many Python functions a drawing of `n` operations calls: time, without the noise of a clock."""
+    x = ag.Tensor(0.5, name="x") if what == "numbers" else ag.Tensor(np.array([0.5, 0.25]), name="x")
+    y = x
+    for k in range(n // 2):
+        with ag.scope(f"block {k}") if what == "blocks" else contextlib.nullcontext():
+            y = y * (0.999 + (1e-6 * k if what == "different" else 0)) + 0.001
+    count = 0
+
+    def counted(_frame, event, _argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counted)
+    try:
+        ag.draw(y)._repr_mimebundle_()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("what", ["numbers", "arrays", "blocks", "different"])
+def test_the_work_grows_no_faster_than_the_graph(what):
+    ag.draw(ag.Tensor(1.0) * 2.0)._repr_mimebundle_()  # imports
+    small, large = calls(500, what), calls(4000, what)
+    assert large < 8 * small * 1.1
 
 
 def random_program(seed, n):

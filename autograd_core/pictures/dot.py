@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from .labels import NOTE, Label, Labels, box_size, split_name
-from .numbers import is_broken, norm_of
+from .numbers import norm_of
 from .ranks import hanging, spine, weight
 from .themes import THEMES
 from .view import Key, Link, View, role_of
@@ -214,14 +214,12 @@ class _Writer:
 
 def not_finite(view: View, key: Key, backward: bool) -> bool:
     """Say whether a value, or going backward a gradient, is NaN or infinite somewhere."""
-    vertices = view.graph.vertices
+    found = view.graph.columns.broken_gradients if backward else view.graph.columns.broken_values
     if key[0] == "m":
         m = view.graph.modules[key[1]]
-        shown = vertices[m.first : m.last]
-    else:
-        k = view.vertex(key)
-        shown = [vertices[i] for i in view.members.get(k, [k])]
-    return any(is_broken(v.gradient if backward else v.value) for v in shown)
+        return bool(found[m.first : m.last].any())
+    k = view.vertex(key)
+    return bool(found[view.members.get(k, [k])].any())
 
 
 def attributes(of: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from .data import Graph, Module, Vertex
+from .data import Module, Vertex
 from .numbers import Stats, norm_of, tell, tell_shape
 from .symbols import HOLE, shorten
 from .view import Key, View
@@ -17,14 +17,30 @@ LINE = 14.0
 WIDEST = 34  # characters in a line
 PARTIAL = "∂"
 
-NARROW, WIDE = "ijlI|.,:;'!()[]{}/\\ tfr·`", "mwMWOQGCDH@%∂Σ‖→…"
+# Widths in thousandths of the size: of Helvetica or of DejaVu Sans, whichever is wider. Where there is no Helvetica and
+# no Arial, which is most of Linux, the second is drawn, and is an eighth wider.
+WIDTHS = {
+    300: "ijlI|'",
+    360: " .,:;!/\\tJ-",
+    420: "f()[]{}r·`",
+    530: 'scz‖*"',
+    620: "kvxyFLeagonuhTY∂?∛√",
+    660: "bdpq0123456789ESPZBKXAVᵀσφα",
+    710: "CR$&",
+    790: "HNUDGOQ",
+    850: "w+=<>−×÷~≥≤∗⋆",
+    1000: "mMW%@…→∫⊗⊙ΣΠ",
+}
+WIDTH_OF = {c: width for width, some in WIDTHS.items() for c in some}
+OTHER, FULL = 680, 1000  # of what is not in the table; of Chinese, Japanese and Korean
+BOLD = 1.14
 COMBINING = re.compile("[\u0300-\u036f]")
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Return about how wide a text is in Helvetica, rather too wide than too narrow."""
-    units = sum(0.3 if c in NARROW else 0.86 if c in WIDE or ord(c) > 0x2E80 else 0.58 for c in COMBINING.sub("", text))
-    return units * size * (1.06 if bold else 1.0)
+    """Return about how wide a text is, rather too wide than too narrow."""
+    units = sum(WIDTH_OF.get(c, FULL if ord(c) > 0x2E80 else OTHER) for c in COMBINING.sub("", text))
+    return units / 1000 * size * (BOLD if bold else 1.0)
 
 
 @dataclass(slots=True)
@@ -33,11 +49,6 @@ class Label:
 
     title: str
     notes: tuple[str, ...]
-
-
-def scalar(graph: Graph) -> bool:
-    """Say whether all there is are numbers: then their values and gradients stand in the boxes."""
-    return all(v.shape in ((), (1,), (1, 1), None) for v in graph.vertices)
 
 
 def shown_name(v: Vertex, framed: bool) -> str:
@@ -66,9 +77,9 @@ class Labels:
 
     def __init__(self, view: View) -> None:
         self.view, self.graph = view, view.graph
-        self.scalar = scalar(view.graph)
+        self.columns = view.graph.columns
+        self.scalar = self.columns.scalar  # all there is are numbers: their values and gradients stand in the boxes
         self.blank = ("",) if self.scalar else ()  # where others have their gradient
-        self.terms = terms(view.graph)
         root = next((v for v in reversed(self.graph.vertices) if v.role == "output"), None)
         self.root = "" if root is None or len(root.name) > 6 else shown_name(root, False)
 
@@ -101,7 +112,7 @@ class Labels:
         return Label(title, tuple(notes))
 
     def _backward(self, v: Vertex, k: int, framed: bool) -> Label:
-        count = self.terms[k]
+        count = self.columns.terms[k]
         total = f"Σ of {count}" if count > 1 else ""
         if v.role == "operation":
             formula = " ,  ".join(dict.fromkeys(p for p in pulls(self.graph, v) if p)) if v.gradient is not None else ""
@@ -131,8 +142,9 @@ class Labels:
         name = shown_name(v, framed)
         note = " ".join(p for p in (name if v.role == "operation" else "", tell_shape(v.shape or None)) if p)
         if backward:
-            norms = [norm_of(g) for i in many if (g := self.graph.vertices[i].gradient) is not None]
-            note = spread(norms) if norms else "no gradient"
+            norms = self.columns.gradients[many]
+            norms = norms[~(norms < 0)]
+            note = spread(float(norms.min()), float(norms.max())) if norms.size else "no gradient"
         title = v.label if v.role == "operation" else name or v.role
         return Label(title, (shorten(note, WIDEST), *self.blank))
 
@@ -153,9 +165,8 @@ def times(m: Module) -> str:
     return f"  × {m.times}" if m.times > 1 else ""
 
 
-def spread(norms: list[float]) -> str:
-    """Return the range in which numbers lie."""
-    low, high = min(norms), max(norms)
+def spread(low: float, high: float) -> str:
+    """Return the range in which norms lie."""
     return f"‖{HOLE}‖ = {tell(low)}" if low == high else f"‖{HOLE}‖ {low:.2g} … {high:.2g}".replace("-", "−")
 
 
@@ -172,23 +183,19 @@ def entries(v: Vertex) -> int:
     return math.prod(v.shape or ())
 
 
-def terms(graph: Graph) -> list[int]:
-    """Return for every vertex how many contributions its gradient is the sum of."""
-    counts = [0] * len(graph.vertices)
-    for e in graph.edges:
-        if e.flow is not None:
-            counts[e.source] += 1
-    return counts
-
-
 def box_size(forward: Label, backward: Label, round_ends: bool) -> tuple[float, float]:
     """Return width and height in points: the same for both directions, whatever fonts there are."""
+    rows = max(len(forward.notes), len(backward.notes))
+    height = 26 + LINE * rows
     width = 0.0
     for label in (forward, backward):
-        width = max(width, text_width(label.title, TITLE, True), *(text_width(n, NOTE) for n in label.notes))
-    rows = max(len(forward.notes), len(backward.notes))
-    wide = width * (1.28 if round_ends else 1.0) + (14 if round_ends else 20)
-    return max(58.0, round(wide)), 26 + LINE * rows
+        lines = [(label.title, TITLE, True), *[(n, NOTE, False) for n in label.notes if n]]
+        at = (len(lines) - 1) / 2
+        for k, (text, size, bold) in enumerate(lines):
+            # An ellipse is narrower above and below its middle; a cap stands out by a third of a line.
+            off = (abs(k - at) + 0.3) * LINE / (height / 2) if round_ends else 0.0
+            width = max(width, text_width(text, size, bold) / math.sqrt(max(0.2, 1 - off * off)))
+    return max(58.0, round(width + (10 if round_ends else 16))), height
 
 
 def split_name(text: str) -> list[tuple[str, bool]]:

@@ -27,6 +27,7 @@ from .themes import DARK, LECTURE
 
 SCRIPTS = ("page_drawing.js", "page_panel.js", "page_stage.js", "page.js")
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # in no HTML, and in no UTF-8
+TITLE = re.compile("<title>[^<]*</title>")
 PAGE_STYLE = (
     "body{margin:0;padding:24px;background:#fff;color:#1b1f24;font-family:sans-serif}"
     "body[data-ag-page=dark]{background:#0f1720;color:#e6edf3}"
@@ -47,7 +48,8 @@ def fragment(data: dict[str, Any]) -> str:
     first, *others = data["views"]
     shown = data["direction"] if first.get(data["direction"]) else "forward"
     image = base64.b64encode(FORBIDDEN.sub("\ufffd", first[shown]).encode()).decode()
-    rest = {**data, "direction": shown, "views": [{**first, shown: None}, *others], "text": None}
+    views = [{**first, shown: None}, *others]
+    rest = {**data, "direction": shown, "views": [untitled(view) for view in views], "text": None}
     payload = packed(rest)
     token = hashlib.sha256((image + payload).encode()).hexdigest()[:12]
     return (
@@ -80,6 +82,11 @@ def packed(data: dict[str, Any]) -> str:
     """Return data compressed, in letters that mean nothing to HTML: a sixth of its size, and no name becomes markup."""
     made = json.dumps(finite(data), allow_nan=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(made.encode(), 9)).decode()
+
+
+def untitled(view: dict[str, Any]) -> dict[str, Any]:
+    """Return a view without the titles of its boxes, a tenth of a page: there are tooltips instead."""
+    return view | {way: view[way] and TITLE.sub("", view[way]) for way in ("forward", "backward")}
 
 
 def finite(data: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from .data import Graph, Vertex
 from .dot import to_dot
-from .labels import content, entries, terms
+from .labels import content, entries
 from .layout import ADVICE, TIMEOUT, Layout, NoEngine, engine, lay_out, run
 from .svg import to_svg
 from .texts import to_text
@@ -25,6 +25,7 @@ FORMATS = ("svg", "png", "pdf", "html", "dot", "json", "txt")
 ENGINE_LIMIT = 2000  # boxes beyond which no layout is asked for: 5,000 take dot four seconds, 20,000 four minutes
 VIEWS = 12
 OPEN_LIMIT = 400
+DRAWN_LIMIT = 520  # boxes and arrows in all views of a page: each of them takes dot a millisecond, and a page 200 bytes
 
 
 class Picture:
@@ -71,6 +72,7 @@ class Picture:
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: formulas instead of the rules they are of."""
         write_rules(self.graph)
+        self.graph.measured = None
         return self.__dict__
 
     # --- the other ways round -----------------------------------------------------------------------------------------
@@ -106,15 +108,12 @@ class Picture:
     def note(self) -> str:
         """What the picture could not show, and how to see it."""
         view, notes = self.view, list(self.graph.notes)
-        hidden = [k for k in view.closed if any(key == ("m", k) for key in view.boxes)]
+        hidden = [key[1] for key in view.boxes if key[0] == "m"]
         if hidden:
-            ops = sum(
-                v.role == "operation"
-                for k in hidden
-                for v in self.graph.vertices[self.graph.modules[k].first : self.graph.modules[k].last]
-            )
+            before = self.graph.columns.operations
+            ops = sum(before[self.graph.modules[k].last] - before[self.graph.modules[k].first] for k in hidden)
             notes.append(
-                f"{ops:,} of {len(self.graph.forward):,} operations are inside closed boxes: "
+                f"{ops:,} of {before[-1]:,} operations are inside closed boxes: "
                 f"{self._remedy()}, focus=name with radius=3 draws a part."
             )
         if self._failed:
@@ -206,7 +205,7 @@ class Picture:
             views = []
         shown = self._shown(views or [self.view])
         g = self.graph
-        contributions = terms(g)
+        contributions = g.columns.terms
         edges = {
             f"e{k}": {
                 "from": f"n{e.source}",
@@ -248,17 +247,21 @@ class Picture:
         sets = [base.closed]
         everything = frozenset(k for k in base.closed if not modules[k].opens)
         toggles = sorted(closed | set(base.frames))
-        spare = OPEN_LIMIT  # boxes in all further views: each of them takes dot a millisecond
         opens = [k for k in toggles if modules[k].opens]
         # All combinations, or one change at a time.
         sizes = range(1, len(opens) + 1) if 2 ** len(opens) < VIEWS else [1]
         outer = everything | {k for k, m in enumerate(modules) if m.opens and m.parent is None}
         changed = (base.closed ^ set(some) for n in sizes for some in itertools.combinations(opens, n))
+        views, spare = [base], DRAWN_LIMIT - len(base.boxes) - len(base.links)
         for other in (everything, outer, *changed):
-            if other not in sets and len(sets) < VIEWS and (more := drawn(self.graph, other)) <= spare:
+            if len(views) == VIEWS or other in sets or drawn(self.graph, other) > spare:
+                continue
+            view = make_view(self.graph, other)
+            if len(view.boxes) + len(view.links) <= spare:
                 sets.append(frozenset(other))
-                spare -= more
-        return [base, *(make_view(self.graph, s) for s in sets[1:])]
+                views.append(view)
+                spare -= len(view.boxes) + len(view.links)
+        return views
 
     def _shown(self, views: Iterable[View]) -> set[int]:
         """Return the vertices that are told about: all of them, in a large graph only those drawn."""

@@ -6,7 +6,7 @@ No ids, no styles, no references: several pictures may stand on one page.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape as xml_escape
 
 from .dot import edge_width, fades, flow_scale, is_round, look, not_finite
@@ -18,7 +18,8 @@ from .view import Key, Link, View, role_of
 from .writing import formula
 
 PAD = 18.0
-LEGEND = 34.0
+LEGEND_ROW, LEAST_LEGEND = 20.0, 240.0  # the height of a row; a legend may be so wide, however narrow the drawing is
+SMALL = 11.0
 LEGEND_BOXES = (  # a role that is drawn, its name, and for which roles it stands
     ("input", "input / output", {"input", "output"}),
     ("parameter", "parameter", {"parameter"}),
@@ -30,7 +31,7 @@ SHADOW = 4.0
 
 def f(x: float) -> str:
     """Return a coordinate."""
-    text = f"{x:.2f}".rstrip("0").rstrip(".")
+    text = f"{x:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
 
 
@@ -51,12 +52,14 @@ class _Writer:
         self.view, self.layout, self.backward, self.theme = view, layout, backward, theme
         self.labels = Labels(view)
         self.scale = flow_scale(view)
+        self.legends = [self._legend(which) for which in (False, True)]
+        self.width = max(layout.width, *[w for _, w, _ in self.legends])  # one: a page turns either into the other
+        self.left = PAD + (self.width - layout.width) / 2
 
     def text(self, alt: str, description: str) -> str:
         """Return all of it."""
-        legends = [self._legend(backward) for backward in (False, True)]
-        width = max(self.layout.width, *[w for _, w in legends]) + 2 * PAD  # one: a page turns either into the other
-        height = self.layout.height + 2 * PAD + LEGEND
+        width = self.width + 2 * PAD
+        height = self.layout.height + 2 * PAD + max(h for _, _, h in self.legends)
         rows = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{f(width)}pt" height="{f(height)}pt" '
             f'viewBox="0 0 {f(width)} {f(height)}" role="img" aria-label="{escape(alt)}" font-family="{FONT}">',
@@ -66,7 +69,7 @@ class _Writer:
             *[self._shadows(key) for key in self.view.boxes],
             *[self._edge(link) for link in self.view.links],
             *[self._node(key) for key in self.view.boxes],
-            *legends[self.backward][0],
+            *self.legends[self.backward][0],
             "</svg>",
         ]
         return "\n".join(row for row in rows if row) + "\n"
@@ -77,7 +80,8 @@ class _Writer:
         box = self.layout.frames.get(f"m{m}")
         if box is None:
             return ""
-        left, top, right, bottom = (v + PAD for v in box)
+        left, right = box[0] + self.left, box[2] + self.left
+        top, bottom = box[1] + PAD, box[3] + PAD
         t, module = self.theme, self.view.graph.modules[m]
         shape = f'rx="10" fill="{t["box"]}" stroke="{t["box_line"]}" stroke-width="1"'
         shadows = ""
@@ -97,7 +101,7 @@ class _Writer:
         curve = self.layout.curves.get(link.id)
         if curve is None:
             return ""
-        points = [(x + PAD, y + PAD) for x, y in curve]
+        points = [(x + self.left, y + PAD) for x, y in curve]
         nothing = self.backward and link.flow is None
         head = ""
         colour, width, dashes = self.theme["edge"], 1.3, ""
@@ -124,7 +128,7 @@ class _Writer:
         place = self.layout.boxes.get(self.view.id(key))
         if place is None:
             return ""
-        x, y, w, h = place[0] + PAD, place[1] + PAD, place[2], place[3]
+        x, y, w, h = place[0] + self.left, place[1] + PAD, place[2], place[3]
         role = role_of(self.view, key)
         dashed = fades(self.view, key, self.backward)
         c = look(role, dashed, self.theme)
@@ -147,7 +151,7 @@ class _Writer:
         place = self.layout.boxes.get(self.view.id(key))
         if key[0] != "m" or place is None or self.view.graph.modules[key[1]].times == 1:
             return ""
-        x, y, w, h = place[0] + PAD - place[2] / 2, place[1] + PAD - place[3] / 2, place[2], place[3]
+        x, y, w, h = place[0] + self.left - place[2] / 2, place[1] + PAD - place[3] / 2, place[2], place[3]
         paint = f'rx="11" fill="{self.theme["box"]}" stroke="{self.theme["operation_line"]}" stroke-width="1.3"'
         sheets = [f"<rect {rect(x + d, y - d, w, h)} {paint}/>" for d in (2 * SHADOW, SHADOW)]
         return f'<g class="shadow" data-module="m{key[1]}">{"".join(sheets)}</g>'
@@ -200,40 +204,62 @@ class _Writer:
 
     # --- legend -------------------------------------------------------------------------------------------------------
 
-    def _legend(self, backward: bool) -> tuple[list[str], float]:
-        t, y, x = self.theme, self.layout.height + 2 * PAD + 10, PAD
-        heading = "backward: same places, arrows turned" if backward else "forward"
-        parts = [self._line(x, y + 4, heading, 11, t["muted"], kind="legend", anchor="start", bold=True)]
-        x += text_width(heading, 11, True) + 22
+    def _legend(self, backward: bool) -> tuple[list[str], float, float]:
+        """Return the legend, its width and its height: in as many rows as the width of the drawing asks for."""
+        found = self._keys(backward)
+        room = max(
+            self.layout.width, LEAST_LEGEND, *[gap + text_width(name, SMALL, bold) for _, gap, name, bold in found]
+        )
+        x, row, widest = 0.0, 0, 0.0
+        parts = []
+        for key, gap, name, bold in found:
+            width = gap + text_width(name, SMALL, bold)
+            if x + width > room:
+                x, row = 0.0, row + 1
+            left, y = PAD + x, self.layout.height + 2 * PAD + 8 + LEGEND_ROW * row
+            parts += [key(left, y)] if key is not None else []
+            parts.append(
+                self._line(
+                    left + gap, y + 4, name, SMALL, self.theme["muted"], kind="legend", anchor="start", bold=bold
+                )
+            )
+            widest = max(widest, x + width)
+            x += width + 18
+        return ['<g class="legend">', *parts, "</g>"], widest, LEGEND_ROW * (row + 1) + 2
 
-        def told(key: str, room: float, name: str) -> None:
-            nonlocal x
-            parts.append(key)
-            parts.append(self._line(x + room, y + 4, name, 11, t["muted"], kind="legend", anchor="start"))
-            x += room + text_width(name, 11) + 18
+    def _keys(self, backward: bool) -> list[tuple[Callable[[float, float], str] | None, float, str, bool]]:
+        """Return the entries of the legend: what draws the sign, its room, the text, whether it is bold."""
+        t = self.theme
 
-        def line(start: float, paint: str) -> str:
-            return f'<path class="key" d="M{f(start)},{f(y)}L{f(x + 20)},{f(y)}" {paint}/>'
+        def box(role: str, paint: str) -> Callable[[float, float], str]:
+            return lambda x, y: shape(role, x + 8, y, 16, 11, paint, "key", 4)
 
-        def box(role: str, paint: str) -> str:
-            return shape(role, x + 8, y, 16, 11, paint, "key", 4)
+        def line(start: float, paint: str) -> Callable[[float, float], str]:
+            return lambda x, y: f'<path class="key" d="M{f(x + start)},{f(y)}L{f(x + 20)},{f(y)}" {paint}/>'
 
+        def arrow(x: float, y: float) -> str:
+            shaft = line(4, f'stroke="{t["flow"]}" stroke-width="2.4"')(x, y)
+            return shaft + arrow_head((x, y), (x + 8, y), t["flow"], 0.5, "key")
+
+        found: list[tuple[Callable[[float, float], str] | None, float, str, bool]] = [
+            (None, 0.0, "backward" if backward else "forward", True)
+        ]
         present = {role_of(self.view, key) for key in self.view.boxes}
         for role, name, roles in LEGEND_BOXES:
             if present & roles:
                 c = look(role, False, t)
-                told(box(role, f'fill="{c["fill"]}" stroke="{c["line"]}" stroke-width="1.2"'), 21, name)
+                paint = f'fill="{c["fill"]}" stroke="{c["line"]}" stroke-width="1.2"'
+                found.append((box(role, paint), 21, name, False))
         if backward:
-            head = arrow_head((x - 2, y), (x + 6, y), t["flow"], 0.5, "key")
-            parts.append(line(x + 2, f'stroke="{t["flow"]}" stroke-width="2.4"'))
-            told(head, 25, "gradient, thicker where its norm is larger")
+            found.append((arrow, 25, "gradient, thicker where its norm is larger", False))
         dashed = any(fades(self.view, key, backward) for key in self.view.boxes)
         if dashed or (backward and any(link.flow is None for link in self.view.links)):
             paint = f'stroke="{t["constant_line"]}" stroke-width="1.3" stroke-dasharray="5 4"'
-            told(line(x, paint), 25, "no gradient" if backward else "constant")
+            found.append((line(0, paint), 25, "no gradient" if backward else "constant", False))
         if any(not_finite(self.view, key, backward) for key in self.view.boxes):
-            told(box("operation", f'fill="none" stroke="{t["ring"]}" stroke-width="2.4"'), 21, "NaN or infinite")
-        return ['<g class="legend">', *parts, "</g>"], x - PAD
+            paint = f'fill="none" stroke="{t["ring"]}" stroke-width="2.4"'
+            found.append((box("operation", paint), 21, "NaN or infinite", False))
+        return found
 
 
 def rect(x: float, y: float, w: float, h: float) -> str:

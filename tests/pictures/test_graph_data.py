@@ -3,6 +3,7 @@
 import collections
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -130,6 +131,46 @@ def test_what_a_selection_leaves_out_is_absent_not_zero():
         p = ag.draw(np.where(x > 0, np.sqrt(x), 0.0))
     assert [v.gradient for v in p.graph.vertices if v.op == "sqrt"] == [None]
     assert "dashed" in next(row for row in p.to_dot("backward").splitlines() if "->" in row)
+
+
+def rectified(a, b):
+    return ag.relu(a * b) + b
+
+
+def selected(a, b):
+    return np.where(b > 0, b * 2.0, a * 3.0)
+
+
+def largest(a, b):
+    return np.maximum(a, b) * 2.0
+
+
+def times_zero(a, b):
+    return a * 0.0 + b
+
+
+def rooted(a, b):
+    return np.where(a > 0, np.sqrt(a), b)
+
+
+@pytest.mark.parametrize("f", [rectified, selected, largest, times_zero, rooted])
+@pytest.mark.parametrize("shape", [(), (2,)])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_gradient_of_zero_is_told(f, shape, before):
+    """Also where a selection lets nothing through: `backward` leaves a zero, and so does the picture."""
+    a, b = (ag.Tensor(np.full(shape, v)[()], name=n) for v, n in ((-4.0, "a"), (2.0, "b")))
+    with np.errstate(all="ignore"):
+        y = f(a, b)
+        picture = ag.draw(y) if before else None
+        y.backward(np.ones(shape), retain_graph=True)
+        picture = picture or ag.draw(y)
+    found = {v.name: v for v in picture.graph.vertices if v.role == "parameter"}
+    for t in (a, b):
+        assert found[t.name].gradient == summarise(t.grad)
+    assert re.search(r"^a = .*grad 0|^a = .*‖·‖ = 0", picture.text(), re.M)
+    assert "∂y/∂a" in picture.to_dot("backward")
+    inside = [v for v in picture.graph.vertices if v.op in ("sqrt", "multiply") and v.gradient is None]
+    assert bool(inside) == (f in (rectified, selected, rooted))  # absent, not zero
 
 
 def test_freed_and_stale_graphs_say_so():

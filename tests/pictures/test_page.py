@@ -6,16 +6,20 @@ The data is made by hand here, so that these tests need neither a layout engine 
 import base64
 import copy
 import json
+import random
 import re
 import zlib
 from html.parser import HTMLParser
 from importlib.resources import files
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_core.pictures import page
+import autograd_core as ag
+import nn
+from autograd_core.pictures import layout, page
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -212,3 +216,27 @@ def test_scripts_lose_comments_and_nothing_else():
 
 def test_what_every_picture_carries_is_small():
     assert len(page.script()) + len(page.style()) < 45_000
+
+
+def layers():
+    """Return the result of a deep network."""
+    return nn.MLP([4] * 26, rng=0)(np.ones((2, 4)))
+
+
+def scalars():
+    """Return numbers combined at random: nothing repeats."""
+    chance = random.Random(0)
+    values = [ag.Tensor(chance.random(), name=f"x{k}") for k in range(10)]
+    for _ in range(70):
+        a, b = (values[-1 - chance.randrange(min(len(values), 30))] for _ in range(2))
+        kind = chance.randrange(3)
+        values.append(a * b if kind == 0 else np.tanh(a + b) if kind == 1 else a - b)
+    return sum(values[-20:])
+
+
+@pytest.mark.skipif(layout.engine() is None, reason="needs dot on the PATH, or pygraphviz>=2")
+@pytest.mark.parametrize("what", [scalars, layers])
+def test_a_page_of_a_hundred_boxes_is_light(what):
+    p = ag.draw(what(), fold=False, max_nodes=110)
+    assert len(p.view.boxes) == pytest.approx(100, abs=8)
+    assert len(p.render("html")) <= 250_000

@@ -3,6 +3,8 @@
 import typing as _typing
 from importlib import import_module as _import_module
 
+import numpy as _numpy
+
 from .notes import GraphError
 from .ops.elementwise import relu
 from .ops.reduce import logsumexp
@@ -72,9 +74,36 @@ _LATER: dict[str, str] = {
 }
 
 
+_ELSEWHERE = {  # names of other libraries', and what they are called here
+    "Variable": "ag.Tensor",
+    "array": "ag.Tensor(data), or np.array(data) where no gradient is wanted",
+    "backward": "t.backward()",
+    "check_grads": "ag.gradcheck",
+    "cond": "np.where, or Python's if",
+    "elementwise_gradient": "ag.elementwise_grad",
+    "enable_grad": "the computation outside of ag.no_grad()",
+    "gradient": "ag.grad",
+    "holomorphic_grad": "ag.vjp",
+    "jacfwd": 'ag.jacobian(f, mode="forward")',
+    "jacrev": 'ag.jacobian(f, mode="reverse")',
+    "jit": "ag.compile",
+    "make_jvp": "ag.jvp",
+    "make_vjp": "ag.vjp",
+    "nn": "import nn",
+    "numpy": "import numpy as np: NumPy's own functions take Tensors",
+    "optim": "import nn: nn.SGD, nn.Adam",
+    "parameter": "ag.Tensor",
+    "value_and_gradient": "ag.value_and_grad",
+}
+
+
 def __getattr__(name: str) -> _typing.Any:
     if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        hint = _ELSEWHERE.get(name, "")
+        if not hint and name[:1] != "_" and hasattr(_numpy, name):
+            hint = f"np.{name}: NumPy's own functions take Tensors"
+        hint = f"; write {hint}" if hint else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
     found = globals()[name] = getattr(_import_module(f"{__name__}.{_LATER[name]}"), name)
     return found
 

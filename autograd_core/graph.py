@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .nodes import PICK, Leaf, Live, Node, Wide, Wrap, float64
-from .notes import GraphError, refuse_changed
+from .notes import GraphError, printable, refuse_changed
 from .rules import Door, Op, Present, same
 from .spaces import as_dtype, project
 from .state import STATE
@@ -84,8 +84,9 @@ def refuse_stale(path: Sequence[Node], bordered: bool) -> None:
         for p in node.parents:
             if isinstance(p, Leaf) and p.updated > node.seq:
                 raise GraphError(
-                    f"{p.name or 'a Tensor'} of shape {p.shape} was updated after {node.op.name} had used it, so the "
-                    f"gradient would belong to other values; call backward() before updating, or compute the loss again"
+                    f"{printable(p.name or 'a Tensor')} of shape {p.shape} was updated after {node.op.name} had used "
+                    f"it, so the gradient would belong to other values; call backward() before updating, or compute "
+                    f"the loss again"
                 )
 
 

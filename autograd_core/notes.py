@@ -6,6 +6,7 @@ Notes are written only while a switch is thrown, so they cost nothing otherwise.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 import weakref
@@ -19,6 +20,10 @@ from .state import State
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 NETWORKS = os.path.join(os.path.dirname(HERE[:-1]), "nn", "")
 NUMPY = os.path.join(os.path.dirname(os.path.abspath(np.__file__)), "")
+
+
+# Escape sequences that a terminal would obey, orders of reading, and halves of characters, which no file can hold.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class GraphError(RuntimeError):
@@ -97,6 +102,22 @@ def annotate(
             args, kwargs = (*args, kwargs["dtype"]), {}
         told = {k: state.recorder.find(v) for k, v in kwargs.items()} if kwargs else kwargs  # an index may be recorded
         state.recorder.record(op.fn, args, told, t)
+
+
+def printable(text: str) -> str:
+    r"""Return a text, such as a name that somebody gave, as it can be shown anywhere and written into any file.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31m")
+    'a␛[31m'
+    """
+    return text if text.isprintable() else UNPRINTABLE.sub(_sign, text)
+
+
+def _sign(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
 
 
 def source_line() -> str:

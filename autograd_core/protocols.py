@@ -7,11 +7,13 @@ composed, constant or refused; anything else is an error that says how to add a 
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 import numpy as np
 
 from . import ops, recording
+from .notes import GraphError
 from .recording import (
     operand,
     plain,
@@ -29,6 +31,7 @@ from .state import PLAIN
 
 ndarray = np.ndarray
 NO_VALUE = np._NoValue
+VECTORIZED = " (vectorized)"  # which np.frompyfunc puts behind a function's name
 SEQUENCES = (list, tuple)
 SUMMARIES = {np.allclose, np.array_equal, np.array_equiv, np.count_nonzero}  # Python's bools and ints, of values
 TEXTS = {np.array2string, np.array_repr, np.array_str, np.format_float_positional, np.format_float_scientific}
@@ -86,6 +89,8 @@ def extreme(op: Op, a: Any, b: Any) -> Any:
 
 def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a function without gradient to plain values; under a recorder it stands on the tape."""
+    if fn is np.isnan:
+        refuse_solver("np.isnan()", args[0])
     if (kwargs or len(args) > 1) and not isinstance(fn, np.ufunc):
         args, kwargs, out = without_out(fn, args, kwargs)
         if out is not None:
@@ -107,6 +112,26 @@ def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
             state.recorder.record(fn, args, kwargs, told)
             return told
     return ans
+
+
+def refuse_solver(what: str, t: Any) -> None:
+    """Refuse a tracked Tensor that a solver of SciPy is about to hand on to compiled code."""
+    if "scipy" in sys.modules and getattr(t, "_node", None) is not None:
+        frame = sys._getframe(1)
+        if ops.detaching.lost_in(frame):
+            raise GraphError(ops.detaching.sentence(what, frame)[0])
+
+
+def _looked_at(body: Any) -> Any:
+    def atleast_1d(*arrays: Any) -> Any:
+        for t in arrays:
+            refuse_solver("np.atleast_1d()", t)
+        return body(*arrays)
+
+    return atleast_1d
+
+
+COMPOSITES[np.atleast_1d] = _looked_at(COMPOSITES[np.atleast_1d])
 
 
 def without_out(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -187,7 +212,10 @@ def title(fn: Any) -> str:
     name = getattr(fn, "__name__", repr(fn))
     module = getattr(fn, "__module__", "") or ""
     if isinstance(fn, np.ufunc):
-        return f"np.{name}" if getattr(np, name, None) is fn else f"scipy.special.{name}"
+        if getattr(np, name, None) is fn:
+            return f"np.{name}"
+        homes = (sys.modules.get("scipy.special"), sys.modules.get("scipy.special._ufuncs"))
+        return f"scipy.special.{name}" if any(getattr(home, name, None) is fn for home in homes) else name
     return f"np{module[5:]}.{name}" if module.startswith("numpy") else name
 
 
@@ -195,6 +223,12 @@ def no_rule(fn: Any) -> str:
     """Return the sentence for a function that has no rule."""
     import difflib
 
+    if isinstance(fn, np.ufunc) and title(fn).endswith(VECTORIZED):
+        name = title(fn).removesuffix(VECTORIZED)
+        return (
+            f"what np.frompyfunc made of {name} calls it entry by entry and gives arrays of Python objects, without "
+            f"gradients: write it with NumPy's functions, for whole arrays; or np.stack([f(x) for x in t])"
+        )
     known = {
         title(f): f
         for table in (RULES, COMPOSITES)
@@ -231,7 +265,20 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         if where is not True:
             kwargs["where"] = where
         ans = ops.ufunc_method(ufunc, method, inputs, kwargs)
-    return ans if out is None else deliver(ans, out, ufunc)
+    if out is None:
+        return ans
+    if (
+        inputs
+        and out is inputs[0]
+        and type(out) is ndarray
+        and isinstance(ans, recording.Tensor)
+        and ans._node is not None
+    ):
+        raise TypeError(
+            f"{title(ufunc)} in place, as in a += t, would write a tracked result into a plain array and lose its "
+            f"gradient: write a = {title(ufunc)}(a, t), or start from a Tensor, a = ag.Tensor(a, requires_grad=False)"
+        )
+    return deliver(ans, out, ufunc)
 
 
 def _call_plain(ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -288,7 +288,14 @@ def metadatum(op: Op, name: str, value: Any) -> Any:
         return tuple([metadatum(op, name, v) for v in value])  # an index under a recorder
     if type(value) is Tensor:
         if value._node is not None:
-            raise TypeError(f"{op.name} takes {name}= as a constant: a tracked Tensor there would lose its gradient")
+            several = ""
+            if op.variadic:
+                several = f"; several arrays are handed over in a list, np.{op.name}([a, b])"
+            elif op.name in ("max", "min"):
+                several = f"; the {'larger' if op.name == 'max' else 'smaller'} of two is np.{op.name}imum(a, b)"
+            raise TypeError(
+                f"{op.name} takes {name}= as a constant: a tracked Tensor there would lose its gradient{several}"
+            )
         value = value._data
     return captured(value, state_now()) if type(value) is ndarray else value
 
@@ -360,7 +367,10 @@ def plain(a: Any) -> Any:
         )
     found = np.asarray(a)
     if found.dtype == object and not isinstance(a, list | tuple | ndarray):
-        raise TypeError(f"a {type(a).__name__} is neither a number nor an array")
+        hint = ""
+        if callable(a):
+            hint = ": functions come behind the arrays that a rule names, as in ag.primitive(lambda x, f: f(x))"
+        raise TypeError(f"a {type(a).__name__} is neither a number nor an array{hint}")
     if found.dtype == object:
         raise TypeError(
             f"{type(a).__name__} holds Python objects, not numbers; join Tensors with np.stack([...]) or "

@@ -21,7 +21,9 @@ branches on values of `g`. This module knows neither nodes nor Tensors; it only 
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -123,7 +125,28 @@ class Op:
         self.params: tuple[str, ...] | None = tuple(params.split()) or None
         if not self.trusted:
             self.compute = _numpy_valued(self.compute)
+            self._check_names(pulls, frozenset(metadata.split()))
         self._derive(pulls, frozenset(metadata.split()))
+
+    def _check_names(self, pulls: tuple[Pull | None, ...], more: frozenset[str]) -> None:
+        """Refuse a pullback of a user's that asks for what the operation does not have, before anything is recorded."""
+        known, own = {*_places(self), *more, *(("aux",) if self.aux else ())}, _keywords(self)
+        for pull in pulls:
+            names = () if pull is None or pull is same else _names(pull)
+            if names and "g" not in names:
+                raise TypeError(
+                    f"a pullback of {self.name} takes the cotangent of the result under the name g, not {names[0]}: "
+                    f"{_spelt(pull, ('g', *names[1:]))}"
+                )
+            if own is None:
+                continue
+            for name in names:
+                if name not in known and name not in own and name not in _optional(pull):
+                    raise TypeError(
+                        f"a pullback of {self.name} names {name}, which {self.name}({', '.join(own)}) does not have; "
+                        f"its rule calls the arrays {', '.join(self.args) or 'values'} (args= names them differently), "
+                        f"and knows g, ans and x_space"
+                    )
 
     def _derive(self, pulls: tuple[Pull | None, ...], more: frozenset[str]) -> None:
         """Work out, once, what recording and the sweep will ask."""
@@ -207,12 +230,37 @@ class Op:
 def _names(pull: Pull) -> tuple[str, ...]:
     """Return the names of a pullback's parameters, from its code: `inspect` takes a fifth of NumPy's import time."""
     code = getattr(pull, "__code__", None)
-    if code is None:
+    if code is None or hasattr(pull, "__self__"):  # a method's code counts `self`
         import inspect
 
         return tuple(inspect.signature(pull).parameters)
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return names
+
+
+def _keywords(op: Op) -> tuple[str, ...] | None:
+    """Return the names of an operation's parameters; None where they are not known, or any is taken."""
+    import inspect
+
+    if op.params is not None:
+        return op.params
+    try:
+        parameters = inspect.signature(op.fn).parameters.values()
+    except (TypeError, ValueError):  # a C function without a signature
+        return None
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)
+
+
+def _optional(pull: Any) -> frozenset[str]:
+    """Return the parameters of a pullback that have a default, under which it may keep what it likes."""
+    import inspect
+
+    return frozenset(n for n, p in inspect.signature(pull).parameters.items() if p.default is not p.empty)
+
+
+def _spelt(pull: Any, names: tuple[str, ...]) -> str:
+    name = getattr(pull, "__name__", "<lambda>")
+    return f"lambda {', '.join(names)}: ..." if name == "<lambda>" else f"def {name}({', '.join(names)})"
 
 
 def _numpy_valued(fn: Any) -> Callable[..., Any]:
@@ -253,6 +301,8 @@ def _adapt(op: Op, pull: Pull) -> Callable[[Any, Any], Any]:
     if pull is same:
         return same
     where = _places(op, op.wide)
+    if not op.trusted:
+        pull = _with_defaults(op, pull, where)
     own = [name for name in _names(pull) if name != "g"]
     rest = tuple(name for name in own if name not in where)
     handed = [f"{name}={where[name]}" if rest else where[name] for name in own if name in where]
@@ -264,6 +314,19 @@ def _adapt(op: Op, pull: Pull) -> Callable[[Any, Any], Any]:
     make = _compiled(f"lambda pull: {head}: pull({', '.join(['g', *handed])})")
     adapted: Callable[[Any, Any], Any] = make(pull)
     return adapted
+
+
+def _with_defaults(op: Op, pull: Pull, where: dict[str, str]) -> Pull:
+    """Let a user's pullback name a keyword that a call left out: it gets the default of the operation."""
+    import inspect
+
+    try:
+        given = inspect.signature(op.fn).parameters.values()
+    except (TypeError, ValueError):
+        return pull
+    defaults = {p.name: p.default for p in given if p.default is not p.empty and p.name not in where}
+    wanted = {name: defaults[name] for name in _names(pull) if name in defaults and name not in _optional(pull)}
+    return functools.partial(pull, **wanted) if wanted else pull
 
 
 def widened(x: Any) -> Any:
@@ -280,6 +343,7 @@ RULES: dict[Any, Op] = {}
 COMPOSITES: dict[Any, Callable[..., Any]] = {}
 CONSTANTS: set[Any] = set()
 REFUSED: dict[Any, str] = {}
+PRIMITIVES: weakref.WeakSet[Any] = weakref.WeakSet()  # what `primitive` returned
 
 
 def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
@@ -333,9 +397,28 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
     >>> float(ag.grad(cube)(2.0))
     12.0
     """
+    if not callable(fn):
+        raise TypeError(f"a rule is for a function, as in ag.rule(np.exp, lambda g, ans: g * ans), not for {fn!r}")
+    for pull in pulls or ("nothing",):
+        if pull is not None and not callable(pull):
+            raise TypeError(
+                f"a rule has a pullback for each array argument, a function or None where no gradient flows, "
+                f"not {pull!r}"
+            )
     op = Op(fn, pulls, **properties)
+    if not op.trusted:
+        _check_reachable(fn, op.name)
     RULES[fn] = op
     return op
+
+
+def _check_reachable(fn: Any, name: str) -> None:
+    """Refuse a rule for a function that never asks the table: its body would be differentiated instead."""
+    if isinstance(fn, FunctionType | BuiltinFunctionType | type) and fn not in PRIMITIVES:
+        raise TypeError(
+            f"a rule for {name} would never be used, since {name} does not ask for one: register it for what "
+            f"ag.primitive({name}) returns, or put @ag.primitive above its definition"
+        )
 
 
 def composite(fn: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -366,6 +449,8 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     Called with Tensors it is recorded whole, and needs a `rule`; its body sees plain arrays only.
     """
+    if not callable(fn):
+        raise TypeError(f"primitive takes a function, not {fn!r}")
 
     @functools.wraps(fn)
     def public(*args: Any, **kwargs: Any) -> Any:
@@ -383,6 +468,7 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
                         return b.__array_function__(public, (Door.kind,), args, kwargs)
         return fn(*args, **kwargs)
 
+    PRIMITIVES.add(public)
     return public
 
 

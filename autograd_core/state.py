@@ -7,9 +7,10 @@ variable holds `PLAIN` itself, and the hot path asks one question: ``STATE.get()
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NoReturn
 
 
 class Recorder:
@@ -42,6 +43,9 @@ class Recorder:
 
     def carried(self, t: Any) -> None:
         """Hear that the array of a Tensor goes on in another Tensor."""
+
+    def placed(self, t: Any) -> None:
+        """Hear that the values of a leaf are about to live in another array; may refuse."""
 
     def made(self, t: Any, data: Any) -> None:
         """Hear that a Tensor has been made of a plain array."""
@@ -149,6 +153,26 @@ class deeper:
         STATE.reset(self.token)
 
 
+class _Brackets:
+    """A function that makes a context; entered without having been called, it says what is missing."""
+
+    def __init__(self, make: Callable[[], contextlib.AbstractContextManager[State]]) -> None:
+        functools.update_wrapper(self, make)
+        self.make = make
+
+    def __call__(self, *given: Any) -> contextlib.AbstractContextManager[State]:
+        if given:
+            raise TypeError(f"ag.{self.make.__name__}() takes nothing; as a decorator it is @ag.{self.make.__name__}()")
+        return self.make()
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(f"the brackets are missing: write with ag.{self.make.__name__}():")
+
+    def __exit__(self, *exc: object) -> None:
+        """Belong to the protocol of contexts."""
+
+
+@_Brackets
 def no_grad() -> contextlib.AbstractContextManager[State]:
     """Record nothing inside the block: results are untracked. Also a decorator.
 
@@ -164,6 +188,7 @@ def no_grad() -> contextlib.AbstractContextManager[State]:
     return switched(grad=False)
 
 
+@_Brackets
 def debug() -> contextlib.AbstractContextManager[State]:
     """Note the source line of every operation, and catch arrays that change between recording and backward."""
     return switched(debug=True)

@@ -142,19 +142,25 @@ class Tensor:
         self, data: Any, *, requires_grad: bool | None = None, dtype: Any = None, name: str | None = None
     ) -> None:
         if isinstance(data, Tensor) and data._node is not None:
+            solver = ops.detaching.solver(sys._getframe(1))
+            hint = f"; {solver} hands back what a function returned: {ops.detaching.SOLVERS[solver]}" if solver else ""
             raise TypeError(
                 "Tensor(t) of a tracked Tensor would lose its gradient: write t.copy() to stay connected, "
-                "t.detach() not to"
+                f"t.detach() not to{hint}"
             )
         if isinstance(data, ndarray) and hasattr(data, "mask"):
             plain(data)  # which refuses it
         value = np.array(data._data if isinstance(data, Tensor) else data, dtype=dtype)
         kind = value.dtype.kind
         if kind not in "biufc":
-            raise TypeError(
-                f"a Tensor holds numbers, {type(data).__name__} gave dtype {value.dtype}; join Tensors "
-                "with np.stack([...])"
+            hint = (
+                "; join Tensors with np.stack([...])"
+                if isinstance(data, list | tuple | ndarray) and kind == "O"
+                else ""
             )
+            raise TypeError(f"a Tensor holds numbers, {type(data).__name__} gave dtype {value.dtype}{hint}")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"the name of a Tensor is a string, not {name!r}")
         if requires_grad and kind not in "fc":
             raise TypeError(
                 f"requires_grad needs floats or complex numbers, not {value.dtype}: write Tensor(data, dtype=float)"
@@ -233,6 +239,8 @@ class Tensor:
             raise ValueError(f"place() needs an array of shape {self.shape} and dtype {self.dtype}")
         if type(self._node) is not Leaf:
             raise GraphError("only a tracked leaf can be placed into a buffer")
+        if (recorder := state_now().recorder) is not None:
+            recorder.placed(self)
         values[...] = self._data
         self._data = values
         self._node.touch()
@@ -628,14 +636,11 @@ class Tensor:
                 f"baked into what is recorded; {REMEDY}"
             )
 
-    def _refuse_detaching(self, what: str, advice: str = "") -> None:
+    def _refuse_detaching(self, what: str) -> None:
         self._not_recorded(what)
         if self._node is not None:
-            raise TypeError(
-                f"{_spelt(what)} of a tracked Tensor would silently lose its gradient; use .item() for a Python "
-                "number, .data for the array, "
-                f".detach() for an untracked Tensor, np.stack([...]) to join Tensors{advice}"
-            )
+            words, replaced = ops.detaching.sentence(_spelt(what), sys._getframe(2))
+            raise GraphError(words) if replaced else TypeError(words)
 
     def __float__(self) -> float:
         self._refuse_detaching("float")
@@ -659,14 +664,15 @@ class Tensor:
         return round(self._data, digits)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        advice = ""
-        if "scipy" in sys.modules and (self._node is not None or state_now().recorder is not None):
-            advice = ops.late.asked()
-            if advice == "sparse":  # for which an object without axes means "ask the other operand"
-                found = np.empty((), object)
-                found[()] = self
-                return found
-        self._refuse_detaching("np.asarray", advice)
+        if (
+            "scipy.sparse" in sys.modules
+            and (self._node is not None or state_now().recorder is not None)
+            and ops.late.asked(sys._getframe(1)) == "sparse"
+        ):
+            found = np.empty((), object)  # an object without axes means "ask the other operand" to a sparse matrix
+            found[()] = self
+            return found
+        self._refuse_detaching("np.asarray")
         return np.array(self._data, dtype, copy=copy)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
@@ -679,6 +685,11 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         self._not_recorded("format")
         number = spec and not self._data.shape  # a leaf placed into a buffer is an array of no axes
+        if spec and not number and spec[-1] in "bcdeEfFgGnoxX%":
+            raise TypeError(
+                f"the format {spec!r} is of one number, this Tensor has the shape {self.shape}: write t.item() if it "
+                f"has one entry, else np.array2string(t.data, precision=3)"
+            )
         return format(self._data[()], spec) if number else format(str(self._data), spec)
 
     def __str__(self) -> str:
@@ -908,6 +919,29 @@ ELSEWHERE = {
     "unsqueeze": "t[..., None]",
     "view": "t.reshape(shape)",
     "zero_grad": "t.grad = None",
+    "add_": "t += other",
+    "append": "np.append(t, values)",
+    "clone": "t.copy()",
+    "contiguous": "np.ascontiguousarray(t)",
+    "cpu": "t.data; it is in memory",
+    "cuda": "t; it stays in memory, there is no GPU",
+    "dim": "t.ndim",
+    "double": "t.astype(np.float64)",
+    "expand": "np.broadcast_to(t, shape)",
+    "float": "t.astype(np.float32)",
+    "half": "t.astype(np.float16)",
+    "is_cuda": "t; it stays in memory, there is no GPU",
+    "long": "t.astype(np.int64)",
+    "mul_": "t *= other",
+    "numel": "t.size",
+    "permute": "np.transpose(t, axes)",
+    "repeat_interleave": "np.repeat(t, n)",
+    "requires_grad_": "t.requires_grad = True",
+    "retain_grad": "ag.grad or ag.vjp for the gradient by a result; only leaves have a grad",
+    "sub_": "t -= other",
+    "to": "t.astype(dtype); it stays in memory, there is no GPU",
+    "type": "t.astype(dtype)",
+    "value": "t.data",
 }
 
 

@@ -44,6 +44,10 @@ class _Entered:
         entered = dict(zip(argnums, self.rebuild(self.inputs), strict=True))
         with deeper():
             self.out = f(*(entered.get(i, a) for i, a in enumerate(args)), **kwargs)
+        if self.out is None:
+            raise TypeError(
+                f"{name} needs a function with one result, it returned 0: None, so does it end with return?"
+            )
         self.results, self.rebuild_out = flatten(self.out)
         self.ends = [getattr(r, "_node", None) for r in self.results]  # the caller may change results in place
         self.path = order([n for n in self.ends if n is not None], set(self.nodes))
@@ -115,6 +119,17 @@ def _enter(leaf: Any, name: str) -> Tensor:
     return tensor(value, Node(ENTER, tick(), value.shape, dtype, source, None, None, None, None))
 
 
+def _function(f: Any, name: str) -> Any:
+    """Return a function, or say that it is none: the gradient of what has been computed is asked for differently."""
+    if callable(f):
+        return f
+    what = f"a {type(f).__name__}" + (f" of shape {np.shape(plain(f))}" if isinstance(f, Tensor | np.ndarray) else "")
+    raise TypeError(
+        f"{name} takes the function itself, ag.{name}(f{', x' if name in ('vjp', 'jvp') else ')(x'}), not {what}; the "
+        f"gradient of a Tensor that has been computed comes from its backward()"
+    )
+
+
 def _positions(argnums: int | tuple[int, ...], args: tuple[Any, ...], name: str) -> tuple[int, ...]:
     """Return argnums as a tuple of positions that exist."""
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
@@ -123,7 +138,8 @@ def _positions(argnums: int | tuple[int, ...], args: tuple[Any, ...], name: str)
             raise TypeError(f"{name} takes argnums= as an int or a tuple of them, not {argnums!r}")
         if not -len(args) <= n < len(args):
             raise TypeError(
-                f"{name} by argument {n}, but the function was called with {len(args)} positional arguments"
+                f"{name} by argument {n}, but the function was called with {len(args)} positional arguments; what is "
+                f"differentiated by is passed by position"
             )
     positions = tuple(n % len(args) for n in numbers)
     if len(set(positions)) < len(positions):
@@ -183,6 +199,7 @@ def vjp(f: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Callable
     >>> pull(np.array([1.0, 10.0]))
     (np.float64(31.0), array([ 2., 20.]))
     """
+    _function(f, "vjp")
     if not args:
         raise TypeError("vjp needs the arguments at which to differentiate: vjp(f, x, ...)")
     run = _Entered(f, args, tuple(range(len(args))), kwargs, "vjp")
@@ -211,7 +228,7 @@ def value_and_grad(
     """
     name = "grad"
 
-    @functools.wraps(f)
+    @functools.wraps(_function(f, "value_and_grad"))
     def both(*args: Any, **kwargs: Any) -> Any:
         positions = _positions(argnums, args, name)
         aux: list[Any] = []
@@ -258,7 +275,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     >>> w.grad
     array([0.08, 0.64])
     """
-    both = value_and_grad(f, argnums)
+    both = value_and_grad(_function(f, "grad"), argnums)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -276,7 +293,7 @@ def elementwise_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) 
     array([2., 4., 6.])
     """
 
-    @functools.wraps(f)
+    @functools.wraps(_function(f, "elementwise_grad"))
     def slope(*args: Any, **kwargs: Any) -> Any:
         run = _Entered(f, args, _positions(argnums, args, "elementwise_grad"), kwargs, "elementwise_grad")
         ones = [np.ones(r.shape, r.dtype)[()] if type(r) is Tensor else None for r in run.results]
@@ -298,6 +315,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
     >>> jvp(lambda a, b: a * b, (2.0, 3.0), (1.0, 0.5))
     (np.float64(6.0), np.float64(4.0))
     """
+    _function(f, "jvp")
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise TypeError("jvp takes tuples: jvp(f, (x,), (v,))")
     primals, tangents = tuple(primals), tuple(tangents)
@@ -359,7 +377,7 @@ def jacobian(
     if mode not in (None, "reverse", "forward"):
         raise ValueError(f"mode is 'reverse', 'forward' or None, not {mode!r}")
 
-    @functools.wraps(f)
+    @functools.wraps(_function(f, "jacobian"))
     def matrix(*args: Any, **kwargs: Any) -> Any:
         run = _Entered(f, args, _positions(argnums, args, "jacobian"), kwargs, "jacobian")
         n_in, n_out = sum(n.size for n in run.nodes), sum(np.size(plain(r)) for r in run.results)
@@ -434,7 +452,7 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callab
     array([[6., 2.],
            [2., 0.]])
     """
-    return jacobian(grad(f, argnums), argnums, mode="reverse")
+    return jacobian(grad(_function(f, "hessian"), argnums), argnums, mode="reverse")
 
 
 def hvp(f: Callable[..., Any]) -> Callable[[Any, Any], Any]:
@@ -447,6 +465,7 @@ def hvp(f: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     >>> hvp(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     array([8., 2.])
     """
+    f = _function(f, "hvp")
 
     def product(x: Any, v: Any) -> Any:
         flatten_like(v, x, "the vector")
@@ -505,7 +524,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     np.True_
     """
 
-    @functools.wraps(f)
+    @functools.wraps(_function(f, "checkpoint"))
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         start = tick()
         given, rebuild_args = flatten((args, kwargs))

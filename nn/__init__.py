@@ -155,6 +155,8 @@ _ELSEWHERE = {  # names of PyTorch's, and what is written here
     "Softmax": "nn.softmax",
     "Softplus": "nn.softplus",
     "Tanh": "nn.tanh",
+    "clip_grad_norm_": "nn.clip_by_norm",
+    "clip_grad_value_": "nn.clip_by_value",
     "utils": "nn.clip_by_norm, nn.clip_by_value",
 }
 

@@ -7,11 +7,12 @@ The source is a `numpy.random.Generator`, or an int to seed a new one with; neve
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from .functional.given import whole
 
 Rng = np.random.Generator | int
 Initialiser = Callable[..., "np.ndarray[Any, Any]"]  # of a source, a shape and dtype=
@@ -34,7 +35,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     >>> fans((16, 2)), fans((8, 3, 5, 5))
     ((2, 16), (75, 200))
     """
-    shape = tuple(operator.index(n) for n in shape)
+    shape = tuple(whole(n, "a weight", "a length") for n in shape)
     if len(shape) < 2 or min(shape) < 1:
         raise ValueError(f"a weight has the shape (n_out, n_in), of positive lengths, not {shape}")
     field = math.prod(shape[2:])

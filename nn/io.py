@@ -49,9 +49,23 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, Any], metadata: Map
     replace(path, _safetensors().numpy.save(found, metadata=dict(metadata) if metadata else None))
 
 
+def _file(path: Any) -> Path:
+    """Return a path, or say that it is none."""
+    if not isinstance(path, str | os.PathLike):
+        hint = "; a model that is there is given values by load(path, into=model)" if isinstance(path, Module) else ""
+        raise TypeError(f"a path is a string or a Path, such as 'model.safetensors', not {type(path).__name__}{hint}")
+    if not os.fspath(path):
+        raise ValueError("the path is empty: write one such as 'model.safetensors'")
+    return Path(path)
+
+
 def replace(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file beside the old one, and put it in its place when it is complete and on the disk."""
-    path = Path(path)
+    path = _file(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; a file is written to a path such as {path / 'model.safetensors'}")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}")
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -76,7 +90,11 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]
     FileError
         If it is not such a file, complete and consistent, or if NumPy has no such arrays, as of bfloat16.
     """
-    safetensors = _safetensors()
+    safetensors, path = _safetensors(), _file(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not a file that save wrote, such as {path / 'model.safetensors'}")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}")
     try:
         with safetensors.safe_open(path, "numpy") as file:
             return {name: _array(file, name, path) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

@@ -110,6 +110,7 @@ def fit(
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
     _check(model, loss, optimizer, early_stopping, schedule)
+    called = _called(callbacks)
     if checkpoint is not None and (Path(checkpoint).is_dir() or not Path(checkpoint).absolute().parent.is_dir()):
         raise FileNotFoundError(f"checkpoint= is a file in a folder that exists, not {os.fspath(checkpoint)}")
     run = _Training(model, check(data), loss, optimizer, batch_size, generator(rng))
@@ -121,8 +122,17 @@ def fit(
         run.restore(checkpoint)
     with run.modes_restored(), progress_bar(progress, len(run.history), epochs) as show:
         run.rehearse()
-        run.loop(epochs, [callbacks] if callable(callbacks) else list(callbacks), checkpoint, show)
+        run.loop(epochs, called, checkpoint, show)
     return run.history
+
+
+def _called(callbacks: Any) -> list[Callback]:
+    """Return callbacks as a list, or say that they are none."""
+    found = [callbacks] if callable(callbacks) else list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for f in found:
+        if not callable(f):
+            raise TypeError(f"a callback is a function of the epoch and its numbers, not {f!r}")
+    return found
 
 
 class _Steps:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..notes import printable
 from .known import UNKNOWN
 
 KINDS = (
@@ -106,9 +107,10 @@ class Explanation:
         details: tuple[str, ...] = (),
         findings: tuple[Explanation, ...] = (),
     ) -> None:
-        self.kind, self.sentence, self.where, self.name = kind, sentence, where, name
+        self.kind, self.sentence, self.where, self.name = kind, printable(sentence), where, name
         self.operation, self.index, self.operands = operation, index, operands or {}
-        self.line, self.scope, self.details, self.findings = line, scope, details, findings
+        self.line, self.scope, self.findings = line, scope, findings
+        self.details = tuple(map(printable, details))
 
     @property
     def text(self) -> str:

@@ -43,12 +43,12 @@ def known(fn: Any) -> Any:
     return None
 
 
-def asked() -> str:
+def asked(frame: Any) -> str:
     """Return "sparse" if a sparse matrix asks a Tensor for an array, else what to write where SciPy does, if we know.
 
-    Only asked on the way to an error, or to an answer that a sparse matrix understands as "ask the other operand".
+    `frame` is where the Tensor was asked. Only called on the way to an error, or to an answer that a sparse matrix
+    understands as "ask the other operand".
     """
-    frame: Any = sys._getframe(2)
     name, fn = "", None
     while frame is not None:
         module, inner = frame.f_globals.get("__name__", ""), frame.f_code.co_name

@@ -99,7 +99,7 @@ def variables(given: Given, frame: types.FrameType) -> None:
     for name, value in list(found.items()):
         if name.startswith("_") or name in ("In", "Out", "self"):
             continue
-        if type(value) is Tensor and value._node is not None:
+        if type(value) is Tensor and getattr(value, "_node", None) is not None:
             given.variables.setdefault(value._node, name)
         elif type(value) is Tensor or type(value) is np.ndarray:
             given.arrays.append((name, getattr(value, "_data", value), False))

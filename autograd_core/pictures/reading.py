@@ -10,7 +10,7 @@ import numpy as np
 
 from ..graph import order
 from ..nodes import PICK, Leaf, Node
-from ..notes import NOTHING
+from ..notes import NOTHING, printable
 from ..rules import Op
 from .data import Edge, Graph, Vertex
 from .given import Given, alike
@@ -249,6 +249,17 @@ class _Reader:
         if any(n in self.values.stale for n in self.at):
             names = sorted({self._name(n) or "a parameter" for n in self.values.stale})
             graph.notes.append(f"The values of {', '.join(names[:3])} have changed since they were used.")
+        self._write_legibly()
+
+    def _write_legibly(self) -> None:
+        """Make what people have named fit for every output: a file, a terminal, a page."""
+        graph = self.graph
+        graph.title, graph.notes = printable(graph.title), [printable(note) for note in graph.notes]
+        for v in graph.vertices:
+            v.op, v.name, v.label, v.path = printable(v.op), printable(v.name), printable(v.label), _legible(v.path)
+            v.operands = _legible(v.operands)
+            if v.metadata:
+                v.metadata = {k: _legible(value) for k, value in v.metadata.items()}
 
     def _behind(self, node: Node) -> int:
         """Return the position of the operation itself, not of the named result behind it."""
@@ -289,3 +300,10 @@ def common(a: Sequence[str], b: Sequence[str]) -> tuple[str, ...]:
             break
         shared.append(x)
     return tuple(shared)
+
+
+def _legible(value: Any) -> Any:
+    """Return a string, or a tuple with strings in it, fit for every output."""
+    if isinstance(value, str):
+        return printable(value)
+    return tuple([_legible(v) for v in value]) if type(value) is tuple else value

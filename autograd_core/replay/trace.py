@@ -301,6 +301,15 @@ class Trace(Recorder):
         if type(t._data) is ndarray and (type(given) is not Ref or given != self.known.get(id(t._data))):
             self.changed(t._data)  # where it is not p.data = p.data
 
+    def placed(self, t: Tensor) -> None:
+        """Refuse a Tensor that has got new values here and moves on: a replay would take its old values along."""
+        if id(t) in self.undo:
+            raise GraphError(
+                f"a Tensor of shape {t.shape} gets new values and then moves into another buffer, as a parameter of "
+                f"two optimizers that step in one compiled function does (at {source_line()}): compile the two steps "
+                f"apart"
+            )
+
     def keep_number(self, t: Tensor) -> None:
         """Read a number before it is assigned to: who has taken it keeps it, since numbers do not change in place."""
         value = t._data
@@ -532,7 +541,7 @@ class Trace(Recorder):
 
     def put_back(self) -> None:
         """Undo what the program has done to Tensors around it."""
-        for t, before in self.undo.values():
+        for t, before in reversed(self.undo.values()):  # a parameter is a part of a buffer that was written first
             if type(before) is ndarray and type(t._data) is ndarray and t._data.flags.writeable:
                 t._data[...] = before
             else:

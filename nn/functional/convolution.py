@@ -140,10 +140,11 @@ def lengths(value: Any, d: int, what: str, least: int) -> tuple[int, ...]:
     >>> lengths(2, 2, "stride", 1), lengths((1, 2), 2, "stride", 1)
     ((2, 2), (1, 2))
     """
-    found = tuple(operator.index(n) for n in (value if isinstance(value, tuple | list) else (value,) * d))
-    if len(found) != d or min(found) < least:
+    given = value if isinstance(value, tuple | list) else (value,) * d
+    found = tuple(n for n in given if hasattr(n, "__index__"))
+    if len(given) != d or len(found) != d or min(map(operator.index, found)) < least:
         raise ValueError(f"{what} is an integer from {least} upwards, or {d} of them, not {value!r}")
-    return found
+    return tuple(map(operator.index, found))
 
 
 def places(size: tuple[int, ...], window: tuple[int, ...], stride: Any, padding: Any, dilation: Any = 1) -> Any:

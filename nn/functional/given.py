@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import operator
 from numbers import Real
 from typing import Any
 
 import numpy as np
+
+
+def whole(n: Any, who: str, what: str) -> int:
+    """Return a whole number, or say that it is none.
+
+    Examples
+    --------
+    >>> whole(2, "Linear", "n_in")
+    2
+    >>> whole(2.5, "Linear", "n_in")
+    Traceback (most recent call last):
+    ...
+    TypeError: n_in of Linear is an integer, not 2.5
+    """
+    try:
+        return operator.index(n)
+    except TypeError:
+        hint = f": write {int(n)}" if isinstance(n, float) and n.is_integer() else ""
+        raise TypeError(f"{what} of {who} is an integer, not {n!r}{hint}") from None
 
 
 def numbers(x: Any, who: str, kinds: str = "biufc") -> Any:
@@ -21,6 +41,8 @@ def numbers(x: Any, who: str, kinds: str = "biufc") -> Any:
     TypeError: a layer takes numbers, not an array of dtype <U1
     """
     if not hasattr(x, "ndim"):
+        if callable(x):
+            raise TypeError(f"{who} takes numbers, not a {type(x).__name__}: hand over what it returns, as in model(X)")
         x = np.asarray(x)
     if x.dtype.kind not in kinds:
         what = "numbers" if "c" in kinds else "real numbers"

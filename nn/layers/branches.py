@@ -9,7 +9,7 @@ import numpy as np
 
 from ..functional.given import numbers
 from ..module import Module
-from .sequential import Sequential
+from .sequential import Sequential, check_layers
 
 
 class Residual(Sequential):
@@ -48,9 +48,7 @@ class Parallel(Module):
     def __init__(self, *branches: Callable[..., Any], axis: int = 1) -> None:
         if not branches:
             raise ValueError("Parallel needs a branch at least")
-        for i, branch in enumerate(branches):
-            if not callable(branch):
-                raise TypeError(f"branch {i} is a {type(branch).__name__}, neither a Module nor a function")
+        check_layers(branches, "branch", "Parallel")
         self.branches, self.axis = list(branches), axis
 
     def _attributes(self) -> Iterable[tuple[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import autograd_core as ag
 
 from ..functional import conv1d, conv2d
 from ..functional.convolution import check_moves, lengths
+from ..functional.given import whole
 from ..init import Initialiser, Rng, drawn, uniform_fan_in
 from ..module import Module
 
@@ -35,12 +35,13 @@ class _Convolution(Module):
         init: Initialiser = uniform_fan_in,
         dtype: Any = np.float64,
     ) -> None:
-        d = self.axes
+        d, who = self.axes, type(self).__name__
+        n_in, n_out, groups = whole(n_in, who, "n_in"), whole(n_out, who, "n_out"), whole(groups, who, "groups")
         self.stride, self.dilation, self.groups = check_moves(d, stride, padding, dilation, groups)
         self.padding = padding if isinstance(padding, str) else lengths(padding, d, "padding", 0)
         if n_in % groups or n_out % groups:
             raise ValueError(f"{n_in} channels in and {n_out} out cannot both be split into {groups} groups")
-        shape = operator.index(n_out), operator.index(n_in) // groups, *lengths(window, d, "window", 1)
+        shape = n_out, n_in // groups, *lengths(window, d, "window", 1)
         self.weight = ag.Tensor(drawn(init, rng, shape, dtype), name="weight")
         self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
 

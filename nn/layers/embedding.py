@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import embedding
+from ..functional.given import whole
 from ..init import Rng, generator, real
 from ..module import Module
 
@@ -36,12 +36,12 @@ class Embedding(Module):
     def __init__(
         self, n: int, features: int, *, padding_idx: int | None = None, rng: Rng, dtype: Any = np.float64
     ) -> None:
-        shape = operator.index(n), operator.index(features)
+        shape = whole(n, "Embedding", "n"), whole(features, "Embedding", "features")
         if min(shape) < 1:
             raise ValueError(f"an Embedding has the shape (n, features), of positive lengths, not {shape}")
         weight = generator(rng).normal(size=shape).astype(real(dtype))
         if padding_idx is not None:
-            if not -shape[0] <= operator.index(padding_idx) < shape[0]:
+            if not -shape[0] <= whole(padding_idx, "Embedding", "padding_idx") < shape[0]:
                 raise ValueError(f"an Embedding of {n} rows has none with the number padding_idx={padding_idx}")
             weight[padding_idx] = 0
         self.weight, self.padding_idx = ag.Tensor(weight, name="weight"), padding_idx

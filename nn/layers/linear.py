@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import linear
+from ..functional.given import whole
 from ..init import Initialiser, Rng, drawn, uniform_fan_in
 from ..module import Module
 
@@ -53,7 +53,7 @@ class Linear(Module):
         init: Initialiser = uniform_fan_in,
         dtype: Any = np.float64,
     ) -> None:
-        shape = operator.index(n_out), operator.index(n_in)
+        shape = whole(n_out, "Linear", "n_out"), whole(n_in, "Linear", "n_in")
         self.weight = ag.Tensor(drawn(init, rng, shape, dtype), name="weight")
         self.bias = ag.Tensor(np.zeros(shape[0], dtype), name="bias") if bias else None
 

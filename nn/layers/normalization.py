@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import layer_norm
-from ..functional.given import is_number, numbers
+from ..functional.given import is_number, numbers, whole
 from ..functional.normalization import batch_norm_and_tell, per_feature
 from ..init import real
 from ..module import Module
@@ -122,7 +121,7 @@ class LayerNorm(Module):
 
 def _lengths(who: str, shape: Any, eps: Any) -> tuple[int, ...]:
     """Return a shape as a tuple; or say what is wrong with it, or with eps."""
-    found = tuple(map(operator.index, shape if isinstance(shape, Iterable) else (shape,)))
+    found = tuple(whole(n, who, "a length") for n in (shape if isinstance(shape, Iterable) else (shape,)))
     if not found or min(found) < 1:
         raise ValueError(f"{who} is of a positive number of features, not of {shape!r}")
     if not is_number(eps) or not 0 <= eps < np.inf:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 import autograd_core as ag
 
-from ..functional.given import numbers
+from ..functional.given import numbers, whole
 from ..init import Rng, generator, real
 from ..module import Module
 
@@ -44,7 +43,7 @@ class RBF(Module):
     def __init__(self, n_in: int, n_out: int, *, scale: float = 1.0, rng: Rng, dtype: Any = np.float64) -> None:
         if not 0 < scale < np.inf:
             raise ValueError(f"an RBF needs a positive scale, not {scale}")
-        shape = operator.index(n_out), operator.index(n_in)
+        shape = whole(n_out, "RBF", "n_out"), whole(n_in, "RBF", "n_in")
         if min(shape) < 1:
             raise ValueError(f"the centers of an RBF have the shape (n_out, n_in), of positive lengths, not {shape}")
         self.center = ag.Tensor(generator(rng).normal(size=shape).astype(real(dtype)), name="center")

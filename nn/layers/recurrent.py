@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import gru, linear, lstm, rnn
-from ..functional.given import numbers
+from ..functional.given import numbers, whole
 from ..init import Rng, generator, uniform_fan_in
 from ..module import Module
 from .dropout import Dropout
@@ -38,7 +37,11 @@ class _Recurrent(Module):
         rng: Rng,
         dtype: Any = np.float64,
     ) -> None:
-        n_in, hidden, num_layers, rng = *map(operator.index, (n_in, hidden, num_layers)), generator(rng)
+        n_in, hidden, num_layers = (
+            whole(n, type(self).__name__, what)
+            for n, what in ((n_in, "n_in"), (hidden, "hidden"), (num_layers, "num_layers"))
+        )
+        rng = generator(rng)
         if min(n_in, hidden, num_layers) < 1:
             raise ValueError(
                 f"{type(self).__name__} needs positive lengths, not {n_in} in, {hidden} states, {num_layers} layers"

@@ -8,10 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from ..functional import Function, find_activation
+import autograd_core as ag
+
+from ..functional import ACTIVATIONS, Function, find_activation
+from ..functional.given import whole
 from ..init import Initialiser, Rng, generator, uniform_fan_in
 from ..module import Module
 from .linear import Linear
+
+
+def check_layers(layers: Iterable[Any], what: str, who: str) -> None:
+    """Refuse what is no layer, and say what might have been meant.
+
+    Examples
+    --------
+    >>> check_layers([Linear], "layer", "Sequential")
+    Traceback (most recent call last):
+    ...
+    TypeError: layer 0 is the class Linear: make one of it, Linear(...)
+    """
+    for i, layer in enumerate(layers):
+        if isinstance(layer, type) and issubclass(layer, Module):
+            raise TypeError(f"{what} {i} is the class {layer.__name__}: make one of it, {layer.__name__}(...)")
+        if callable(layer):
+            continue
+        hint = ""
+        if isinstance(layer, str):
+            hint = f": write nn.{layer}" if layer in ACTIVATIONS else ""
+        elif isinstance(layer, Iterable) and not isinstance(layer, ag.Tensor | np.ndarray):
+            hint = f": write {who}(*{'branches' if what == 'branch' else 'layers'})"
+        raise TypeError(f"{what} {i} is a {type(layer).__name__}, neither a Module nor a function{hint}")
 
 
 class Sequential(Module):
@@ -30,9 +56,7 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers: Callable[..., Any]) -> None:
-        for i, layer in enumerate(layers):
-            if not callable(layer):
-                raise TypeError(f"layer {i} is a {type(layer).__name__}, neither a Module nor a function")
+        check_layers(layers, "layer", type(self).__name__)
         self.layers = list(layers)
 
     def _attributes(self) -> Iterable[tuple[str, Any]]:
@@ -97,6 +121,8 @@ class MLP(Sequential):
                 f"an MLP needs the sizes of its input and its output at least, such as [2, 16, 1], not {sizes!r}"
             )
         act, rng = find_activation(activation), generator(rng)
+        check_layers([act], "activation", "MLP")
+        sizes = [whole(n, "MLP", "a size") for n in sizes]
         layers: list[Callable[..., Any]] = []
         for n_in, n_out in pairwise(sizes):
             layers += [Linear(n_in, n_out, rng=rng, init=init, dtype=dtype), act]

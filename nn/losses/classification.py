@@ -10,7 +10,7 @@ import autograd_core as ag
 
 from ..functional import log_softmax, softmax
 from ..functional.given import numbers
-from .reductions import Reduction, clamped_log, probable, reduce, weighted
+from .reductions import Reduction, clamped_log, distributed, probable, reduce, weighted
 
 
 def cross_entropy(
@@ -52,6 +52,8 @@ def cross_entropy(
     if label_smoothing:
         labels = _smoothed(logits, labels, label_smoothing)
     op = _at_labels if labels.dtype.kind in "iu" else _under
+    if op is _under and not (isinstance(labels, ag.Tensor) and labels.requires_grad):
+        labels = _distribution(labels.data if isinstance(labels, ag.Tensor) else labels, scores=logits.shape)
     if sample_weight is None:
         return op(logits, labels, reduction=reduction)
     return weighted(op(logits, labels, reduction="none"), sample_weight, reduction)
@@ -94,6 +96,7 @@ def _valid(labels: Any, scores: tuple[int, ...], name: str) -> Any:
     if labels.shape != scores[:-1]:
         what = f"integer labels of shape {scores[:-1]}, not {labels.shape}"
         hint = "; write labels.astype(float) for one-hot labels" if labels.shape == scores else ""
+        hint = hint or (f"; write labels.reshape{scores[:-1]}" if labels.size == np.prod(scores[:-1]) else "")
         raise ValueError(f"{name} with logits of shape {scores} needs {what}{hint}")
     k = scores[-1]
     if not k:
@@ -140,6 +143,20 @@ def _at(x: Any, labels: Any) -> Any:
 
 
 @ag.primitive
+def _distribution(p: Any, scores: tuple[int, ...]) -> Any:
+    """Return targets of which each is a distribution: one operation, so that a compiled loss looks at each batch.
+
+    Those that are differentiated by are not looked at: a derivative asks for their neighbours, whose sum is not 1.
+    """
+    if p.shape == scores and p.shape:  # else the loss itself has a sentence
+        distributed("cross_entropy", "target probabilities", p)
+    return p
+
+
+ag.rule(_distribution, None, args="p", metadata="scores")
+
+
+@ag.primitive
 def _at_labels(logits: Any, labels: Any, reduction: str = "mean") -> Any:
     return _at_labels_and_softmax(logits, labels, reduction)[0]
 
@@ -161,9 +178,11 @@ def _under(logits: Any, probabilities: Any, reduction: str = "mean") -> Any:
 def _under_and_softmax(logits: Any, probabilities: Any, reduction: str = "mean") -> tuple[Any, Any]:
     logits, probabilities = _array(logits), _array(probabilities)
     if probabilities.shape != logits.shape or not logits.ndim:
+        indices = probabilities.dtype.kind == "f" and probabilities.shape == logits.shape[:-1]
+        hint = "; write labels.astype(int)" if indices else ""
         raise ValueError(
             f"cross_entropy with logits of shape {logits.shape} needs probabilities of that shape or integer labels of "
-            f"shape {logits.shape[:-1]}; these are {probabilities.dtype} of shape {probabilities.shape}"
+            f"shape {logits.shape[:-1]}; these are {probabilities.dtype} of shape {probabilities.shape}{hint}"
         )
     z, e, total = _exponentials(logits)
     losses = -(probabilities * (z - np.log(total))).sum(axis=-1)
@@ -242,7 +261,13 @@ def nll(
 @ag.primitive
 def _nll(x: Any, labels: Any, reduction: str = "mean") -> Any:
     x = _array(x)
-    return reduce(-_at(x, _checked(x, labels, "nll")), reduction)
+    labels = _checked(x, labels, "nll")
+    if x.size and x.min() >= 0 and np.all(np.abs(x.sum(axis=-1) - 1) < 1e-3):
+        raise ValueError(
+            "nll takes the logarithms of probabilities, and these are probabilities: write nll(np.log(p), labels), or "
+            "cross_entropy(scores, labels) of what went into the softmax"
+        )
+    return reduce(-_at(x, labels), reduction)
 
 
 def _nll_pull(g: Any, x_space: Any, labels: Any, reduction: str = "mean") -> Any:

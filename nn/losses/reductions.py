@@ -9,6 +9,8 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..functional.given import numbers
+
 Reduction = Literal["mean", "sum", "none"]
 
 
@@ -72,7 +74,7 @@ def share(g: Any, size: int, reduction: str) -> Any:
 
 def alike(name: str, prediction: Any, target: Any) -> tuple[Any, Any]:
     """Return two real arrays of one shape in floats, those of the other for integers; or say what is wrong."""
-    prediction, target = (a if hasattr(a, "dtype") else np.asarray(a) for a in (prediction, target))
+    prediction, target = (a if hasattr(a, "dtype") else numbers(a, name) for a in (prediction, target))
     if prediction.shape == target.shape and prediction.dtype.kind == target.dtype.kind == "f":
         return prediction, target
     for a in (prediction, target):
@@ -140,3 +142,18 @@ def clamped_log(p: Any) -> Any:
     """Return log(p), but no less than -100, as PyTorch has it."""
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(p), -100)
+
+
+def distributed(name: str, what: str, p: Any) -> None:
+    """Refuse what is not a distribution along the last axis: numbers between 0 and 1 whose sum is 1.
+
+    The sum may be 1e-3 away from 1, a rounding of half precision.
+    """
+    probable(name, what, p)
+    total = p.sum(axis=-1)
+    if not np.all(np.abs(total - 1) < 1e-3):
+        wrong = total.ravel()[np.argmax(np.abs(total - 1))]
+        raise ValueError(
+            f"the {what} of {name} add up to 1 along the last axis, not to {wrong:.6g}; write p / p.sum(axis=-1, "
+            f"keepdims=True), or pass integer labels"
+        )

@@ -154,11 +154,8 @@ class Optimizer:
             layout = [group.pop("params") for group in groups]
         except (KeyError, TypeError, ValueError, AttributeError) as e:
             raise ValueError(f"this is not a state of {who}: it needs groups, scale and state") from e
-        if layout != [group["params"] for group in own["groups"]] or set(given) != set(own["state"]):
-            raise ValueError(
-                f"the state does not fit {who}: it is for groups of {[len(g) for g in layout]} parameters, "
-                f"here are groups of {[len(g['params']) for g in own['groups']]}"
-            )
+        if wrong := _misfit(layout, set(given), [group["params"] for group in own["groups"]]):
+            raise ValueError(f"the state does not fit {who}: {wrong}")
         for i, settings in enumerate(groups):
             if set(settings) != set(self.defaults):
                 raise ValueError(
@@ -226,20 +223,51 @@ def _trainable(parameters: Iterable[Any], who: str) -> list[ag.Tensor]:
     found = list({id(p): p for p in parameters}.values())
     for i, p in enumerate(found):
         if not isinstance(p, ag.Tensor) or not (p.requires_grad and p.is_leaf):
-            raise TypeError(f"parameter {i} of {who} is not a tracked leaf: {p!r}")
+            raise TypeError(f"parameter {i} of {who} is not a tracked leaf: {p!r}{_hint(p)}")
         if p.dtype.kind == "c":
             raise TypeError(
                 f"parameter {i} of {who} is complex, of shape {p.shape}: train its real and its imaginary part"
             )
     if not found:
-        raise ValueError(f"{who} was given no parameters (a generator gives them once only)")
+        raise ValueError(
+            f"{who} was given no parameters: those of a model are its attributes that are tracked Tensors, "
+            f"ag.Tensor(array), not arrays; and a generator gives them once only"
+        )
     return found
 
 
+def _hint(p: Any) -> str:
+    """Say how something becomes a parameter."""
+    if isinstance(p, tuple) and p and isinstance(p[0], str):
+        return "; write model.parameters(), without the names"
+    if isinstance(p, np.ndarray):
+        return "; write ag.Tensor(array)"
+    if isinstance(p, ag.Tensor) and not p.is_leaf:
+        return "; it is the result of an operation: write ag.Tensor(t.data)"
+    return "; write ag.Tensor(data, requires_grad=True), or unfreeze it" if isinstance(p, ag.Tensor) else ""
+
+
+def _misfit(layout: list[Any], given: set[int], own: list[list[int]]) -> str:
+    """Say why the parameters of a state, group by group, and those it knows something of, are not our own; "" if so."""
+    if [len(group) for group in layout] != [len(group) for group in own]:
+        return (
+            f"it is for groups of {[len(group) for group in layout]} parameters, here are groups of "
+            f"{[len(group) for group in own]}"
+        )
+    if layout != own:
+        return f"it numbers the parameters {layout}, here they are {own}"
+    wanted = {i for group in own for i in group}
+    if lacking := sorted(wanted - given):
+        return f"it has no state of parameter {', '.join(map(str, lacking))}"
+    if extra := sorted(given - wanted):
+        return f"it has a state of parameter {', '.join(map(str, extra))}, here are 0 to {len(wanted) - 1}"
+    return ""
+
+
 def check_rate(lr: float) -> None:
-    """Refuse a learning rate that is not a positive number."""
-    if not is_number(lr) or not 0 < lr < math.inf:
-        raise ValueError(f"a learning rate is a positive number, not {lr!r}")
+    """Refuse a learning rate that is not a number from 0 upwards; at 0 nothing moves, which is a way to compare."""
+    if not is_number(lr) or not 0 <= lr < math.inf:
+        raise ValueError(f"a learning rate is a positive number, not {lr!r}; 0 is allowed, and moves nothing")
 
 
 def check_share(name: str, value: float) -> None:

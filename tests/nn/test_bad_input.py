@@ -73,7 +73,7 @@ CASES = {
     "no data": (lambda m, o: fit(m, o, X[:0], Y[:0]), ValueError, "the data is empty"),
     "a batch larger than the data": (lambda m, o: fit(m, o, batch_size=9), ValueError, "8 observations"),
     "a batch of nothing": (lambda m, o: fit(m, o, batch_size=0), ValueError, "batch"),
-    "a rate of 0": (lambda _, o: rate(o, 0), ValueError, "a learning rate is a positive number, not 0"),
+    "a rate of yes": (lambda _, o: rate(o, True), ValueError, "a learning rate is a positive number, not True"),
     "a negative rate": (lambda m, _: nn.Adam(m.parameters(), lr=-1), ValueError, "positive number, not -1"),
     "no epochs": (lambda m, o: fit(m, o, epochs=0), ValueError, "epochs is a positive number, not 0"),
     "an unknown activation": (

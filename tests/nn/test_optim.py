@@ -154,7 +154,7 @@ def test_step_needs_parameters():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lr": 0}, "learning rate is a positive number, not 0"),
+        ({"lr": False}, "learning rate is a positive number, not False"),
         ({"lr": -0.1}, "learning rate"),
         ({"lr": np.nan}, "learning rate"),
         ({"lr": "0.1"}, "a learning rate is a positive number, not '0.1'"),
@@ -186,7 +186,7 @@ UNTRAINABLE = {
         ValueError,
         "has rate; settings are lr",
     ),
-    "a bad setting": (lambda: [{"params": [ag.Tensor([1.0])], "lr": 0}], ValueError, "positive number, not 0"),
+    "a bad setting": (lambda: [{"params": [ag.Tensor([1.0])], "lr": -1}], ValueError, "positive number, not -1"),
     "a rate": (lambda: 0.1, TypeError, r"a learning rate is written lr=0\.1"),
     "nothing": (list, ValueError, "was given no parameters"),
     "complex": (
@@ -368,8 +368,8 @@ def test_groups():
     assert [g["lr"] for g in optimizer.groups] == [0.2, 0.2]
     with pytest.raises(ValueError, match=r"is in groups 0 and 1 of SGD"):
         nn.SGD([{"params": [p]}, {"params": [p, q]}], lr=0.1)
-    with pytest.raises(ValueError, match="positive number, not 0"):
-        optimizer.lr = 0
+    with pytest.raises(ValueError, match="positive number, not -1"):
+        optimizer.lr = -1
     assert repr(nn.SGD(lr=0.1)) == "SGD(lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.0)"
 
 
@@ -414,7 +414,7 @@ def test_freezing_between_steps():
         (nn.Adam, {"betas": (0.9,)}, "betas are two numbers"),
         (nn.Adam, {"eps": -1}, "eps is a small number"),
         (nn.AdamW, {"weight_decay": -1}, "weight decay"),
-        (nn.AdaGrad, {"lr": 0}, "learning rate"),
+        (nn.AdaGrad, {"lr": -1}, "learning rate"),
         (nn.AdaGrad, {"eps": np.nan}, "eps is"),
         (nn.RMSProp, {"alpha": 1}, "alpha lies from 0"),
         (nn.RMSProp, {"momentum": -1}, "momentum lies from 0"),

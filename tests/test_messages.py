@@ -13,7 +13,7 @@ import pytest
 import autograd_core as ag
 import nn
 
-GIVEN = {"np": np, "ag": ag, "nn": nn, "math": math, "functools": functools}
+GIVEN = {"__name__": __name__, "np": np, "ag": ag, "nn": nn, "math": math, "functools": functools}
 
 
 def names():

@@ -104,6 +104,9 @@ def call_constant(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
             told = tensor(ans)
             state.recorder.record(fn, args, kwargs, told)
             return told
+        if ans is None:
+            state.recorder.checked(fn, args, kwargs)
+            return None
         if fn in TEXTS:
             state.recorder.asked(title(fn))
         parts = ans if isinstance(ans, tuple) else (ans,)

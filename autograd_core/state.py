@@ -25,6 +25,9 @@ class Recorder:
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
         """Hear that ``ans = fn(*args, **kwargs)`` has been computed; what is recorded comes as Tensors."""
 
+    def checked(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Hear that a function without a result has looked at values, at which it raises if it must."""
+
     def find(self, value: Any) -> Any:
         """Return the Tensor that stands for a value the tape had kept, also in a tuple of them, or the value itself."""
         return value

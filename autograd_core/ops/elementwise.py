@@ -25,7 +25,7 @@ def _safe(x: Any, hole: Any) -> Any:
 
 def _real(x: Any) -> Any:
     """Return the real part: of real numbers a view as well, not the very array, so that assigning is noticed."""
-    return x.real if x.dtype.kind == "c" or not x.shape else x[...]
+    return x[...] if isinstance(x, np.ndarray) and x.shape and x.dtype.kind != "c" else x.real
 
 
 # fmt: off

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..rules import composite, primitive, rule
 from ..spaces import array, cast
-from .values import recorded
+from .values import recorded, refuse_to_choose
 
 # --- values and roots -------------------------------------------------------------------------------------------------
 
@@ -71,6 +71,11 @@ def _poly(seq_of_zeros: Any) -> Any:
         roots = np.linalg.eigvals(roots)
     elif roots.ndim > 1:
         raise ValueError(f"np.poly takes roots or a square matrix, not an array of shape {roots.shape}")
+    if roots.size and roots.dtype.kind == "c":
+        refuse_to_choose(
+            "np.poly of complex roots gives real or complex numbers, as the values want it,",
+            "multiply polynomials of degree one by np.convolve",
+        )
     return monic(roots if roots.ndim else np.reshape(roots, 1)) if roots.size else 1.0
 
 

@@ -62,9 +62,13 @@ def tied(gap: Any, values: Any, slack: Any = 1.0) -> Any:
 
 @primitive
 def others(tie: Any) -> Any:
-    """Return ties of one value with another; None, as nearly always, if there are none."""
-    n = tie.shape[-1]
-    return None if np.count_nonzero(tie) * n == tie.size else tie & ~np.eye(n, dtype=bool)
+    """Return ties of one value with another."""
+    return tie & ~np.eye(tie.shape[-1], dtype=bool)
+
+
+def clashes(tie: Any) -> Any:
+    """Return ties of one value with another; None, as nearly always, if there are none. A recorder is not told that."""
+    return None if type(tie) is np.ndarray and np.count_nonzero(tie) * tie.shape[-1] == tie.size else others(tie)
 
 
 @primitive
@@ -82,13 +86,13 @@ constant(tied, others, refuse)
 
 @primitive
 def still(x: Any, tie: Any, values: Any, name: str) -> Any:
-    """Return zeros: what the ties leave open of a derivative. It has no derivative of its own."""
-    return np.zeros_like(x)
+    """Return the same, of which ties leave the derivative open: it has none where they count."""
+    return +x
 
 
 def _still_pull(g: Any, tie: Any, values: Any, name: str = "") -> Any:
     refuse(g, g, tie, values, name, AGAIN)
-    return np.zeros_like(g)
+    return g
 
 
 rule(still, _still_pull, None, None, args="x tie values", batched=True)
@@ -96,8 +100,8 @@ rule(still, _still_pull, None, None, args="x tie values", batched=True)
 
 def _values_only(g: Any, values: Any, name: str, slack: Any = 1.0) -> Any:
     """Return what flows into values, as a diagonal; under a second derivative, with what ties leave open of it."""
-    tie = None if type(values) is np.ndarray else others(tied(_differences(values), values, slack))
-    return _diagonal(g) if tie is None else _diagonal(g) + still(_diagonal(g), tie, values, name=name)
+    tie = None if type(values) is np.ndarray else clashes(tied(_differences(values), values, slack))
+    return _diagonal(g) if tie is None else still(_diagonal(g), tie, values, name=name)
 
 
 def _inverse(gap: Any, tie: Any) -> Any:
@@ -163,10 +167,10 @@ def _eigh_pull(g: Any, ans: Any, UPLO: str = "L") -> Any:
     Y = mT(V) @ gV
     K = _antihermitian(Y)
     N = _diagonal(gw) + _inverse(gap, tie) * K
-    if (clash := others(tie)) is not None:
+    if (clash := clashes(tie)) is not None:
         refuse(K, gV, clash, w, "eigh", CHOICE)
         _refuse_both(Y, gw, gV, clash, w, "eigh")
-        N = N + still(N, clash, w, name="eigh")
+        N = still(N, clash, w, name="eigh")
     return np.conjugate(V) @ N @ mT(V)
 
 
@@ -185,11 +189,16 @@ rule(np.linalg.eigvalsh, _eigvalsh_pull, args="a", batched=True)
 
 
 @primitive
-def condition(V: Any, w: Any) -> Any:
-    """Return the condition of eigenvectors, by which rounding grows; refuse a matrix that has too few of them."""
-    cond = np.linalg.cond(V, 1) if V.size else np.ones(V.shape[:-2])
+def condition(V: Any) -> Any:
+    """Return the condition of eigenvectors, by which rounding grows."""
+    return np.linalg.cond(V, 1) if V.size else np.ones(V.shape[:-2])
+
+
+@primitive
+def refuse_defective(V: Any, w: Any, cond: Any) -> None:
+    """Refuse a matrix that has too few eigenvectors."""
     eps = np.finfo(V.dtype).eps
-    tie = others(tied(_differences(w), w, np.where(cond * eps > 1 / 8, 1 / eps, 1)))
+    tie = clashes(tied(_differences(w), w, np.where(cond * eps > 1 / 8, 1 / eps, 1)))
     parallel = tie is not None and tie & (np.absolute(_H(V) @ V) > 1 - math.sqrt(eps))
     if np.any(parallel):
         value = w[np.any(parallel, axis=-1)][0]
@@ -198,6 +207,12 @@ def condition(V: Any, w: Any) -> Any:
             f"np.linalg.eig: the matrix is defective: {value:.6g} is repeated without as many eigenvectors, "
             "where eigenvalues have no derivative; for their sum or product use np.trace or np.linalg.det"
         )
+
+
+def _slack(V: Any, w: Any) -> Any:
+    """Return by how much rounding grows."""
+    cond = condition(V)
+    refuse_defective(V, w, cond)
     return cond
 
 
@@ -212,9 +227,7 @@ def largest_real(V: Any) -> Any:
 
 @primitive
 def matching(found: Any, wanted: Any) -> Any:
-    """Return which of the values found is which of those wanted; None if they stand in the same order."""
-    if np.array_equal(found, wanted):
-        return None
+    """Return which of the values found is which of those wanted."""
     gap = np.absolute(wanted[..., :, None] - found[..., None, :])
     index = np.zeros(wanted.shape, int)
     for at in np.ndindex(wanted.shape[:-1]):
@@ -224,13 +237,13 @@ def matching(found: Any, wanted: Any) -> Any:
     return index
 
 
-constant(condition, largest_real, matching)
+constant(condition, refuse_defective, largest_real, matching)
 
 
 def _eig_pull(g: Any, ans: Any) -> Any:
     """With M = V⁻¹ dA V: dw = diag M, dV = V (M / (wⱼ − wᵢ)), then columns are brought back to length 1 and phase."""
     (gw, gV), (w, V) = g, ans
-    slack = condition(V, w)
+    slack = _slack(V, w)
     if _absent(gV):
         return np.linalg.solve(mT(V), _values_only(gw, w, "eig", slack) @ mT(V))
     y, size = np.sum(V * gV, axis=-2, keepdims=True), gV
@@ -242,10 +255,10 @@ def _eig_pull(g: Any, ans: Any) -> Any:
     tie = tied(gap, w, slack)
     Y = mT(V) @ gV
     N = _diagonal(gw) + _inverse(gap, tie) * Y
-    if (clash := others(tie)) is not None:
+    if (clash := clashes(tie)) is not None:
         refuse(Y, size, clash, w, "eig", CHOICE)
         _refuse_both(Y, gw, size, clash, w, "eig")
-        N = N + still(N, clash, w, name="eig")
+        N = still(N, clash, w, name="eig")
     return np.linalg.solve(mT(V), N @ mT(V))
 
 
@@ -254,10 +267,10 @@ rule(np.linalg.eig, _eig_pull, args="a", outputs=2, partial=True, batched=True)
 
 def _eigvals_pull(g: Any, ans: Any, a: Any) -> Any:
     w, V = np.linalg.eig(a)
-    index = matching(w, ans)
-    if index is not None:
+    if type(w) is not np.ndarray or not np.array_equal(w, ans):  # in another order; no value decides for a recorder
+        index = matching(w, ans)
         w, V = np.take_along_axis(w, index, axis=-1), np.take_along_axis(V, index[..., None, :], axis=-1)
-    return np.linalg.solve(mT(V), _values_only(g, w, "eigvals", condition(V, w)) @ mT(V))
+    return np.linalg.solve(mT(V), _values_only(g, w, "eigvals", _slack(V, w)) @ mT(V))
 
 
 rule(np.linalg.eigvals, _eigvals_pull, args="a", batched=True)
@@ -292,10 +305,10 @@ def _svd_pull(g: Any, ans: Any, full_matrices: bool = True) -> Any:
     plus, minus = _antihermitian(YU) - _antihermitian(YV), _antihermitian(YU) + _antihermitian(YV)
     N = _diagonal(gs) + _inverse(gap, tie) * plus + _inverse(sums, zero) * minus
     refuse(minus, size, zero, s, "svd", NULL)
-    if (clash := others(tie)) is not None:
+    if (clash := clashes(tie)) is not None:
         refuse(plus, size, clash, s, "svd", CHOICE)
         _refuse_both(YU + _H(YV), gs, size, clash, s, "svd")
-        N = N + still(N, clash, s, name="svd")
+        N = still(N, clash, s, name="svd")
     W = np.conjugate(Vh)
     ga = np.conjugate(U) @ N @ W
     if U.shape[-2] > s.shape[-1]:

@@ -20,8 +20,8 @@ WRITABLE = {"group", "ufunc", "product", "reduction", "mean", "selection", "join
 def form_of(plan: Plan, step: Step) -> str:
     """Return what a step is, in a word; if it is one of WRITABLE, the result can be written into a given array.
 
-    Effects are "assign", "grad" and "call", which is also what has several results or no form of its own; "number" is
-    what results in one, "group" a group of operations entry by entry.
+    Effects are "assign", "grad", "check" and "call", which is also what has several results or no form of its own;
+    "number" is what results in one, "group" a group of operations entry by entry.
     """
     if is_group(step):
         return "group"
@@ -45,7 +45,7 @@ def is_group(step: Step) -> bool:
 def may_raise(step: Step) -> bool:
     """Say whether a step may raise for some values: singular matrices, indices out of bounds."""
     harmless = isinstance(step.fn, np.ufunc | types.BuiltinFunctionType) or step.told in HARMLESS
-    return step.form == "call" or (step.form == "number" and not harmless)
+    return step.form in ("call", "check") or (step.form == "number" and not harmless)
 
 
 # --- entry by entry ---------------------------------------------------------------------------------------------------

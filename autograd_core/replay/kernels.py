@@ -113,6 +113,9 @@ def _ufunc(w: Writer, step: Step) -> None:
     w.put(step.outs[0], f"{f}({inside})", f"{f}({inside}{comma}{{}})")
 
 
+PYTHON = {"f": float, "i": int, "c": complex}
+
+
 def loop(plan: Plan, fn: np.ufunc, args: Any) -> list[Any]:
     """Return the dtypes in which a ufunc computes with these arguments; nobody asks for those of arrays."""
     if all(is_array(plan, a) for a in args):
@@ -121,7 +124,7 @@ def loop(plan: Plan, fn: np.ufunc, args: Any) -> list[Any]:
     for a in args:
         if type(a) is Ref:
             slot = plan.slots[a.slot]
-            kinds.append(float if slot.weak and slot.dtype.kind == "f" else int if slot.weak else slot.dtype)
+            kinds.append(PYTHON[slot.dtype.kind] if slot.weak else slot.dtype)
         else:
             kinds.append(type(a) if type(a) in (int, float, complex) else np.asarray(a).dtype)
     try:
@@ -288,6 +291,7 @@ def _grad(w: Writer, step: Step) -> None:
 FORMS: dict[str, Callable[[Writer, Step], None]] = {
     "assign": _assign,
     "call": _call,
+    "check": _call,
     "copy": _copy,
     "grad": _grad,
     "join": _join,

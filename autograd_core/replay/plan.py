@@ -15,6 +15,7 @@ dtype of what they meet). A step is one of
 
     effect ""         out = fn(*args, **kwargs), a function of its arguments alone: it may be merged, moved, left out
     effect "call"     the same, but fn is to be called at every replay, exactly there (random draws, rates)
+    effect "check"    fn returns nothing and raises at some values; it is not left out
     effect "assign"   target (a Tensor) gets the value args[0]
     effect "grad"     target (a leaf) gets the gradient args[0]; None in its place forgets the one it has
 

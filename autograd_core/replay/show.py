@@ -29,6 +29,8 @@ def _line(plan: Any, step: Any) -> str:
     if step.effect in ("assign", "grad"):
         target = getattr(step.target, "name", None) or f"{step.target.dtype}{list(step.target.shape)}"
         return f"{step.effect} {target} <- {', '.join(args)}"
+    if step.effect == "check":
+        return f"{step.name}({', '.join(args)})"
     results = ", ".join(_place(plan, k) for k in step.outs)
     places = plan.notes.get("places", {})
     where = ", ".join(dict.fromkeys(places[k] for k in step.outs if k in places)) or "view" * (step.form == "view")

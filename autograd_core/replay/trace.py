@@ -43,6 +43,7 @@ from .traced import (
     WEAK,
     ByProducts,
     Draws,
+    Steady,
     by_products,
     computing,
     draw,
@@ -58,8 +59,9 @@ from .weak import OPERATORS, weak
 ndarray = np.ndarray
 float64 = np.float64
 FLOAT = np.dtype(np.float64)
-PYTHONS = (*WEAK, float, int)
+PYTHONS = (*WEAK, float, int, complex)
 LITERAL = {int, float, bool, str, type(None)}
+UNSTEADY = {np.linalg.eig, np.linalg.eigvals}  # of real matrices: real or complex, before NumPy 2.5
 NUMBERS = (np.generic, *WEAK, np.random.Generator)
 WATCHED = 1 << 24  # bytes up to which an array taken from around the program is watched for changes
 
@@ -115,6 +117,10 @@ class Trace(Recorder):
         elif not self.unfolded(fn, args, kwargs, ans):
             self.record_one(fn, compute, args, kwargs, ans)
 
+    def checked(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Write down what raises at some values, and returns nothing."""
+        self.plan.steps.append(Step(computing(fn), self.refs(args), self.refs(kwargs), (), effect="check", told=fn))
+
     def record_one(self, fn: Any, compute: Any, args: Any, kwargs: Any, ans: Tensor) -> None:
         """Write down an operation with something special about it."""
         if type(kwargs.get("axes")) is ndarray:
@@ -157,6 +163,8 @@ class Trace(Recorder):
         named = {k: self.refs(v, reads) for k, v in kwargs.items()} if kwargs else {}
         if fn in ASKED:
             refuse_shape(fn, args, named, self.plan, results)
+        elif fn in UNSTEADY:
+            compute = Steady(fn, compute, results)
         if len(reads) > arrays and fn is not getitem:
             refuse_metadata(fn, named, self.plan)
         if len(results) == 1 and type(results[0]._data) is not ndarray:

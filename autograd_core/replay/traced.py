@@ -15,10 +15,10 @@ from ..rules import RULES
 from ..state import fresh
 from ..tensor import Tensor
 from ..tree import flatten
-from .weak import WeakFloat, WeakInt, weak
+from .weak import WeakComplex, WeakFloat, WeakInt, weak
 
 ndarray = np.ndarray
-WEAK = (WeakFloat, WeakInt)
+WEAK = (WeakFloat, WeakInt, WeakComplex)
 
 
 class Draws:
@@ -47,6 +47,26 @@ def draw(generator: Any, name: str, *args: Any, **kwargs: Any) -> Any:
             f"x = rng.permuted(x)"
         )
     return getattr(generator, name)(*args, **kwargs)
+
+
+class Steady:
+    """An operation of NumPy's whose dtype depends on values, called for the dtypes that were recorded."""
+
+    def __init__(self, fn: Any, compute: Any, results: Any) -> None:
+        self.fn, self.compute, self.dtypes = fn, compute, [t.dtype for t in results]
+        self.__name__ = getattr(fn, "__name__", "")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the function returns, if it is of the same kind."""
+        found = self.compute(*args, **kwargs)
+        now = [a.dtype for a in (found if isinstance(found, tuple) else (found,))]
+        if now != self.dtypes:
+            raise GraphError(
+                f"np.linalg.{self.__name__} of a real matrix gives real or complex numbers, as the values want it: "
+                f"{self.dtypes[0]} when ag.compile recorded it, {now[0]} now; pass a complex matrix, a + 0j, or use "
+                f"eigh and eigvalsh of a symmetric one"
+            )
+        return found
 
 
 class ByProducts:
@@ -137,7 +157,7 @@ def number_of(value: Any) -> Any:
 
 def standing_for(value: Any) -> Any:
     """Return what a called function's result looks like to the program that is traced."""
-    if type(value) is float or type(value) is int:
+    if type(value) in (float, int, complex):
         return tensor(weak(value))
     if isinstance(value, ndarray | np.generic):
         return tensor(value if value.shape else np.asarray(value)[()])

@@ -1,4 +1,4 @@
-"""Python numbers on a tape: floats and ints with a shape and a dtype, so that a Tensor may hold them.
+"""Python numbers on a tape: floats, ints and complex numbers with a shape and a dtype, so that a Tensor may hold them.
 
 They stay what they are, *weak*: beside a float32 array a Python float is computed in float32, a NumPy float64 is not.
 """
@@ -15,7 +15,7 @@ NAMES = "add sub mul truediv floordiv mod pow".split()
 
 def _exact(_: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Hand NumPy the number itself: of its subclasses it makes float64."""
-    plain = [x.__class__.__base__(x) if type(x) in (WeakFloat, WeakInt) else x for x in inputs]
+    plain = [x.__class__.__base__(x) if type(x) in (WeakFloat, WeakInt, WeakComplex) else x for x in inputs]
     if ufunc is np.power and method == "__call__" and not kwargs:
         return operator.pow(*plain)  # as the array's own operator, which takes the root for x**0.5
     return getattr(ufunc, method)(*plain, **kwargs)
@@ -41,6 +41,16 @@ class WeakInt(int):
     __array_ufunc__ = _exact
 
 
+class WeakComplex(complex):
+    """A Python complex number of the same kind."""
+
+    shape = ()
+    ndim = 0
+    size = 1
+    dtype = np.dtype(np.complex128)
+    __array_ufunc__ = _exact
+
+
 def weak(value: Any) -> Any:
     """Return a Python number as one that a Tensor may hold.
 
@@ -49,7 +59,9 @@ def weak(value: Any) -> Any:
     >>> type(weak(2) / 3).__name__, (np.ones(1, np.float32) * weak(0.5)).dtype
     ('WeakFloat', dtype('float32'))
     """
-    return WeakInt(value) if isinstance(value, int) else WeakFloat(value)
+    return (
+        WeakInt(value) if isinstance(value, int) else (WeakComplex if isinstance(value, complex) else WeakFloat)(value)
+    )
 
 
 def _method(kind: type, name: str) -> Any:
@@ -59,13 +71,13 @@ def _method(kind: type, name: str) -> Any:
         if others and isinstance(others[0], np.generic):
             return NotImplemented
         found = plain(self, *others)
-        return found if found is NotImplemented or isinstance(found, complex) else weak(found)
+        return found if found is NotImplemented else weak(found)
 
     return method
 
 
-for _kind in (WeakFloat, WeakInt):
-    for _name in NAMES:
+for _kind in (WeakFloat, WeakInt, WeakComplex):
+    for _name in NAMES if _kind is not WeakComplex else (n for n in NAMES if n not in ("floordiv", "mod")):
         for _spelling in (f"__{_name}__", f"__r{_name}__"):
             setattr(_kind, _spelling, _method(_kind.__base__, _spelling))  # type: ignore[arg-type]
     for _spelling in ("__neg__", "__pos__", "__abs__"):

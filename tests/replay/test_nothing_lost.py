@@ -112,3 +112,141 @@ def test_masks_of_numbers_are_kept_at_every_call(name, way, dtype, first):
     compiled = ag.compile(own)
     for x in (first, 0, 1, 0.5, 0, -1):
         identical(compiled(dtype(x)), own(dtype(x)), 4 * np.finfo(dtype).eps)
+
+
+# --- refusals of pullbacks --------------------------------------------------------------------------------------------
+
+W = np.arange(9.0).reshape(3, 3) ** 1.5
+
+
+def weighed(y):
+    return np.sum(W[: y.shape[-2], : y.shape[-1]] * np.real(y))
+
+
+DISTINCT = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, 0.25], [0.5, 0.25, 1.0]])
+DEPENDENT = np.ones((3, 3)) + np.diag([0.0, 0.0, 1.0])
+JORDAN = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
+REPEATED = {  # the function, a matrix at which its gradient exists, one at which it is refused
+    "eigh": (lambda a: weighed(np.linalg.eigh(a)[1]), DISTINCT, np.eye(3)),
+    "eigh of a pair": (lambda a: weighed(np.linalg.eigh(a)[1]), DISTINCT, np.diag([1.0, 2.0, 2.0])),
+    "values and vectors": (lambda a: weighed((v := np.linalg.eigh(a))[1] * np.exp(v[0])), DISTINCT, np.eye(3)),
+    "svd": (lambda a: weighed(np.linalg.svd(a)[0]), DISTINCT, np.eye(3)),
+    "qr": (lambda a: weighed(np.linalg.qr(a)[0]), DISTINCT, DEPENDENT - np.diag([0.0, 0.0, 1.0])),
+    "r alone": (lambda a: weighed(np.linalg.qr(a, "r")), DISTINCT, DEPENDENT),
+    "eig": (lambda a: weighed(np.linalg.eig(a)[1]), DISTINCT, np.eye(3)),
+    "a defective matrix": (lambda a: np.real(np.sum(np.linalg.eig(a)[0] ** 2)), DISTINCT, JORDAN),
+    "its values": (lambda a: np.real(np.sum(np.linalg.eigvals(a) ** 2)), DISTINCT, JORDAN),
+}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_replay_refuses_what_the_function_refuses(name, first):
+    f, *matrices = REPEATED[name]
+    own = ag.grad(f)
+    with pytest.raises(np.linalg.LinAlgError) as error:
+        own(matrices[1])
+    compiled = ag.compile(own)
+    for i in (first, 0, 1, 0, 1):
+        if i:
+            with pytest.raises(np.linalg.LinAlgError) as again:
+                compiled(matrices[1])
+            assert str(again.value) == str(error.value)
+        else:
+            identical(compiled(matrices[0]), own(matrices[0]), 1e-12)
+
+
+@pytest.mark.parametrize("name", ["eigh", "svd", "qr", "eig"])
+def test_a_step_that_is_refused_changes_nothing(name):
+    f, good, bad = REPEATED[name]
+    p = Tensor(np.eye(3))
+
+    @ag.compile
+    def step(a):
+        p.grad = None
+        f(a @ p).backward()
+        p.data = p.data - 0.1 * p.grad
+
+    step(good)
+    p.data = np.eye(3)
+    with pytest.raises(np.linalg.LinAlgError):
+        step(bad)
+    identical(p.data, np.eye(3))
+    step(good)
+    assert np.any(p.data != np.eye(3))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: np.sum(np.linalg.eigh(a)[0] ** 2),
+        lambda a: np.sum(np.linalg.eigvalsh(a) ** 3),
+        lambda a: np.sum(np.linalg.svd(a)[1]),
+        lambda a: np.sum(np.linalg.svdvals(a) ** 2),
+        lambda a: weighed((v := np.linalg.eigh(a))[1][..., :1] @ v[1][..., :1].T),
+        lambda a: np.linalg.norm(a, "nuc"),
+    ],
+    ids=["eigh", "eigvalsh", "svd", "svdvals", "a projector", "nuclear"],
+)
+def test_what_does_not_depend_on_the_basis_is_replayed(f):
+    own = ag.grad(f)
+    compiled = ag.compile(own)
+    for a in (DISTINCT, np.diag([1.0, 2.0, 2.0]), np.diag([3.0, 2.0, 1.0]), np.diag([1.0, 2.0, 2.0])):
+        identical(compiled(a), own(a), 1e-12)
+    assert len(compiled.plans) == 1
+
+
+# --- dtypes that depend on values, and complex numbers of Python ------------------------------------------------------
+
+
+@pytest.mark.skipif(np.linalg.eigvals(np.eye(2)).dtype.kind == "c", reason="since NumPy 2.5 eigenvalues are complex")
+@pytest.mark.parametrize("f", [np.linalg.eigvals, lambda a: np.linalg.eig(a)[0]], ids=["eigvals", "eig"])
+def test_eigenvalues_that_turn_complex_are_refused(f):
+    compiled = ag.compile(f)
+    real, turning = np.diag([1.0, 2.0]), np.array([[0.0, 1.0], [-1.0, 0.0]])
+    identical(compiled(real), f(real))
+    with pytest.raises(ag.GraphError, match=r"float64 when ag\.compile recorded it, complex128 now; .*a \+ 0j"):
+        compiled(turning)
+    identical(compiled(real), f(real))
+
+
+def test_polynomials_of_complex_roots_are_refused():
+    with pytest.raises(ag.GraphError, match=r"np\.poly of complex roots gives real or complex numbers"):
+        ag.compile(np.poly)(np.array([1 + 1j, 1 - 1j]))
+    identical(ag.compile(np.poly)(np.array([1.0, 2.0])), np.poly([1.0, 2.0]))
+
+
+COMPLEX = {
+    "real": lambda x: (x * 1j).real,
+    "imag": lambda x: (x * 1j + 2).imag,
+    "np.real": lambda x: np.real(x * 1j),
+    "np.imag": lambda x: np.imag(x * 1j),
+    "product": lambda x: x * 1j,
+    "conjugate": lambda x: (x * 1j).conjugate(),
+    "absolute": lambda x: abs(x * 1j),
+    "angle": lambda x: np.angle(x * 1j + 1),
+    "exponential": lambda x: np.exp(x * 1j),
+    "square": lambda x: (x * 1j) ** 2,
+    "quotient": lambda x: 1 / (x * 1j),
+    "difference": lambda x: 1j - x,
+    "power": lambda x: x**1j,
+    "power of it": lambda x: 2j**x,
+    "twice": lambda x: (x * 1j) * (x + 1j),
+    "beside float32": lambda x: np.ones(2, np.float32) * (x * 1j),
+    "beside complex64": lambda x: np.ones(2, np.complex64) + x * 1j,
+    "stacked": lambda x: np.stack([x * 1j, x]),
+    "chosen": lambda x: np.where(x > 0, x * 1j, x),
+}
+
+
+def squared(f):
+    return ag.grad(lambda x: np.sum(np.abs(f(x)) ** 2))
+
+
+@pytest.mark.parametrize("way", [lambda f: f, squared], ids=["value", "gradient"])
+@pytest.mark.parametrize("name", COMPLEX)
+def test_a_python_float_beside_a_complex_number(name, way):
+    own = way(COMPLEX[name])
+    compiled = ag.compile(own)
+    for x in (1.1, 2.5, 1.1, -0.5 if name not in ("power", "chosen") else 2.0):
+        identical(compiled(x), own(x), 1e-14)

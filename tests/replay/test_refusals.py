@@ -12,7 +12,9 @@ import pytest
 
 import autograd_core as ag
 import autograd_core.replay
+import nn
 from autograd_core import Tensor
+from autograd_core.replay import traced
 
 X = np.array([1.0, -2.0, 3.0])
 
@@ -286,6 +288,18 @@ def deciding(x):
     checked(lambda x: x * float(os.environ["A_RATE"]), x, change=lambda: os.environ.update(A_RATE="3"))
 
 
+def stepping_twice(x):
+    p = Tensor(X)
+    first, second = nn.SGD([p], lr=0.1), nn.SGD([p], lr=0.1)
+
+    def step(x):
+        np.sum(p * x).backward()
+        first.step()
+        second.step()
+
+    ag.compile(step)(x)
+
+
 PARAMETER = Tensor(X)
 OTHERS = {
     "a changed count": lambda: ag.compile(counting(Calls()))(X),
@@ -296,7 +310,9 @@ OTHERS = {
     "a result of ag.fresh": lambda: ag.compile(lambda x: ag.fresh(lambda: (1, "a")) or x)(X),
     "checked draws": lambda: checked(lambda x: x * ag.fresh(RNG.normal), X),
     "checked differences": lambda: deciding(X),
+    "a parameter of two optimizers": lambda: stepping_twice(X),
     "objects": lambda: ag.compile(lambda x: x)(np.array([None])),
+    "complex eigenvalues": lambda: traced.Steady(np.linalg.eigvals, lambda: np.ones(2, complex), [X])(),
     "no function": lambda: ag.compile(3),
     "no plan": lambda: ag.compile(abs).plan,
 }

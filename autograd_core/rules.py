@@ -133,11 +133,14 @@ class Op:
         known, own = {*_places(self), *more, *(("aux",) if self.aux else ())}, _keywords(self)
         for pull in pulls:
             names = () if pull is None or pull is same else _names(pull)
-            if names and "g" not in names:
-                raise TypeError(
-                    f"a pullback of {self.name} takes the cotangent of the result under the name g, not {names[0]}: "
-                    f"{_spelt(pull, ('g', *names[1:]))}"
-                )
+            if names and names[0] != "g":  # which gets the cotangent, under whatever name
+                if "g" in names or names[0] in known:
+                    wanted = ("g", *(name for name in names if name != "g"))
+                    raise TypeError(
+                        f"a pullback of {self.name} takes the cotangent of the result first, under the name g, not "
+                        f"{names[0]}: {_spelt(pull, wanted)}"
+                    )
+                names = names[1:]
             if own is None:
                 continue
             for name in names:

@@ -70,7 +70,7 @@ def asker(frame: FrameType | None) -> Asker | None:
 def _by_the_user(frame: FrameType) -> Asker | None:
     """Look at the instruction that is running: a function of `math`, an assignment into an array, a NumPy call."""
     kind, name, fn = _running(frame)
-    if kind == "STORE_SUBSCR":
+    if kind in ("STORE_SUBSCR", "STORE_SLICE"):  # a[i] = t, and a[i:j] = t since Python 3.12
         start = "start from a Tensor, a = ag.Tensor(a, requires_grad=False)"
         return Asker("a[i] = t, into a plain array,", f"collect the parts and write np.stack(parts), or {start}")
     if kind != "call":

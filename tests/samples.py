@@ -8,6 +8,7 @@ given in float64: the contract (test_rules.py) casts it to every other dtype tha
 from __future__ import annotations
 
 import importlib
+import itertools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -174,6 +175,26 @@ def pairs(*shapes, draw=normal, **common):
     return samples
 
 
+RANKS = ((), (2,), (3,), (2, 3), (3, 2), (3, 3), (1, 2, 3), (2, 3, 3))
+
+
+def of_all_ranks(fn, draw=normal, **common):
+    """Samples of a product of two arrays, of all pairs of ranks from 0 to 3 that NumPy takes: the smallest of each."""
+
+    def samples(rng):
+        seen = set()
+        for a, b in itertools.product(RANKS, RANKS):
+            try:
+                fn(np.ones(a), np.ones(b), **common)
+            except (ValueError, TypeError, IndexError, np.linalg.LinAlgError):
+                continue
+            if (len(a), len(b)) not in seen:
+                seen.add((len(a), len(b)))
+                yield S(draw(rng, a), draw(rng, b), **common)
+
+    return samples
+
+
 def lists(*shapes, draw=normal):
     """Samples of a function of a list of arrays, written as ([shapes], {keywords})."""
 
@@ -185,12 +206,13 @@ def lists(*shapes, draw=normal):
 
 
 def also(samples, *more):
-    """Add to a family samples that need no numbers drawn, or functions of a generator that make one."""
+    """Add to a family samples that need no numbers drawn, functions of a generator that make one, or other families."""
 
     def longer(rng):
         yield from samples(rng)
         for sample in more:
-            yield sample(rng) if callable(sample) else sample
+            made = sample(rng) if callable(sample) else sample
+            yield from [made] if isinstance(made, Sample) else made
 
     return longer
 
@@ -430,6 +452,7 @@ SAMPLES |= {
         ),
         lambda rng: S(normal(rng, (3, 2)).T, normal(rng, (4, 3))[::2].T),
         lambda rng: S(np.arange(4).reshape(2, 2), normal(rng, (2, 2))),
+        of_all_ranks(np.matmul),
     ),
     np.dot: also(
         pairs(
@@ -437,8 +460,9 @@ SAMPLES |= {
             ((2, 3), (2, 3, 2)), ((1, 2, 3), (2, 3, 1)),
         ),
         lambda rng: S(2.0, normal(rng, (2,))),
+        of_all_ranks(np.dot),
     ),
-    products.vecdot: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3))),
+    products.vecdot: also(pairs(((3,), (3,)), ((2, 1, 3), (2, 3))), of_all_ranks(np.vecdot)),
     products.on_diagonal: calls(
         ((3,), {"term": "ii", "shape": (3, 3)}), ((2, 3), {"term": "iij", "shape": (2, 2, 3)}),
         ((2,), {"term": "iii", "shape": (2, 2, 2)}),
@@ -465,23 +489,27 @@ einsums = [
         ("ij,j->i", (2, 3), (1,)), ("ij,kl->jl", (2, 3), (2, 2)), (",i", (), (3,)), ("i , i -> ", (3,), (3,)),
         ("ii,ii->i", (2, 2), (2, 2)),
     ],
+    *[("...,...", a, b) for a in ((), (3,), (2, 3), (1, 2, 3)) for b in ((), (3,), (2, 3), (2, 2, 3))],
 ]
 kernels = [
     ((2, 3), (3, 2), {"axes": 1}), ((2, 3), (2, 3)), ((2, 3), (3, 2), {"axes": ([0, 1], [1, 0])}),
     ((2, 3), (2,), {"axes": (0, -1)}), ((2,), (3,), {"axes": 0}),
 ]
 COMPOSITE_SAMPLES |= {
-    np.inner: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 3), (2, 3)), ((2, 1, 3), (2, 3)), ((), (2,)), ((), ())),
-    np.outer: pairs(((2,), (3,)), ((2, 2), ()), ((0,), (2,))),
-    np.vdot: pairs(((3,), (3,)), ((2, 3), (3, 2)), ((), ())),
-    np.vecdot: pairs(((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (2, 3)), ((3, 2), (3, 2), {"axis": 0})),
-    np.tensordot: pairs(*kernels, ((2, 3, 2), (3, 2, 2), {"axes": ((1, -1), (0, 2))})),
+    np.inner: also(pairs(((2, 1, 3), (2, 3))), of_all_ranks(np.inner)),
+    np.outer: also(pairs(((0,), (2,))), of_all_ranks(np.outer)),
+    np.vdot: of_all_ranks(np.vdot),
+    np.vecdot: also(pairs(((2, 1, 3), (2, 3)), ((3, 2), (3, 2), {"axis": 0})), of_all_ranks(np.vecdot)),
+    np.tensordot: also(
+        pairs(*kernels, ((2, 3, 2), (3, 2, 2), {"axes": ((1, -1), (0, 2))})),
+        *(of_all_ranks(np.tensordot, axes=axes) for axes in (0, 1, 2, ([-1], [0]))),
+    ),
     np.einsum: lambda rng: iter([
         *(S(subscripts, *(normal(rng, shape) for shape in shapes)) for subscripts, *shapes in einsums),
         S("ij,jk,kl", normal(rng, (2, 3)), normal(rng, (3, 2)), normal(rng, (2, 2)), optimize=True),
         S(normal(rng, (2, 3)), [0, 1], normal(rng, (3, 2)), [1, 2], [0, 2]), S(normal(rng, (2, 2)), [0, 0]),
     ]),
-    np.kron: pairs(((2,), (3,)), ((2, 2), (1, 3)), ((2,), (2, 2)), ((), (2,)), ((1, 2, 1), (2, 1))),
+    np.kron: also(pairs(((2, 2), (1, 3)), ((1, 2, 1), (2, 1))), of_all_ranks(np.kron)),
 }
 
 # --- reductions -------------------------------------------------------------------------------------------------------
@@ -696,6 +724,7 @@ COMPOSITE_SAMPLES |= {
     ),
     np.linalg.multi_dot: lists(
         ([(2, 3), (3, 2)],), ([(2, 3), (3, 4), (4, 1)],), ([(3,), (3, 2), (2, 2), (2,)],), ([(3,), (3, 2), (2, 3)],),
+        ([(3,), (3,)],), ([(2, 3), (3,)],), ([(3,), (3, 2)],), ([(2, 2, 3), (3, 2)],), ([(), (2,)],),
     ),
     np.linalg.tensorinv: lambda rng: iter(
         [S(regular(rng, (4, 4)).reshape(2, 2, 4), ind=2), S(regular(rng, (4, 4)).reshape(4, 2, 2), ind=1)],
@@ -705,14 +734,15 @@ COMPOSITE_SAMPLES |= {
             regular(rng, (4, 4)).reshape(2, 4, 2).copy(), normal(rng, (4,)), axes=(0,),
         ),
     ]),
-    np.cross: pairs(
-        ((3,), (3,)), ((2, 3), (3,)), ((3, 2), (3, 2), {"axis": 0}), ((2, 3), (3, 2), {"axisb": 0, "axisc": 0}),
+    np.cross: also(
+        pairs(((3, 2), (3, 2), {"axis": 0}), ((2, 3), (3, 2), {"axisb": 0, "axisc": 0})),
+        of_all_ranks(np.linalg.cross),  # np.cross of 2 entries is refused, and deprecated
     ),
-    np.linalg.cross: pairs(((3,), (3,)), ((3, 2), (3, 2), {"axis": 0})),
-    np.linalg.matmul: pairs(*matrices),
+    np.linalg.cross: also(pairs(((3, 2), (3, 2), {"axis": 0})), of_all_ranks(np.linalg.cross)),
+    np.linalg.matmul: also(pairs(*matrices), of_all_ranks(np.linalg.matmul)),
     np.linalg.matrix_transpose: calls(((2, 3),), ((2, 3, 1),)),
-    np.linalg.tensordot: pairs(*kernels),
-    np.linalg.vecdot: pairs(((3,), (3,)), ((3, 2), (3, 2), {"axis": 0})),
+    np.linalg.tensordot: also(pairs(*kernels), of_all_ranks(np.linalg.tensordot, axes=1)),
+    np.linalg.vecdot: also(pairs(((3, 2), (3, 2), {"axis": 0})), of_all_ranks(np.linalg.vecdot)),
     np.linalg.diagonal: calls(((3, 3),), ((2, 3, 2), {"offset": -1})),
     np.linalg.trace: calls(((3, 3),), ((2, 3, 2), {"offset": 1})),
     np.linalg.outer: pairs(((2,), (3,))),

@@ -20,6 +20,7 @@ from samples import (
     calls,
     distinct,
     nonzero,
+    of_all_ranks,
     normal,
     pairs,
     positive,
@@ -411,8 +412,8 @@ SAMPLES |= {
         ),
     ),
     np.unwrap: calls(((5,),), ((2, 4), {"axis": 0}), ((6,), 4.0), ((6,), {"period": 1.5}), draw=between(-6, 6)),
-    np.matvec: pairs(((2, 3), (3,)), ((2, 2, 3), (3,)), ((2, 3), (2, 3)), ((2, 1, 2, 3), (2, 3))),
-    np.vecmat: pairs(((2,), (2, 3)), ((2,), (2, 2, 3)), ((2, 2), (2, 3)), ((2, 2), (2, 1, 2, 3))),
+    np.matvec: all_of(pairs(((2, 1, 2, 3), (2, 3))), of_all_ranks(np.matvec)),
+    np.vecmat: all_of(pairs(((2, 2), (2, 1, 2, 3))), of_all_ranks(np.vecmat)),
 }
 
 # --- polynomials ------------------------------------------------------------------------------------------------------
@@ -441,7 +442,11 @@ COMPOSITE_SAMPLES |= {
     ),
 }
 SAMPLES |= {
-    np.polyval: all_of(pairs(((3,), (2, 3)), ((1,), ()), ((4,), (2,))), lambda rng: S([2, 0, 1], normal(rng, (3,)))),
+    np.polyval: all_of(
+        pairs(((3,), (2, 3)), ((1,), ()), ((4,), (2,))),
+        of_all_ranks(np.polyval),
+        lambda rng: S([2, 0, 1], normal(rng, (3,))),
+    ),
     np.vander: calls(((3,),), ((3,), 2), ((2,), {"N": 4, "increasing": True}), ((2,), 1), ((2,), 0), ((0,), 2)),
     np.roots: all_of(
         *(S(np.array(p)) for p in ([1.0, -3.2, -6.0, 8.5], [2.0, 0.3, 4.0], [1.0, -4.0, 2.5, 0.0], [3.0, -2.0])),

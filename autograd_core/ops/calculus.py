@@ -308,6 +308,8 @@ def _vector(a: Any) -> Any:
 @composite(np.convolve)
 def _convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     a, v = _vector(a), _vector(v)
+    if a.ndim != 1 or v.ndim != 1:
+        raise ValueError(f"np.convolve takes vectors, not shapes {a.shape} and {v.shape}")
     if not (a.size and v.size):
         raise ValueError(f"np.convolve takes vectors that are not empty, these have {a.size} and {v.size} entries")
     a, v = (v, a) if len(v) > len(a) else (a, v)
@@ -316,7 +318,9 @@ def _convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 
 @composite(np.correlate)
 def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
-    a, v, mode = _vector(a), _vector(v), MODES.get(mode, mode)
+    a, v, mode = array(a), array(v), MODES.get(mode, mode)
+    if a.ndim != 1 or v.ndim != 1:
+        raise ValueError(f"np.correlate takes two vectors, not shapes {a.shape} and {v.shape}")
     if not (a.size and v.size):
         raise ValueError(f"np.correlate takes vectors that are not empty, these have {a.size} and {v.size} entries")
     if len(v) > len(a):

@@ -15,13 +15,26 @@ from .values import recorded, refuse_to_choose
 
 
 def _polyval_pull_p(g: Any, p_space: Any, x: Any) -> Any:
-    return np.reshape(g, -1) @ np.vander(np.reshape(x, -1), p_space.shape[0])
+    n, *rest = p_space.shape
+    powers = np.vander(np.reshape(x, -1), n)
+    if not rest:
+        return np.reshape(g, -1) @ powers
+    stretched = (1,) * (g.ndim - x.ndim) + tuple(x.shape)  # a polynomial for each column of `p`
+    back = g * np.reshape(powers.T, (n, *stretched))
+    return np.sum(back, axis=tuple(range(1, back.ndim - len(rest))))
+
+
+def _polyval_pull_x(g: Any, p: Any, x: Any) -> Any:
+    if p.shape[0] < 2:  # constants: np.polyval of no coefficients has another shape
+        return g * np.zeros_like(x)
+    powers = np.arange(p.shape[0] - 1, 0, -1)
+    return g * np.polyval(p[:-1] * np.reshape(powers, (-1, *(1,) * (p.ndim - 1))), x)
 
 
 rule(
     np.polyval,
     _polyval_pull_p,
-    lambda g, p, x: g * np.polyval(np.polyder(p), x),
+    _polyval_pull_x,
     args="p x",
     compute=lambda p, x: np.polyval(p, x),
 )
@@ -82,6 +95,14 @@ def _poly(seq_of_zeros: Any) -> Any:
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
 
+def _coefficients(p: Any, who: str) -> Any:
+    """Return a vector of coefficients; of one number, too."""
+    p = np.atleast_1d(array(p))
+    if p.ndim > 1:
+        raise ValueError(f"{who} takes the coefficients of one polynomial, a vector, not an array of shape {p.shape}")
+    return p
+
+
 def _aligned(a: Any, b: Any) -> list[Any]:
     """Put zeros in front of the shorter of two polynomials."""
     pair = [np.reshape(p, 1) if not p.ndim else p for p in (array(a), array(b))]
@@ -95,14 +116,14 @@ composite(np.polysub)(lambda a1, a2: np.subtract(*_aligned(a1, a2)))
 
 @composite(np.polymul)
 def _polymul(a1: Any, a2: Any) -> Any:
-    a, b = (np.trim_zeros(np.atleast_1d(array(p)), "f") for p in (a1, a2))
+    a, b = (np.trim_zeros(_coefficients(p, "np.polymul"), "f") for p in (a1, a2))
     a, b = (p if len(p) else np.zeros(1, p.dtype) for p in (a, b))
     return np.convolve(a, b)
 
 
 @composite(np.polydiv)
 def _polydiv(u: Any, v: Any) -> Any:
-    u, v = np.atleast_1d(array(u)) + 0.0, np.atleast_1d(array(v)) + 0.0
+    u, v = (_coefficients(p, "np.polydiv") + 0.0 for p in (u, v))
     m, n = len(u) - 1, len(v) - 1
     dtype = np.result_type(u.dtype, v.dtype)
     r = cast(u, dtype)
@@ -126,7 +147,7 @@ def _polydiv(u: Any, v: Any) -> Any:
 def _polyder(p: Any, m: int = 1) -> Any:
     if m < 0:
         raise ValueError(f"the order of a derivative is not negative: {m}")
-    p = array(p)
+    p = _coefficients(p, "np.polyder")
     for _ in range(int(m)):
         p = p[:-1] * np.arange(len(p) - 1, 0, -1)
     return p
@@ -136,7 +157,7 @@ def _polyder(p: Any, m: int = 1) -> Any:
 def _polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     if m < 0:
         raise ValueError(f"the order of an integral is not negative: {m}")
-    p, k = array(p), np.zeros(m) if k is None else np.atleast_1d(array(k))
+    p, k = _coefficients(p, "np.polyint"), np.zeros(m) if k is None else np.atleast_1d(array(k))
     k = k[0] * np.ones(m) if len(k) == 1 and m > 1 else k
     if len(k) < m:
         raise ValueError(f"np.polyint needs one constant or {m}, not {len(k)}")

@@ -94,7 +94,9 @@ rule(np.dot, _dot_pull_a, _dot_pull_b, linear=True, params="a b out")
 
 @composite(np.inner)
 def _inner(a: Any, b: Any, /) -> Any:
-    return np.dot(a, b if np.ndim(b) < 2 else np.swapaxes(b, -1, -2))
+    if np.ndim(a) == 0 or np.ndim(b) < 2:  # a number times everything: nothing is summed, nothing turned
+        return np.dot(a, b)
+    return np.dot(a, np.swapaxes(b, -1, -2))
 
 
 @composite(np.outer)
@@ -149,6 +151,8 @@ def _tensordot_axes(a: Any, b: Any, axes: Any) -> tuple[list[int], list[int]]:
         n = int(axes)
         return list(range(a.ndim - n, a.ndim)), list(range(n))
     first, second = ([i] if np.ndim(i) == 0 else list(i) for i in axes)
+    if any(not -x.ndim <= i < x.ndim for x, numbers in ((a, first), (b, second)) for i in numbers):
+        raise IndexError(f"tensordot of shapes {a.shape} and {b.shape} has no axes {first} and {second}")
     return [i % a.ndim for i in first], [i % b.ndim for i in second]
 
 
@@ -249,6 +253,8 @@ def explicit(subscripts: str, ndims: tuple[int, ...]) -> str:
     if not arrow:
         joined = "".join(terms)
         output = dots + "".join(sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots))
+    elif dots and "..." not in output:
+        raise ValueError(f"einsum {subscripts!r} names no ... in its result for the axes that ... stands for: {ndims}")
     return ",".join(terms) + "->" + output.replace("...", dots)
 
 
@@ -291,6 +297,8 @@ def _from_sublists(operands: tuple[Any, ...]) -> tuple[Any, ...]:
 def _kron(a: Any, b: Any) -> Any:
     a, b = array(a), array(b)
     ndim = max(a.ndim, b.ndim)
+    if not ndim:  # numbers, whose complex product has bits of its own
+        return a * b
     a = reshaped(a, (1,) * (ndim - a.ndim) + a.shape)
     b = reshaped(b, (1,) * (ndim - b.ndim) + b.shape)
     left = reshaped(a, tuple(n for s in a.shape for n in (s, 1)))

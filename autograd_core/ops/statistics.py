@@ -248,13 +248,20 @@ def _joined(m: Any, y: Any, rowvar: bool) -> Any:
     return np.concatenate([m, y], axis=0)
 
 
+def _is_of_none(m: Any, y: Any, rowvar: bool) -> bool:
+    """Say whether a matrix has no variables: NumPy then answers before it joins the second array to it."""
+    if np.ndim(y) > 2:
+        raise ValueError(f"covariances are of vectors and matrices, the second array has shape {np.shape(y)}")
+    return bool(m.ndim == 2 and not m.shape[0 if rowvar or m.shape[0] == 1 else 1])
+
+
 @composite(np.cov)
 def _cov(
     m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
     fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
 ) -> Any:  # fmt: skip
     m = array(m)
-    m, rowvar = (m, rowvar) if y is None else (_joined(m, y, rowvar), True)
+    m, rowvar = (m, rowvar) if y is None or _is_of_none(m, y, rowvar) else (_joined(m, y, rowvar), True)
     keywords = {"bias": bias, "ddof": ddof, "fweights": fweights, "aweights": aweights, "dtype": dtype}
     return covariance(m, rowvar=rowvar, **{k: v for k, v in keywords.items() if v is not None})
 
@@ -262,7 +269,7 @@ def _cov(
 @composite(np.corrcoef)
 def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
     x = array(x)
-    x, rowvar = (x, rowvar) if y is None else (_joined(x, y, rowvar), True)
+    x, rowvar = (x, rowvar) if y is None or _is_of_none(x, y, rowvar) else (_joined(x, y, rowvar), True)
     return correlation(x, rowvar=rowvar, **({} if dtype is None else {"dtype": dtype}))
 
 

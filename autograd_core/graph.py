@@ -15,7 +15,7 @@ import numpy as np
 
 from .nodes import PICK, Leaf, Live, Node, Wide, Wrap, float64
 from .notes import GraphError, printable, refuse_changed
-from .rules import Door, Op, Present, same
+from .rules import Door, Op, Present, same, where
 from .spaces import as_dtype, project
 from .state import STATE
 
@@ -507,17 +507,85 @@ def push_forward(
     otherwise the pullback, linear in its cotangent, is recorded on a dummy and pulled back: the transpose's transpose.
     """
     moving = dict(tangents)
+    path = order(roots, set(tangents)) if path is None else path
+    fixed = _Fixed(path, wrap, live) if _has_fixed_entries(path) else None
     with np.errstate(all="ignore"):  # an infinite slope that a later selection leaves out is no event
-        for node in order(roots, set(tangents)) if path is None else path:
+        for node in path:
             if node not in tangents:
                 total: Any = None
                 for i, p in enumerate(node.parents):
                     if p is not None and p in moving and _pull_of(node.op, i) is not None:
                         t = _push(node, i, moving[p], wrap, live, lead)
+                        if fixed is not None:
+                            t = fixed.push(node, i, p, t)
                         total = t if total is None else _plus(total, t)
                 if total is not None:
                     moving[node] = total
     return {root: moving.get(root) for root in roots}
+
+
+def _has_fixed_entries(path: list[Node]) -> bool:
+    """Say whether entries that cannot move may reach a slope that is infinite where its argument is finite."""
+    makers = (k for k, n in enumerate(path) if n.op is not None and n.op.fixes)
+    first = next(makers, None)
+    return first is not None and any(n.op is not None and n.op.pole for n in path[first:])
+
+
+class _Fixed:
+    """Masks of the entries that can move: False for a constant assigned to them, the zeros of a triangle, a padding.
+
+    The tangent of such an entry is absent, not merely zero: the square root of an assigned 0 would make it
+    0 * inf = NaN. Which entries of a result can move is asked of the rule itself: NaN as the tangent of all that moves
+    in an operand arrives wherever it has any influence, also with the weight 0.
+    """
+
+    __slots__ = ("live", "masks", "wanting", "wrap")
+
+    def __init__(self, path: list[Node], wrap: Wrap, live: bool) -> None:
+        self.masks: dict[Node, Any] = {}
+        self.wrap = wrap
+        self.live = live and STATE.get().recorder is not None  # else masks are plain values, also of a live walk
+        self.wanting: set[Node] = set()  # those from which an operation can be reached that applies masks
+        for node in reversed(path):
+            if node in self.wanting or (node.op is not None and node.op.singular):
+                self.wanting.update(p for p in node.parents if p is not None)
+
+    def push(self, node: Any, i: int, p: Any, t: Any) -> Any:
+        """Return the tangent that operand `i` contributes, and note where the result can move by it."""
+        op, mask = node.op, self.masks.get(p)
+        wanted = node in self.wanting
+        if mask is not None and op.singular:
+            shaped = mask if mask.shape == node.shape else np.broadcast_to(mask, node.shape)
+            t = where(shaped, t)
+        if not wanted:
+            return t
+        if mask is not None or op.fixes or 0 in p.shape:
+            mask = self._through(node, i, p, mask)
+        if node not in self.masks or mask is None:
+            self.masks[node] = mask
+        elif (old := self.masks[node]) is not None:
+            self.masks[node] = _both(old, mask)
+        return t
+
+    def _through(self, node: Any, i: int, p: Any, mask: Any) -> Any:
+        """Return which entries of the result can move, of one operand or by one; None for all."""
+        op = node.op
+        if op is PICK:
+            return mask[node.a]
+        if op.elementwise and not op.fixes:
+            return np.broadcast_to(mask, node.shape)
+        mask = np.ones(p.shape, bool) if mask is None else mask
+        probe = np.where(mask, np.dtype(p.dtype).type(np.nan), np.dtype(p.dtype).type(0))
+        found = _push(node, i, probe, self.wrap, self.live, 0)
+        if isinstance(found, tuple):
+            return tuple(np.isnan(y) for y in found)
+        found = np.isnan(found)
+        return None if isinstance(found, np.ndarray | np.generic) and np.all(found) else found
+
+
+def _both(a: Any, b: Any) -> Any:
+    """Return where either of two operands moves the result, or the results."""
+    return tuple(x | y for x, y in zip(a, b, strict=True)) if isinstance(a, tuple) else a | b
 
 
 def _pull_of(op: Op, i: int) -> Any:

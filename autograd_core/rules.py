@@ -50,6 +50,7 @@ class Op:
         "compute",
         "direct",
         "elementwise",
+        "fixes",
         "fn",
         "freed",
         "into",
@@ -64,6 +65,7 @@ class Op:
         "params",
         "partial",
         "plans",
+        "pole",
         "pulls",
         "push",
         "refill",
@@ -103,6 +105,7 @@ class Op:
         params: str = "",
         trusted: bool | None = None,
         widens: bool = False,
+        fixes: bool | None = None,
     ) -> None:
         self.fn = fn
         self.name: str = name or str(getattr(fn, "__name__", repr(fn)))
@@ -123,6 +126,8 @@ class Op:
         self.push, self.into, self.refill = push, into, refill
         self.trusted = all(_is_ours(p) for p in pulls) if trusted is None else trusted
         self.params: tuple[str, ...] | None = tuple(params.split()) or None
+        unknown = joint or not (self.trusted or self.elementwise)  # a user's operation, or what a checkpoint holds
+        self.fixes = selects or unknown if fixes is None else fixes
         if not self.trusted:
             self.compute = _numpy_valued(self.compute)
             self._check_names(pulls, frozenset(metadata.split()))
@@ -165,6 +170,8 @@ class Op:
             self.trusted and self.elementwise and len(pulls) == 1 and not (several or self.into or self.refill)
         )
         self.singular = self.elementwise and any(n & {"ans", "values", *self.args} for n in self.needs)
+        # May its slope be infinite, or NaN, at a finite argument? Those that cannot say so where they are registered.
+        self.pole = self.singular
         # Does a Python number beside an array take the array's dtype? Not where NumPy computes in float64 regardless;
         # and a power by a Python number has bits of its own (x**0.5 is a square root).
         self.weak = isinstance(self.fn, np.ufunc) and self.fn not in (np.power, np.float_power)
@@ -382,6 +389,9 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
         The operation is computed by ``compute(...) -> (result, by-product)``, and a pullback may name ``aux``.
     joint : bool
         One pullback returns the cotangents of all arguments as a list.
+    fixes : bool, optional
+        Some entries of the result may not depend on an argument at all: zeros put beside it, a triangle left out.
+        Known for selections, and supposed of your own operations that are not element-wise.
     metadata : str
         Keywords that the operation knows and no pullback names.
     widens : bool

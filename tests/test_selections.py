@@ -380,3 +380,206 @@ def test_absent_scalars_between_borders():
     assert ag.grad(f, (0, 1))(-1.0, 2.0) == (0.0, 0.0)
     assert ag.grad(lambda y: ag.grad(f)(1.0, y))(2.0) == 4.0
     assert ag.grad(lambda y: ag.grad(f)(-1.0, y))(2.0) == 0.0
+
+
+# --- what cannot move, forwards ----------------------------------------------------------------------------------------
+# Zeros that stand beside the entries of `y`, four numbers between 0 and 1: by whatever tangent, they stay.
+
+KEPT = np.array([False, True, True, True])
+
+
+def changed(change):
+    def make(y):
+        y = y * 1.0
+        change(y)
+        return y
+
+    return make
+
+
+def accumulated(y):
+    t = np.sum(y[:0]) + np.zeros(4)  # a sum of nothing cannot move either
+    np.add.at(t, [1, 2], y[:2])
+    return t
+
+
+def filled(y):
+    y = y.reshape(2, 2) * 1.0
+    np.fill_diagonal(y, 0.0)
+    return y
+
+
+first_zero = changed(lambda y: y.__setitem__(0, 0.0))
+low = lambda y: np.tril(y.reshape(2, 2), -1)
+FIXED = {
+    "assignment": first_zero,
+    "assignment of a slice": changed(lambda y: y.__setitem__(slice(0, 2), np.zeros(2))),
+    "assignment by a mask": changed(lambda y: y.__setitem__(~KEPT, 0.0)),
+    "put": changed(lambda y: np.put(y, [0, 2], 0.0)),
+    "place": changed(lambda y: np.place(y, ~KEPT, [0.0])),
+    "putmask": changed(lambda y: np.putmask(y, ~KEPT, 0.0)),
+    "copyto": changed(lambda y: np.copyto(y, 0.0, where=~KEPT)),
+    "put_along_axis": changed(lambda y: np.put_along_axis(y, np.array([1]), 0.0, 0)),
+    "fill_diagonal": filled,
+    "add.at": accumulated,
+    "tril": lambda y: np.tril(y.reshape(2, 2)),
+    "triu": lambda y: np.triu(y.reshape(2, 2), 1),
+    "pad": lambda y: np.pad(y, 2),
+    "pad with zeros given": lambda y: np.pad(y.reshape(2, 2), ((1, 0), (0, 1)), constant_values=0.0),
+    "diag": np.diag,
+    "diag above": lambda y: np.diag(y, 1),
+    "diagflat": lambda y: np.diagflat(y.reshape(2, 2)),
+    "insert": lambda y: np.insert(y, 1, 0.0),
+    "insert columns": lambda y: np.insert(y.reshape(2, 2), [0, 1], np.zeros(2), axis=1),
+    "concatenate": lambda y: np.concatenate([y, np.zeros(2)]),
+    "stack": lambda y: np.stack([y, np.zeros(4)]),
+    "hstack": lambda y: np.hstack([np.zeros(1), y]),
+    "block": lambda y: np.block([[y.reshape(2, 2), np.zeros((2, 2))], [np.zeros((2, 2)), y.reshape(2, 2)]]),
+    "append": lambda y: np.append(y, 0.0),
+    "diff of zeros in front": lambda y: np.diff(np.concatenate([np.zeros(2), np.sort(y)])),
+    "ediff1d": lambda y: np.ediff1d(np.sort(y), to_end=0.0),
+    "cumulative_sum": lambda y: np.cumulative_sum(y / 4, include_initial=True),
+    "where": lambda y: np.where(KEPT, y, 0.0),
+    "where of a scalar": lambda y: np.where(False, y[0], 0.0),
+    "select": lambda y: np.select([KEPT], [y], 0.0),
+    "choose": lambda y: np.choose(KEPT.astype(int), [np.zeros(4), y]),
+    "piecewise": lambda y: np.piecewise(y, [KEPT], [lambda v: v, 0.0]),
+    "clip": lambda y: np.clip(y, 0.5, 2) - 0.5,
+    "maximum": lambda y: np.maximum(y, 0.5) - 0.5,
+    "maximum of arrays": lambda y: np.maximum(y, np.full(4, 0.5)) - 0.5,
+    "minimum": lambda y: 0.6 - np.minimum(y, 0.6),
+    "fmax": lambda y: np.fmax(y, 0.5) - 0.5,
+    "relu": lambda y: ag.relu(y - 0.5),
+    "nan_to_num": lambda y: np.nan_to_num(np.where(KEPT, y, NAN)),
+    "where= and out=": lambda y: np.multiply(y, 1.0, where=KEPT, out=ag.Tensor(np.zeros(4), requires_grad=False)),
+    "vander": lambda y: np.vander(y, 3) - np.array([0, 0, 1.0]),
+    "cholesky": lambda y: np.linalg.cholesky(np.eye(2) + np.outer(y[:2], y[:2])),
+    "qr": lambda y: -np.linalg.qr(np.array([[2.0, 0.3], [0.2, 2.0]]) + np.outer(y[:2], y[:2]))[1][1:, :1] * 1.0,
+    "einsum on a diagonal": lambda y: np.diag(y)[None] * np.ones((2, 1, 1)),
+    "interp beyond its ends": lambda y: np.interp(y, [0.4, 0.4, 0.8, 1.0], [0.0, 0.2, 0.7, 1.0], left=None),
+    "checkpoint": ag.checkpoint(first_zero),
+    # carried on
+    "roll": lambda y: np.roll(first_zero(y), 1),
+    "flip": lambda y: np.flip(first_zero(y)),
+    "sort": lambda y: np.sort(first_zero(y)),
+    "reshape and transpose": lambda y: first_zero(y).reshape(2, 2).T,
+    "index": lambda y: first_zero(y)[[0, 0, 1]],
+    "take_along_axis": lambda y: np.take_along_axis(first_zero(y), np.array([0, 1]), 0),
+    "repeat": lambda y: np.repeat(first_zero(y), 2),
+    "tile": lambda y: np.tile(first_zero(y), 2),
+    "broadcast_to": lambda y: np.broadcast_to(first_zero(y), (2, 4)),
+    "delete": lambda y: np.delete(first_zero(y), 1),
+    "resize": lambda y: np.resize(first_zero(y), (7,)),
+    "split": lambda y: np.split(first_zero(y), 2)[0],
+    "unstack": lambda y: np.unstack(first_zero(y))[0],
+    "pad by the edge": lambda y: np.pad(first_zero(y), 1, mode="edge"),
+    "diagonal": lambda y: np.diagonal(np.tril(y.reshape(2, 2)), 1),
+    "rot90": lambda y: np.rot90(low(y)),
+    "sum of rows": lambda y: np.sum(low(y), axis=1),
+    "mean of rows": lambda y: np.mean(low(y), axis=1),
+    "max of rows": lambda y: np.max(low(y), axis=1),
+    "trapezoid of rows": lambda y: np.trapezoid(low(y), axis=1),
+    "trace": lambda y: np.trace(low(y)),
+    "cumsum": lambda y: np.cumsum(first_zero(y) / 4),
+    "matrix times column": lambda y: np.ones((3, 2)) @ np.triu(y.reshape(2, 2), 1) / 2,
+    "dot": lambda y: low(y).dot(np.array([0.5, 0.8])),
+    "einsum": lambda y: np.einsum("ij,j->i", low(y), np.array([0.5, 0.8])),
+    "convolve": lambda y: np.convolve(first_zero(y), [1.0]),
+    "sum of two": lambda y: (first_zero(y) + first_zero(y * y)) / 2,
+    "product of two": lambda y: first_zero(y) * first_zero(y),
+    "sine": lambda y: np.sin(first_zero(y)),
+    "real part": lambda y: np.real(first_zero(y) + 0j),
+    "astype": lambda y: first_zero(y).astype(float),
+}
+AT_ZERO = {
+    "sqrt": np.sqrt,
+    "root of a root": lambda y: np.sqrt(np.sqrt(y)),
+    "cbrt": np.cbrt,
+    "log": np.log,
+    "log2": np.log2,
+    "log1p": lambda y: np.log1p(y - 1),
+    "x log x": lambda y: y * np.log(y),
+    "1/x": lambda y: 1 / y,
+    "reciprocal": np.reciprocal,
+    "sine of 1/x": lambda y: np.sin(1 / y),
+    "sin(x)/x": lambda y: np.sin(y) / y,
+    "x**0.5": lambda y: y**0.5,
+    "x**-1": lambda y: y**-1.0,
+    "x**x": lambda y: y**y,
+    "arccos": lambda y: np.arccos(1 - y),
+    "arcsin": lambda y: np.arcsin(1 - y),
+    "arctanh": lambda y: np.arctanh(1 - y),
+    "arccosh": lambda y: np.arccosh(1 + y),
+    "arctan2": lambda y: np.arctan2(y, y),
+    "norm": np.linalg.norm,
+}
+
+
+CURVED = ["sqrt", "x**x", "arccos", "1/x"]  # of which second derivatives are taken, too
+
+
+@pytest.mark.parametrize("fixed", FIXED)
+def test_what_cannot_move_has_no_tangent(fixed):
+    make, x, v = FIXED[fixed], np.array([0.9, 0.31, 0.72, 0.45]), np.array([1.0, 2.0, -1.0, 0.5])
+    for name, h in AT_ZERO.items():
+        with np.errstate(all="ignore"):
+            try:
+                slope = check_tangent(lambda x, h=h: np.sum(np.sin(h(make(x)))), x, v)
+                check_against_differences(lambda x, h=h: h(make(x)), slope @ v, x, v)
+                if name in CURVED:
+                    check_second_order(lambda x, h=h: np.sum(np.sin(h(make(x)))), x, v)
+            except AssertionError as error:
+                error.add_note(name)
+                raise
+
+
+def same(a, b):
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+def check_tangent(f, x, v):
+    slope = ag.grad(f)(x)
+    same(slope @ v, ag.jvp(f, (x,), (v,))[1])
+    same(ag.jacobian(f, mode="forward")(x), slope)
+    return slope
+
+
+def check_against_differences(h, found, x, v):
+    """Compare with the differences of all entries that are finite: the others are those that stay."""
+
+    def moving(x):
+        y = np.asarray(ag.stop_gradient(h(ag.Tensor(x, requires_grad=False))))
+        return np.sum(np.sin(y), where=np.isfinite(y))
+
+    (expected,) = along(lambda y: (moving(y[0]),), (x,), (v * 0.1,))
+    np.testing.assert_allclose(found, expected * 10, rtol=1e-4, atol=1e-6)
+
+
+def check_second_order(f, x, v):
+    second = ag.grad(lambda x: np.sum(ag.grad(f)(x) * v))(x)
+    same(ag.jvp(ag.grad(f), (x,), (v,))[1], second)
+    same(ag.grad(lambda x: ag.jvp(f, (x,), (v,))[1])(x), second)
+    same(ag.hvp(f)(x, v), second)
+    same(ag.jvp(lambda x: ag.jvp(f, (x,), (v,))[1], (x,), (v,))[1], second @ v)
+    (expected,) = along(lambda y: (ag.grad(f)(y[0]),), (x,), (v * 0.1,))
+    np.testing.assert_allclose(second, expected * 10, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("fixed", ["assignment", "tril", "concatenate", "maximum", "qr", "sort", "matrix times column"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiled_tangents_know_what_cannot_move(fixed, dtype):
+    x, v = np.array([0.9, 0.31, 0.72, 0.45], dtype), np.array([1.0, 2.0, -1.0, 0.5], dtype)
+    f = lambda x: np.sum(np.sqrt(FIXED[fixed](x)))
+    forward = lambda x: ag.jvp(f, (x,), (v,))[1]
+    with np.errstate(all="ignore"):
+        compiled = ag.compile(forward)
+        for a in (x, x * dtype(0.8), x[::-1].copy()):
+            np.testing.assert_allclose(compiled(a), forward(a), rtol=1e-5)
+            np.testing.assert_allclose(forward(a), ag.grad(f)(a) @ v, rtol=1e-4)
+
+
+def test_a_tangent_that_is_zero_only_by_its_value_is_not_absent():
+    f = lambda x: np.sum(np.sqrt(x * np.array([0.0, 1.0])))
+    with np.errstate(all="ignore"):
+        assert np.isnan(ag.jvp(f, (np.ones(2),), (np.ones(2),))[1])
+        assert np.isnan(ag.grad(f)(np.ones(2))[0])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import Door, composite, primitive, rule
+from ..rules import Door, composite, present, primitive, rule, where
 from ..spaces import array, cast, from_end
 from .index import scatter
 from .values import instead, plain, recorded
@@ -205,23 +205,30 @@ def interpolate(x: Any, xp: Any, fp: Any) -> Any:
 
 
 def _leg(x: Any, xp: Any) -> tuple[Any, ...]:
-    """Return for each x the corners to its left and right, how far it is between them, and their distance."""
+    """Return for each x the corners to its left and right, how far it is between them, their distance, is it flat?
+
+    Flat it is beyond the ends, and at an end where places are tied: there the last of the values holds.
+    """
     n = xp.shape[0]
     left = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), max(n - 2, 0))
     right = np.minimum(left + 1, n - 1)
-    h = np.where(right == left, 1, xp[right] - xp[left])
-    t = (x - xp[left]) / h
-    return left, right, np.where(x < xp[0], 0, np.where(x > xp[-1], 1, t)), h, (x < xp[0]) | (x > xp[-1])
+    h = xp[right] - xp[left]
+    jump = h == 0
+    h = np.where(jump, 1, h)
+    last = (x > xp[-1]) | (jump & (right != left))
+    t = np.where(x < xp[0], 0, np.where(last, 1, (x - xp[left]) / h))
+    return left, right, t, h, (x < xp[0]) | (x > xp[-1]) | jump
 
 
 def _interpolate_pull_x(g: Any, x: Any, xp: Any, fp: Any) -> Any:
-    left, right, _, h, beyond = _leg(x, xp)
-    return g * np.where(beyond, 0, (fp[right] - fp[left]) / h)
+    left, right, _, h, flat = _leg(x, xp)
+    moving = np.logical_not(flat)
+    return present(where(moving, g * ((fp[right] - fp[left]) / h)), moving)
 
 
 def _interpolate_pull_xp(g: Any, x: Any, xp: Any, fp: Any) -> Any:
-    left, right, t, h, beyond = _leg(x, xp)
-    g = g * np.where(beyond, 0, (fp[right] - fp[left]) / h)
+    left, right, t, h, flat = _leg(x, xp)
+    g = where(np.logical_not(flat), g * ((fp[right] - fp[left]) / h))
     return _to_corners(g * (t - 1), -g * t, left, right, xp.shape)
 
 
@@ -234,7 +241,15 @@ def _to_corners(a: Any, b: Any, left: Any, right: Any, shape: Any) -> Any:
     return scatter(np.stack([a, b]), index=np.stack([left, right]), shape=shape)
 
 
-rule(interpolate, _interpolate_pull_x, _interpolate_pull_xp, _interpolate_pull_fp, args="x xp fp", name="interp")
+rule(
+    interpolate,
+    _interpolate_pull_x,
+    _interpolate_pull_xp,
+    _interpolate_pull_fp,
+    args="x xp fp",
+    name="interp",
+    selects=True,
+)
 
 
 @composite(np.interp)

@@ -70,7 +70,7 @@ def _inserted_pull_b(g: Any, a_space: Any, b_space: Any, places: Any = None, axi
     return new[0] if len(b_space.shape) < new.ndim else new
 
 
-rule(inserted, _inserted_pull_a, _inserted_pull_b, args="a b", name="insert")
+rule(inserted, _inserted_pull_a, _inserted_pull_b, args="a b", name="insert", fixes=True)
 
 
 @composite(np.insert)
@@ -164,7 +164,7 @@ def _padded_pull(g: Any, x_space: Any, widths: Any = None, mode: Any = "constant
     return g
 
 
-rule(padded, _padded_pull, metadata="constant_values reflect_type", name="pad")
+rule(padded, _padded_pull, metadata="constant_values reflect_type", name="pad", fixes=True)
 
 
 @composite(np.pad)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import composite, constant, present, primitive, rule, same, where
+from ..rules import RULES, composite, constant, present, primitive, rule, same, where
 from ..spaces import array, cast
 
 LOG2 = float(np.log(2.0))
@@ -87,6 +87,13 @@ rule(np.arctan2,    lambda g, a, b: g * _over_square(b, a, b), lambda g, a, b: -
 rule(np.copysign,   lambda g, a, b: g * np.sign(a) * np.copysign(a.dtype.type(1), b), None)
 # fmt: on
 
+for _fn in (
+    np.absolute, np.fabs, np.square, np.exp, np.exp2, np.expm1, np.sin, np.cos, np.sinh, np.cosh, np.tanh, np.arctan,
+    np.arcsinh, np.multiply, np.maximum, np.minimum, np.fmax, np.fmin, np.logaddexp, np.logaddexp2, np.hypot,
+    np.copysign,
+):  # fmt: skip
+    RULES[_fn].pole = False
+
 
 def _unit(x: Any) -> Any:
     """Return the slope of abs: the sign, or conj(x)/|x| for complex x, and 0 at 0."""
@@ -147,7 +154,7 @@ def _where(c: Any, a: Any, b: Any) -> Any:
     return ans if ans.shape else ans[()]
 
 
-rule(
+WHERE = rule(
     np.where,
     None,
     lambda g, c: present(where(c, g), lambda: np.not_equal(c, 0)),  # the condition may be any numbers
@@ -158,6 +165,7 @@ rule(
     elementwise=True,
     selects=True,
 )
+WHERE.pole = False
 
 
 @primitive
@@ -171,7 +179,7 @@ def _pull_relu(g: Any, ans: Any) -> Any:
     return present(where(taken, g), taken)
 
 
-rule(relu, _pull_relu, elementwise=True, selects=True)
+rule(relu, _pull_relu, elementwise=True, selects=True).pole = False
 
 
 def _floor(x: Any, bound: Any) -> tuple[Any, Any]:
@@ -211,6 +219,7 @@ AT_LEAST = rule(
 AT_MOST = rule(
     at_most, _beyond, compute=_ceiling, name="minimum", params="x bound", elementwise=True, selects=True, aux=True
 )
+AT_LEAST.pole = AT_MOST.pole = False
 WITH_NUMBER = {np.maximum: AT_LEAST, np.minimum: AT_MOST}
 
 
@@ -229,7 +238,7 @@ def _between_pull(g: Any, x: Any, low: Any = None, high: Any = None) -> Any:
     return present(where(taken, g * 0.5 ** ((x == low).astype(g.dtype) + (x == high))), taken)
 
 
-rule(between, _between_pull, elementwise=True, selects=True, name="clip")
+rule(between, _between_pull, elementwise=True, selects=True, name="clip").pole = False
 
 
 @composite(np.clip)

@@ -169,10 +169,18 @@ def _into(sweep_buffer: Any, g: Any, node: Any) -> None:
 
 
 GETITEM = rule(
-    getitem, _getitem_pull, params="x index", linear=True, selects=True, carries=True, batched=True, into=_into
+    getitem,
+    _getitem_pull,
+    params="x index",
+    linear=True,
+    selects=True,
+    fixes=False,
+    carries=True,
+    batched=True,
+    into=_into,
 )
-rule(added_at, lambda g, index=None: g, lambda g, index=None: getitem(g, index=index), params="a b index")
-rule(scatter, _scatter_pull, args="x", params="g index shape", linear=True, carries=True, batched=True)
+rule(added_at, lambda g, index=None: g, lambda g, index=None: getitem(g, index=index), params="a b index", fixes=True)
+rule(scatter, _scatter_pull, args="x", params="g index shape", linear=True, fixes=True, carries=True, batched=True)
 
 
 def _setitem_pull_a(g: Any, index: Any = None) -> Any:

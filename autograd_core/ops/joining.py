@@ -30,7 +30,7 @@ def _concatenate_pull(g: Any, i: int, space: Any, aux: Any, axis: int | None = 0
     return g[(..., part, *(slice(None),) * (ndim - 1 - axis % ndim))]
 
 
-JOINS: dict[str, Any] = {"params": "arrays axis out dtype casting", "variadic": True, **MOVES}
+JOINS: dict[str, Any] = {"params": "arrays axis out dtype casting", "variadic": True, "fixes": True, **MOVES}
 CONCATENATE = rule(np.concatenate, _concatenate_pull, compute=_concatenate, aux=True, **JOINS)
 
 

@@ -140,6 +140,7 @@ def _cholesky_pull(g: Any, ans: Any, upper: bool = False) -> Any:
     With L triangular, systems with Lᵀ are solved without pivoting, hence without loss.
     """
     L, g = (_H(ans), _H(g)) if upper else (ans, g)
+    g = np.tril(g)  # what a root, say, makes infinite beside the triangle does not matter
     R = mT(L)
     identity = np.eye(L.shape[-1], dtype=L.dtype)
     P = (R @ g) * (np.tril(np.ones_like(identity)) - identity / 2)
@@ -147,7 +148,7 @@ def _cholesky_pull(g: Any, ans: Any, upper: bool = False) -> Any:
     return (S + _H(S)) / 2
 
 
-rule(np.linalg.cholesky, _cholesky_pull, args="a", batched=True)
+rule(np.linalg.cholesky, _cholesky_pull, args="a", batched=True, fixes=True)
 
 
 # --- powers and products ----------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def _vander_pull(g: Any, ans_space: Any, x: Any, increasing: bool = False) -> An
     return np.sum(g[..., 1:] * (lower * np.arange(1, n)), axis=-1)
 
 
-rule(np.vander, _vander_pull, params="x N increasing", metadata="N", batched=True)
+rule(np.vander, _vander_pull, params="x N increasing", metadata="N", batched=True, fixes=True)
 
 
 def _roots_pull(g: Any, ans: Any, p: Any) -> Any:

@@ -207,7 +207,12 @@ def on_diagonal(g: Any, term: str, shape: tuple[int, ...]) -> Any:
     return out
 
 
-rule(on_diagonal, lambda g, term="", shape=None: np.einsum(term + "->" + "".join(dict.fromkeys(term)), g), linear=True)
+rule(
+    on_diagonal,
+    lambda g, term="", shape=None: np.einsum(term + "->" + "".join(dict.fromkeys(term)), g),
+    linear=True,
+    fixes=True,
+)
 
 
 @primitive

@@ -220,8 +220,8 @@ rule(np.roll, _roll_pull, params="a shift axis", **MOVES)
 
 # --- triangles, copies, casts -----------------------------------------------------------------------------------------
 
-rule(np.tril, lambda g, k=0: np.tril(g, k), params="m k", **MOVES)
-rule(np.triu, lambda g, k=0: np.triu(g, k), params="m k", **MOVES)
+rule(np.tril, lambda g, k=0: np.tril(g, k), params="m k", fixes=True, **MOVES)
+rule(np.triu, lambda g, k=0: np.triu(g, k), params="m k", fixes=True, **MOVES)
 rule(
     np.copy,
     lambda g: g,

@@ -406,7 +406,7 @@ def _qr_pull(g: Any, ans: Any, mode: str = "reduced") -> Any:
     k = min(Q.shape[-2], R.shape[-1])
     if Q.shape[-1] > k:
         Q, gQ = _folded(Q, gQ, k, "qr")
-    R1, R2, gR1, gR2 = R[..., :k, :k], R[..., :k, k:], gR[..., :k, :k], gR[..., :k, k:]
+    R1, R2, gR1, gR2 = R[..., :k, :k], R[..., :k, k:], np.triu(gR[..., :k, :k]), gR[..., :k, k:]
     refuse_dependent(R1)
     if R2.shape[-1]:  # R₂ = Qᴴ A₂
         gQ = gQ + np.conjugate(Q @ R2) @ _H(gR2)
@@ -417,7 +417,7 @@ def _qr_pull(g: Any, ans: Any, mode: str = "reduced") -> Any:
     return np.concatenate([ga, np.conjugate(Q) @ gR2], axis=-1) if R2.shape[-1] else ga
 
 
-rule(factors, _qr_pull, args="a", outputs=2, batched=True, name="qr")
+rule(factors, _qr_pull, args="a", outputs=2, batched=True, fixes=True, name="qr")
 
 
 @composite(np.linalg.qr)

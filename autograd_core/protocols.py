@@ -27,6 +27,7 @@ from .recording import (
     tensor,
 )
 from .rules import COMPOSITES, CONSTANTS, REFUSED, RULES, SILENT, Op
+from .spaces import array, has_tensors
 from .state import PLAIN
 
 ndarray = np.ndarray
@@ -43,6 +44,8 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Apply a NumPy function to arguments with Tensors among them."""
     op = RULES.get(fn)
     if op is not None:
+        if list in map(type, args):
+            args = _without_lists(op, args)
         if op.wide:
             if fn is np.where and len(args) == 1:
                 return call_constant(np.nonzero, args, kwargs)
@@ -62,6 +65,14 @@ def call(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if found is None:
         raise TypeError(no_rule(fn))
     return call(found, args, kwargs)
+
+
+def _without_lists(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return arguments with lists of Tensors stacked where arrays stand; of a variadic operation, those in its list."""
+    if op.variadic:
+        return ([array(a) if type(a) is list and has_tensors(a) else a for a in args[0]], *args[1:])
+    n = len(op.args)
+    return (*(array(a) if type(a) is list and has_tensors(a) else a for a in args[:n]), *args[n:])
 
 
 def narrow(op: Op, args: tuple[Any, ...]) -> Any:
@@ -327,7 +338,7 @@ def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, *operand: Any) -> None:
     where = plain_index(index)
     if ufunc not in (np.add, np.subtract):
         return ops.methods.at(ufunc, t, where, *operand)
-    (value,) = operand
+    value = array(operand[0])
     if not np.can_cast(plain(value).dtype if hasattr(value, "dtype") else np.result_type(value), t.dtype, "same_kind"):
         raise TypeError(
             f"np.{ufunc.__name__}.at cannot add {np.result_type(plain(value))} to a Tensor of dtype {t.dtype}"

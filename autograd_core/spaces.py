@@ -105,7 +105,7 @@ def unreduce(g: Any, space: Any, axis: Any = None, keepdims: bool = False) -> An
         else:
             strides.insert(axis % ndim, 0)
         return np.ndarray(space.shape, g.dtype, g, 0, strides)
-    axes = from_end(axis, ndim)
+    axes = from_end(axis, ndim, reducing=True)
     lead = g.ndim - (ndim if keepdims else ndim - len(axes))
     reduced = tuple([1 if i - ndim in axes else n for i, n in enumerate(space.shape)])
     g = np.reshape(g, g.shape[:lead] + reduced)
@@ -124,8 +124,8 @@ def ones(n: int, dtype: Any) -> Any:
     return found
 
 
-def from_end(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Return axes as negative numbers, all of them for None.
+def from_end(axis: Any, ndim: int, reducing: bool = False) -> tuple[int, ...]:
+    """Return axes as negative numbers, all of them for None; `reducing` a number, 0 and -1 are none, as in NumPy.
 
     Examples
     --------
@@ -135,6 +135,11 @@ def from_end(axis: Any, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(-ndim, 0))
     axes = axis if isinstance(axis, tuple | list) else (axis,)
+    if reducing and not ndim and axis in (0, -1):
+        return ()
+    for a in axes:
+        if not -ndim <= a < ndim:  # counted from the end, an axis too many would be the first
+            raise np.exceptions.AxisError(a, ndim)
     return tuple(a if a < 0 else a - ndim for a in axes)
 
 
@@ -149,8 +154,17 @@ def conj(x: Any) -> Any:
 
 
 def array(a: Any) -> Any:
-    """Return an array or a Tensor as it is, anything else as an array."""
-    return a if hasattr(a, "dtype") else np.asarray(a)
+    """Return an array or a Tensor as it is, anything else as an array; lists of Tensors are stacked."""
+    if hasattr(a, "dtype"):
+        return a
+    return np.stack([array(b) for b in a]) if has_tensors(a) else np.asarray(a)
+
+
+def has_tensors(a: Any) -> bool:
+    """Say whether there are Tensors in nested lists: what has a dtype and is not NumPy's own."""
+    if not isinstance(a, list | tuple):
+        return hasattr(a, "dtype") and not isinstance(a, np.ndarray | np.generic)
+    return any(has_tensors(b) for b in a)
 
 
 def cast(a: Any, dtype: Any) -> Any:

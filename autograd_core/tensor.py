@@ -34,7 +34,7 @@ from .recording import (
     wrap,
 )
 from .rules import COMPOSITES, RULES, Door
-from .spaces import space_of
+from .spaces import array, has_tensors, space_of
 from .state import PLAIN
 
 float64 = np.float64
@@ -46,13 +46,17 @@ def _binary(fn: np.ufunc, compute: Callable[..., Any]) -> tuple[Any, Any]:
     op = RULES[fn].told_as(compute) if compute is operator.pow else RULES[fn]  # x**0.5 is a square root
 
     def forward(self: Tensor, other: Any) -> Any:
-        if type(other) in KNOWN or _is_array_like(other):
+        if type(other) in KNOWN:
             return record2(op, compute, self, other)
+        if _is_array_like(other):
+            return record2(op, compute, self, array(other) if isinstance(other, list | tuple) else other)
         return _left_to(fn, self, other)
 
     def reflected(self: Tensor, other: Any) -> Any:
-        if type(other) in KNOWN or _is_array_like(other):
+        if type(other) in KNOWN:
             return record2(op, compute, other, self)
+        if _is_array_like(other):
+            return record2(op, compute, array(other) if isinstance(other, list | tuple) else other, self)
         return ops.sparse.product(other, self, False) if _sparse_factor(fn, other) else NotImplemented
 
     return forward, reflected
@@ -425,6 +429,7 @@ class Tensor:
         node, old, state = self._node, self._data, state_now()
         self._refuse_assignment(state)
         where = plain_index(index)
+        value = array(value) if type(value) is list and has_tensors(value) else value
         source = value._node if type(value) is Tensor and state.grad else None
         given = plain(value)
         if np.asarray(given).dtype.kind == "c" and old.dtype.kind != "c":
@@ -744,8 +749,10 @@ class Tensor:
     __array_priority__ = 1000
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if not (type(inputs[0]) in KNOWN and type(inputs[-1]) in KNOWN) and any(map(_has_own_ufuncs, inputs)):
-            return NotImplemented
+        if not (type(inputs[0]) in KNOWN and type(inputs[-1]) in KNOWN):
+            if any(map(_has_own_ufuncs, inputs)):
+                return NotImplemented
+            inputs = tuple([array(a) if type(a) is list and has_tensors(a) else a for a in inputs])
         if method == "__call__" and not kwargs:
             op = RULES.get(ufunc)
             if op is not None and not op.wide:

@@ -326,7 +326,6 @@ ERRORS = {
     "meshgrid": (lambda t: np.meshgrid(t, indexing="zz"), ValueError, "'xy' or 'ij'"),
     "bincount": (lambda t: np.bincount([0, 1, 2], t), ValueError, "same length"),
     "put": (lambda t: np.put(t * 1, 7, 1.0), IndexError, "beyond"),
-    "put_along_axis": (lambda t: np.put_along_axis(t * 1, np.array([0]), 1.0, None), TypeError, "np.put"),
     "copyto": (lambda t: np.copyto(t * 1, 1j), TypeError, "cannot cast"),
     "fill_diagonal": (lambda t: np.fill_diagonal(t * 1, 1.0), ValueError, "matrix"),
     "sliding_window_view": (lambda t: np.lib.stride_tricks.sliding_window_view(t, 5), ValueError, "does not fit"),

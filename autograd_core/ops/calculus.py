@@ -16,7 +16,7 @@ from .values import instead, plain, recorded
 
 @composite(np.gradient)
 def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    f = array(f)
+    f, varargs = array(f), tuple(array(h) if isinstance(h, list) else h for h in varargs)
     f = f if f.dtype.kind in "fc" else np.astype(f, float)
     axes = from_end(axis, f.ndim)
     if edge_order not in (1, 2):
@@ -138,6 +138,7 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     if type(dx) in (int, float) and y.dtype.kind in "fc" and y.shape[axis]:
         if x is None:
             return area(y, x=x, dx=dx, axis=axis)
+        x = array(x)
         if type(x) is not Door.kind and (x := np.array(x)).ndim == 1 and len(x) == y.shape[axis]:
             return area(y, x=x, dx=dx, axis=axis)
     if x is not None:

@@ -64,7 +64,7 @@ def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: An
 @composite(np.apply_over_axes)
 def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
     for axis in np.reshape(axes, -1).tolist():
-        axis = axis % a.ndim
+        axis = axis if axis >= 0 else axis + a.ndim
         result = func(a, axis)
         result = result if result.ndim == a.ndim else np.expand_dims(result, axis)
         if result.ndim != a.ndim:

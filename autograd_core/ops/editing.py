@@ -177,6 +177,8 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
     if unknown := kwargs.keys() - set(OPTIONS[mode]):
         raise TypeError(f"np.pad with mode={mode!r} does not know the keyword {sorted(unknown)[0]!r}")
     widths = _widths(pad_width, x.ndim)
+    if not x.ndim:  # a number has no ends
+        return np.copy(x)
     if not x.size and mode not in ("constant", "empty"):
         if any(any(w) and not n for w, n in zip(widths, x.shape, strict=True)):
             raise ValueError(f"np.pad with mode={mode!r} cannot extend an axis without entries; mode='constant' can")
@@ -299,13 +301,14 @@ def _pad_odd(x: Any, before: int, after: int, mode: str, axis: int) -> Any:
 @composite(np.put_along_axis)
 def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
     if axis is None:
-        raise TypeError("np.put_along_axis with axis=None is refused for Tensors: write np.put(t, indices, values)")
+        arr[np.unravel_index(np.asarray(indices), arr.shape)] = values
+        return
     arr[_along(np.asarray(indices), arr.shape, axis)] = values
 
 
 @composite(np.put)
 def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    places = np.reshape(values(ind), -1)
+    places, v = np.reshape(values(ind), -1), array(v)
     places = cast(places, np.intp) if places.dtype.kind in "bui" else places
     if mode == "wrap":
         places = places % a.size
@@ -313,21 +316,26 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         places = np.clip(places, 0, a.size - 1)
     elif np.any((places < -a.size) | (places >= a.size)):
         raise IndexError(f"np.put into {a.size} entries was given places beyond them")
-    if places.size:
-        a[np.unravel_index(places % a.size, a.shape)] = np.resize(array(v), places.shape)
+    if places.size and v.size:
+        a[np.unravel_index(places % a.size, a.shape)] = np.resize(v, places.shape)
 
 
 @composite(np.place)
 def _place(arr: Any, mask: Any, vals: Any) -> None:
-    mask = np.asarray(mask, bool)
-    if not np.size(vals) and np.any(mask):
+    mask, vals = np.asarray(mask, bool), array(vals)
+    if not vals.size and np.any(mask):
         raise ValueError("np.place needs a value to insert")
-    arr[mask] = np.resize(array(vals), np.count_nonzero(mask))
+    arr[mask] = np.resize(vals, np.count_nonzero(mask))
 
 
 @composite(np.putmask)
 def _putmask(a: Any, /, mask: Any, values: Any) -> None:
     mask, new = np.asarray(mask, bool), array(values)
+    if mask.size != a.size:
+        raise ValueError(f"np.putmask takes a mask of the size of the array: shapes {mask.shape} and {a.shape}")
+    if not new.size:
+        return
+    mask = np.reshape(mask, a.shape)
     a[mask] = (new if new.shape == a.shape else np.resize(new, a.shape))[mask]
 
 
@@ -346,4 +354,7 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     step = 1 + sum(int(np.prod(a.shape[i:], dtype=int)) for i in range(1, a.ndim))
     places = np.arange(0, a.shape[1] ** 2 if a.ndim == 2 and not wrap else a.size, step)
     places = places[places < a.size]
-    a[np.unravel_index(places, a.shape)] = np.resize(array(val), places.shape) if np.ndim(val) else val
+    val = array(val)
+    if not val.size:
+        return
+    a[np.unravel_index(places, a.shape)] = np.resize(val, places.shape) if val.ndim else val

@@ -256,6 +256,7 @@ def _clip(
     high = max if a_max is np._NoValue else a_max
     low = None if low is np._NoValue else low
     high = None if high is np._NoValue else high
+    low, high = (array(bound) if type(bound) is list else bound for bound in (low, high))
     if type(low) in NUMBERS and type(high) in NUMBERS:
         return between(a, low=low, high=high)
     if low is None and high is None:

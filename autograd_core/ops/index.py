@@ -188,10 +188,12 @@ def _setitem_pull_a(g: Any, index: Any = None) -> Any:
     return present(where(left, g), left)
 
 
-def _setitem_pull_b(g: Any, index: Any = None) -> Any:
+def _setitem_pull_b(g: Any, b_space: Any, index: Any = None) -> Any:
     part = getitem(g, index=index)
     last = _assigned_last(index, tuple(g.shape))
-    return part if last is None else part * last
+    part = part if last is None else part * last
+    extra = len(b_space.shape) - len(part.shape)
+    return part if extra <= 0 else np.reshape(part, (1,) * extra + tuple(part.shape))  # leading ones fit anywhere
 
 
 def _assigned_last(index: Any, shape: tuple[int, ...]) -> Any:
@@ -212,7 +214,7 @@ def _setitem_refill(sweep: Any, node: Any, g: Any) -> None:
     a, b = node.sources
     index = node.kwargs["index"]
     if b is not None:
-        part = _setitem_pull_b(g, index)
+        part = _setitem_pull_b(g, b, index)
         sweep.send(b, part.copy() if isinstance(part, np.ndarray) and part.base is not None else part)
     if a is not None:
         sweep.hand_over(node, a, g, index)
@@ -233,7 +235,8 @@ def _take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: 
     if indices.dtype.kind == "b" or (mode != "raise" and indices.dtype.kind in "iu"):  # numbers here, not a mask
         indices = cast(indices, np.intp)
     ndim = len(a.shape)
-    if mode == "raise" and indices.shape and (axis == 0 or (ndim == 1 and axis in (None, -1))):
+    axis = None if axis in (0, -1) and not ndim else axis  # a number has them all the same
+    if mode == "raise" and indices.shape and ndim and (axis == 0 or (ndim == 1 and axis in (None, -1))):
         return a[indices]
     if axis is None:
         a, axis = np.reshape(a, -1), 0
@@ -259,6 +262,7 @@ constant(originals)
 
 def _repeat_pull(g: Any, x_space: Any, repeats: Any = None, axis: int | None = None) -> Any:
     """Add up the copies of each entry."""
+    axis = axis if x_space.shape else None  # a number has the axes 0 and -1 all the same
     shape = tuple(x_space.shape) if axis is not None else (math.prod(x_space.shape),)
     axis = 0 if axis is None else axis % len(shape)
     n = shape[axis]
@@ -275,14 +279,21 @@ rule(np.repeat, _repeat_pull, params="a repeats axis", linear=True)
 
 @composite(np.take_along_axis)
 def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    indices = array(indices)
     if axis is None:
+        if indices.ndim != 1:
+            raise ValueError(f"take_along_axis without an axis takes a vector of indices, not shape {indices.shape}")
         return picked(np.reshape(arr, -1), indices)
-    return picked(arr, _along(array(indices), arr.shape, axis))
+    return picked(arr, _along(indices, arr.shape, axis))
 
 
 def _along(indices: Any, shape: tuple[int, ...], axis: int) -> tuple[Any, ...]:
     """Return the full index that `take_along_axis` stands for."""
     ndim = len(shape)
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    if indices.ndim != ndim:
+        raise ValueError(f"indices of shape {indices.shape} along an axis of an array of shape {shape}")
     axis %= ndim
     parts: list[Any] = [
         np.reshape(np.arange(n), [n if j == i else 1 for j in range(ndim)]) for i, n in enumerate(shape)
@@ -425,11 +436,11 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append
     axis = from_end(axis, a.ndim)[0]
     ends = [
         np.broadcast_to(e, (*a.shape[:axis], 1, *a.shape[axis + 1 or a.ndim :]))
-        if e is not np._NoValue and np.ndim(e) == 0
+        if e is not np._NoValue and type(e) is not list and np.ndim(e) == 0
         else e
         for e in (prepend, append)
     ]
-    parts = [p for p in (ends[0], a, ends[1]) if p is not np._NoValue]
+    parts = [array(p) for p in (ends[0], a, ends[1]) if p is not np._NoValue]
     a = np.concatenate(parts, axis=axis) if len(parts) > 1 else a
     after = (slice(None),) * (a.ndim + axis)
     for _ in range(n):

@@ -58,9 +58,15 @@ STACK = rule(np.stack, _stack_pull, compute=_stack, **JOINS)
 def _joined(op: Any, arrays: Any, axis: int, dtype: Any = None, casting: Any = "same_kind") -> Any:
     """Return arrays joined by one of the two operations above, past NumPy's dispatcher, which asks each of them."""
     how = {} if dtype is None and casting == "same_kind" else {"dtype": dtype, "casting": casting}
+    arrays = _arrays(arrays)
     if Door.kind in map(type, arrays):
         return Door.record(op, tuple(arrays), {"axis": axis, **how})
     return op.fn(arrays, axis, **how)
+
+
+def _arrays(given: Any) -> Any:
+    """Return what is to be joined, with lists as arrays or as Tensors."""
+    return [array(a) for a in given] if list in map(type, given) else given
 
 
 def _shapes(arrays: Any) -> list[Any]:
@@ -69,6 +75,7 @@ def _shapes(arrays: Any) -> list[Any]:
 
 @composite(np.vstack)
 def _vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    tup = _arrays(tup)
     if all(len(shape) == 1 for shape in _shapes(tup)):
         return _joined(STACK, tup, 0, dtype, casting)
     return _joined(CONCATENATE, [np.atleast_2d(a) for a in tup], 0, dtype, casting)
@@ -76,6 +83,7 @@ def _vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
 
 @composite(np.hstack)
 def _hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    tup = _arrays(tup)
     shapes = _shapes(tup)
     arrays = [a if shape else np.atleast_1d(a) for a, shape in zip(tup, shapes, strict=True)]
     return _joined(CONCATENATE, arrays, 0 if shapes and len(shapes[0]) < 2 else 1, dtype, casting)
@@ -83,11 +91,12 @@ def _hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
 
 @composite(np.dstack)
 def _dstack(tup: Any) -> Any:
-    return _joined(CONCATENATE, [np.atleast_3d(a) for a in tup], 2)
+    return _joined(CONCATENATE, [np.atleast_3d(a) for a in _arrays(tup)], 2)
 
 
 @composite(np.column_stack)
 def _column_stack(tup: Any) -> Any:
+    tup = _arrays(tup)
     shapes = _shapes(tup)
     if all(len(shape) == 1 for shape in shapes):
         return _joined(STACK, tup, 1)
@@ -97,6 +106,7 @@ def _column_stack(tup: Any) -> Any:
 
 @composite(np.append)
 def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    arr, values = array(arr), array(values)
     if axis is None:
         arr, values, axis = reshaped(arr, -1), reshaped(values, -1), 0
     return _joined(CONCATENATE, (arr, values), axis)
@@ -160,6 +170,8 @@ def _dsplit(ary: Any, indices_or_sections: Any) -> Any:
 
 @composite(np.unstack)
 def _unstack(x: Any, /, *, axis: int = 0) -> Any:
+    if not x.ndim:
+        raise ValueError("np.unstack takes an array with an axis or more, not a number")
     head = (slice(None),) * (axis % x.ndim)
     return tuple(x[(*head, i)] for i in range(x.shape[axis]))
 
@@ -168,6 +180,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> Any:
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if len(condlist) != len(choicelist):
         raise ValueError(f"select needs as many choices as conditions: {len(choicelist)} and {len(condlist)}")
+    choicelist, default = _arrays(choicelist), array(default) if type(default) is list else default
     dtype = np.result_type(*(c.dtype if hasattr(c, "dtype") else c for c in (*choicelist, default)))
     result = cast(array(default), dtype)
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):

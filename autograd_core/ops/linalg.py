@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..rules import composite, constant, primitive, rule
-from ..spaces import conj, mT
+from ..spaces import array, conj, mT
 from .values import recorded
 
 LinAlgError = np.linalg.LinAlgError
@@ -225,7 +225,7 @@ def _multiply_chain(chain: list[Any], split: dict[tuple[int, int], int], i: int,
 def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    a, b = np.moveaxis(array(a), axisa, -1), np.moveaxis(array(b), axisb, -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise ValueError(
             f"np.cross of Tensors takes vectors of 3 entries, not {a.shape[-1]} and {b.shape[-1]}; "

@@ -86,10 +86,12 @@ def _reduce(
         given |= {"initial": initial} if initial is not np._NoValue else {}
         given |= {"where": where} if where is not True else {}
         return COMPOSITES.get(fn, fn)(a, axis=axis, keepdims=keepdims, **given)  # of a Tensor among masks, too
-    axes = from_end(axis, a.ndim)
+    axes = from_end(axis, a.ndim, reducing=True)
     if fn is not None and where is True and (initial is np._NoValue or initial is None):
         return fn(a, axis=tuple(axes), keepdims=keepdims)
     value = plain(ufunc.reduce, a, axis=axis, keepdims=keepdims, initial=initial, where=where)
+    if not a.ndim:
+        a, axes, keepdims = np.reshape(a, 1), (-1,), False
     if len(axes) != 1:
         raise TypeError(f"np.{ufunc.__name__}.reduce of a Tensor with where= or initial= goes along one axis at a time")
     mask = None if where is True else np.moveaxis(np.broadcast_to(where, a.shape), axes[0], 0)
@@ -150,6 +152,8 @@ ACCUMULATE: dict[Any, Callable[..., Any]] = {np.maximum: running_max, np.minimum
 
 def _accumulate(ufunc: np.ufunc, a: Any, axis: int = 0, dtype: Any = None) -> Any:
     a = array(a)
+    if not a.ndim:
+        raise TypeError("cannot accumulate on a scalar")
     if ufunc in (np.add, np.multiply):
         return (np.cumsum if ufunc is np.add else np.cumprod)(a, axis=axis, dtype=dtype)
     a = cast(a, dtype)
@@ -230,6 +234,7 @@ def _at_copy(ufunc: np.ufunc, t: Any, *rest: Any) -> Any:
 
 def at(ufunc: np.ufunc, t: Any, index: Any, *operand: Any) -> None:
     """Apply ``ufunc.at(t, index, operand)``, by assignment: at repeated indices again and again."""
+    operand = tuple(array(b) for b in operand)
     new = plain(_at_copy, ufunc, t, index, *operand)
     places = np.arange(t.size).reshape(t.shape)[index]
     if ufunc in (np.add, np.subtract):

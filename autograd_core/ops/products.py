@@ -94,19 +94,20 @@ rule(np.dot, _dot_pull_a, _dot_pull_b, linear=True, params="a b out")
 
 @composite(np.inner)
 def _inner(a: Any, b: Any, /) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) < 2:  # a number times everything: nothing is summed, nothing turned
+    a, b = array(a), array(b)
+    if a.ndim == 0 or b.ndim < 2:  # a number times everything: nothing is summed, nothing turned
         return np.dot(a, b)
     return np.dot(a, np.swapaxes(b, -1, -2))
 
 
 @composite(np.outer)
 def _outer(a: Any, b: Any, out: Any = None) -> Any:
-    return reshaped(a, (-1, 1)) * reshaped(b, (1, -1))
+    return reshaped(array(a), (-1, 1)) * reshaped(array(b), (1, -1))
 
 
 @composite(np.vdot)
 def _vdot(a: Any, b: Any, /) -> Any:
-    return np.dot(np.conjugate(reshaped(a, -1)), reshaped(b, -1))
+    return np.dot(np.conjugate(reshaped(array(a), -1)), reshaped(array(b), -1))
 
 
 @primitive

@@ -26,7 +26,7 @@ def count(space: Any, axis: Any) -> int:
     if axis is None:
         return math.prod(space.shape)
     n = 1
-    for a in from_end(axis, len(space.shape)):
+    for a in from_end(axis, len(space.shape), reducing=True):
         n *= space.shape[a]
     return n
 
@@ -73,7 +73,7 @@ def mean(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     """Return the mean; the same bits as `numpy.mean` in half of its time."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
         return np.mean(x, axis=axis, keepdims=keepdims)
-    n = count(x, axis)
+    n = count(x, axis) if x.ndim or axis is None else 0  # of a number NumPy takes no axis here
     if not n:
         return np.mean(x, axis=axis, keepdims=keepdims)
     total = np.add.reduce(x, axis=axis, keepdims=keepdims)
@@ -417,6 +417,8 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
         result = np.mean(a, axis=axis, keepdims=keepdims)
         return (result, np.ones_like(result) * count(a, axis)) if returned else result
     a = array(a)
+    if axis is not None and axis != () and not a.ndim:
+        raise np.exceptions.AxisError(axis, 0)
     weights = beside(array(weights), a, axis)
     dtype = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind in "fc" else [float]))
     size = np.sum(weights, axis=axis, dtype=dtype, keepdims=keepdims)
@@ -435,7 +437,7 @@ def _reverse_running_sum(g: Any, axis: int) -> Any:
 
 
 def _cumsum_pull(g: Any, x_space: Any, axis: Any = None) -> Any:
-    if axis is None:
+    if axis is None or not x_space.shape:
         return np.reshape(_reverse_running_sum(g, -1), g.shape[:-1] + tuple(x_space.shape))
     return _reverse_running_sum(g, from_end(axis, len(x_space.shape))[0])
 
@@ -445,7 +447,7 @@ rule(np.cumsum, _cumsum_pull, compute=lambda x, **keywords: x.cumsum(**keywords)
 
 def _cumprod_pull(g: Any, ans: Any, x: Any, axis: Any = None) -> Any:
     """Return sum_j>=i g_j ans_j / x_i; at the zeros of x without the division."""
-    if axis is None:
+    if axis is None or not x.shape:
         return np.reshape(_cumprod_pull(g, ans, np.reshape(x, -1), -1), tuple(x.shape))
     axis = from_end(axis, len(x.shape))[0]
     zero = x == 0

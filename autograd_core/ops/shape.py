@@ -52,7 +52,7 @@ def _squeeze(a: Any, axis: Any = None) -> Any:
     shape = a.shape
     if axis is None:
         return reshaped(a, tuple([n for n in shape if n != 1]))
-    axes = from_end(axis, len(shape))
+    axes = from_end(axis, len(shape), reducing=True)
     if any(shape[i] != 1 for i in axes):
         raise ValueError(f"cannot squeeze axis {axis} of shape {shape}: its length is not 1")
     return reshaped(a, tuple([n for i, n in enumerate(shape, -len(shape)) if i not in axes]))

@@ -215,7 +215,7 @@ def _covariance_pull(
     aweights: Any = None,
 ) -> Any:
     """Pull through X diag(w) Xᴴ / freedom, where X are the deviations: that from the mean takes nothing away."""
-    X = x.T if x.ndim == 2 and not rowvar else np.reshape(x, (-1, x.shape[-1]))
+    X = x.T if x.ndim == 2 and not rowvar else np.reshape(x, (-1, x.shape[-1] if x.ndim else 1))
     n = X.shape[1]
     repeats = np.ones(n) if fweights is None else np.astype(array(fweights), float)
     w = repeats if aweights is None else repeats * np.astype(array(aweights), float)

@@ -331,7 +331,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
     pushed = _push(run, moving, live)
     pushed = _apart(pushed)
     found = [
-        np.zeros(np.shape(plain(r)), _float_of(r))[()] if d is None else d if live else plain(d)
+        _no_tangent(r, run.nodes) if d is None else d if live else plain(d)
         for r, d in zip(run.results, pushed, strict=True)
     ]
     run.live = live
@@ -340,8 +340,17 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
     return run.value(), run.rebuild_out(found)
 
 
-def _float_of(r: Any) -> Any:
-    return np.result_type(plain(r)) if np.result_type(plain(r)).kind in "fc" else np.float64
+def _float_of(r: Any, otherwise: Any = np.float64) -> Any:
+    """Return the dtype of a derivative of a result: its own, unless it is no float and no complex number of NumPy's."""
+    if isinstance(r, float | complex) and not isinstance(r, np.generic):  # a Python number, which promotes nothing
+        return otherwise
+    return np.result_type(plain(r)) if np.result_type(plain(r)).kind in "fc" else otherwise
+
+
+def _no_tangent(r: Any, inputs: list[Node]) -> Any:
+    """Return zeros for a result that does not move: of whole numbers and flags in the precision of the arguments."""
+    precision = np.finfo(np.result_type(np.float16, *(n.dtype for n in inputs))).dtype
+    return np.zeros(np.shape(plain(r)), _float_of(r, precision))[()]
 
 
 def _push(run: _Entered, moving: dict[Node, Any], live: bool, lead: int = 0) -> list[Any]:
@@ -433,10 +442,16 @@ def _columns(run: _Entered) -> list[list[Any]]:
         for start, stop in _batches(run, t.size):
             pushed = _push(run, {t: _identity(t.shape, t.dtype, start, stop)}, run.live, lead=1)
             for part, r, d in zip(parts, run.results, pushed, strict=True):
-                part.append(np.zeros((stop - start, *np.shape(plain(r))), _float_of(r)) if d is None else d)
+                part.append(np.zeros((stop - start, *np.shape(plain(r))), _float_of(r, t.dtype)) if d is None else d)
         for block, part, r in zip(blocks, parts, run.results, strict=True):
             shape = np.shape(plain(r))
-            whole = part[0] if len(part) == 1 else np.concatenate(part) if part else np.zeros((0, *shape), _float_of(r))
+            whole = (
+                part[0]
+                if len(part) == 1
+                else np.concatenate(part)
+                if part
+                else np.zeros((0, *shape), _float_of(r, t.dtype))
+            )
             flat = np.moveaxis(whole, 0, -1)
             flat = _untracked(flat) if run.apart else flat if run.live else np.ascontiguousarray(plain(flat))
             block.append(np.reshape(flat, shape + t.shape))

@@ -13,7 +13,7 @@ from tables import expressions, named, same
 
 import autograd_core as ag
 from autograd_core import Tensor
-from autograd_core.tree import flatten
+from autograd_core.tree import flatten, map_tree
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.uniform(0.4, 1.6, 3), RNG.uniform(0.4, 1.6, (2, 3))
@@ -945,3 +945,56 @@ def test_a_rule_may_be_replaced():
     assert ag.grad(lambda x: op(x))(1.0) == 5.0
     ag.rule(op, lambda g: g * 7)
     assert ag.grad(lambda x: op(x))(1.0) == 7.0
+
+
+# --- results that have no derivative -----------------------------------------------------------------------------------
+
+WITHOUT = {
+    "a comparison": lambda x: x > 0,
+    "argmax": np.argmax,
+    "argsort": np.argsort,
+    "isnan": np.isnan,
+    "a cast to integers": lambda x: x.real.astype(int),
+    "any": lambda x: np.any(x > 0),
+    "count_nonzero": np.count_nonzero,
+    "searchsorted": lambda x: np.searchsorted(np.arange(3.0), x.real),
+    "a length": lambda x: x.shape[0],
+    "a Python integer": lambda _: 3,
+    "a Python float": lambda _: 0.5,
+    "a flag": lambda _: True,
+    "plain integers": lambda _: np.arange(2),
+    "one of two results": lambda x: (x * 2, x.real > 0),
+    "one of a dict": lambda x: {"value": np.sum(x), "index": np.argmax(x.real), "none": None},
+    "counts beside values": lambda x: np.unique(x, return_counts=True),
+    "an exponent beside a mantissa": lambda x: np.frexp(x.real),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize("name", WITHOUT)
+def test_derivatives_of_whole_numbers_have_the_precision_of_the_arguments(name, dtype):
+    f, x, v = WITHOUT[name], np.array([1.5, -0.5], dtype), np.ones(2, dtype)
+    ways = [ag.jvp(f, (x,), (v,))]
+    if f is not WITHOUT["counts beside values"]:  # whose shape depends on values
+        ways.append(ag.compile(lambda x: ag.jvp(f, (x,), (v,)))(x))
+    for value, tangent in ways:
+        for y, t in zip(flatten(value)[0], flatten(tangent)[0], strict=True):
+            assert np.shape(t) == np.shape(y)
+            assert t.dtype == (y.dtype if moves(y) else np.finfo(dtype).dtype)
+            assert moves(y) or not np.any(t)
+    for mode in ("forward", "reverse"):
+        for y, block in zip(flatten(f(x))[0], flatten(ag.jacobian(f, mode=mode)(x))[0], strict=True):
+            assert block.shape == (*np.shape(y), 2)
+            assert block.dtype == (y.dtype if moves(y) and mode == "forward" else dtype)
+    assert ag.vjp(f, x)[1](map_tree(lambda y: np.ones(np.shape(y)), f(x))).dtype == dtype
+
+
+def moves(y):
+    return hasattr(y, "dtype") and y.dtype.kind in "fc"
+
+
+def test_a_constant_of_a_precision_of_its_own_keeps_it():
+    x = np.ones(2, np.float32)
+    assert ag.jvp(lambda _: np.float64(3.0), (x,), (x,))[1].dtype == np.float64
+    mixed = ag.jvp(lambda a, b: np.argmax(a * b), (x, np.ones(2)), (x, np.ones(2)))[1]
+    assert mixed.dtype == np.float64

@@ -368,6 +368,7 @@ COMPOSITE_SAMPLES: dict[Any, Callable[[Any], Any]] = {
     np.take_along_axis: calls(
         ((2, 3), np.array([[0, 0], [2, 1]]), 1), ((2, 3), np.array([[1, 0, 1]]), 0), ((2, 3), np.array([5, 5]), None),
         ((3,), np.array([-1]), {"axis": -1}), ((2, 3), np.array([[2, 0]]), {"axis": 1}),
+        ((3, 2), np.array([4, 1, 1, 0]), {"axis": None}), ((3, 3), np.array([8, 2]), None),
     ),
     np.compress: lambda rng: iter([
         S([True, False, True], normal(rng, (2, 3)), axis=1), S([0, 1], normal(rng, (2, 3))),
@@ -593,6 +594,11 @@ COMPOSITE_SAMPLES |= {
         lambda rng: S(normal(rng, (2, 3)), weights=positive(rng, (2, 3)), returned=True),
         lambda rng: S(normal(rng, (2, 3)), axis=1, weights=positive(rng, (3,)), keepdims=True),
         lambda rng: S(normal(rng, (2, 3, 2)), axis=(2, 0), weights=positive(rng, (2, 2))),
+        *(
+            lambda rng, how=how: S(normal(rng, (2, 3, 2)), weights=positive(rng, (2, 3, 2)), **how)
+            for how in ({"axis": 0}, {"axis": -1, "keepdims": True}, {"axis": (2, 0), "returned": True}, {"axis": (0, 1)})
+        ),
+        lambda rng: S(normal(rng, (2, 2)), axis=(1, 0), weights=positive(rng, (2, 2))),
     ),
 }
 

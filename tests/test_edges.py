@@ -7,6 +7,7 @@ import pytest
 
 import autograd_core as ag
 from autograd_core import Tensor
+from autograd_core.ops import index
 from autograd_core.rules import RULES
 
 
@@ -245,3 +246,51 @@ def test_sorting_downwards():
     assert value == 123.0
     assert np.array_equal(grad, [[1.0, 100.0, 10.0], [0.0, 0.0, 0.0]])
     np.testing.assert_array_equal(np.sort(Tensor(x), descending=True).data, np.sort(x, descending=True))
+
+
+# --- copies that assignments make --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("write", [index.setitem, index.added_at])
+@pytest.mark.parametrize("tracked", [True, False])
+def test_an_assignment_as_a_function_leaves_its_argument_alone(write, tracked):
+    a = np.arange(4.0)
+    x = Tensor(a) * 1.0 if tracked else a
+    y = write(x, np.float64(9.0), index=1)
+    np.testing.assert_array_equal(a, np.arange(4.0))
+    np.testing.assert_array_equal(x.data if tracked else x, np.arange(4.0))
+    assert (y.data if tracked else y)[1] in (9.0, 10.0)
+
+
+WRITES = {
+    "assignment": lambda t: t.__setitem__(0, 5.0),
+    "multiply.at": lambda t: np.multiply.at(t, [0, 0, 2], 3.0),
+    "power.at": lambda t: np.power.at(t, [1], 2.0),
+    "add.at": lambda t: np.add.at(t, [0, 0], 1.0),
+    "put": lambda t: np.put(t, [1], 7.0),
+    "copyto": lambda t: np.copyto(t, 0.5),
+    "sort": lambda t: t.sort(),
+    "+=": lambda t: t.__iadd__(1.0),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_what_was_recorded_before_an_assignment_keeps_its_values(name):
+    x = Tensor([0.5, 1.5, 1.0])
+    t = x * 1.0
+    held, before = t.data, t.data.copy()
+    y, z = np.sin(t), t * t
+    copy = t.copy()
+    WRITES[name](t)
+    for kept in (held, copy.data):
+        np.testing.assert_array_equal(kept, before)
+    np.sum(y + z).backward()
+    np.testing.assert_allclose(x.grad, np.cos(before) + 2 * before, rtol=1e-15)
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.3.0", reason="NumPy gave it a default axis in 2.3")
+def test_take_along_axis_goes_along_the_last_axis_unless_told():
+    x, i = np.arange(6.0).reshape(2, 3), np.array([[2, 0], [1, 1]])
+    np.testing.assert_array_equal(np.take_along_axis(Tensor(x), i).data, np.take_along_axis(x, i))
+    found = ag.grad(lambda x: np.sum(np.take_along_axis(x, i) * np.array([[1.0, 2.0], [3.0, 4.0]])))(x)
+    np.testing.assert_array_equal(found, [[2, 0, 1], [0, 7, 0]])

@@ -321,6 +321,22 @@ def test_qr_of_dependent_columns():
         np.linalg.qr(ag.Tensor(a), "raw")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [2, 8, 27])
+@pytest.mark.parametrize("size", [1.0, 1e6])
+def test_qr_of_nearly_dependent_columns(n, dtype, size):
+    # refused are entries of the diagonal up to 8 n^(1/3) rounding errors of the largest: NumPy's leave about half of that
+    limit = 8 * n ** (1 / 3) * np.finfo(dtype).eps
+    f = lambda a: np.sum(np.linalg.qr(a)[1])
+    diagonal = size * np.ones(n, dtype)
+    for factor in (0.9, 0.1, 0.0):
+        diagonal[-1] = size * limit * factor
+        refused(f, np.diag(diagonal), f"column {n - 1} depends linearly", "pinv")
+    for factor in (1.1, 10.0):
+        diagonal[-1] = size * limit * factor
+        assert np.all(np.isfinite(ag.grad(f)(np.diag(diagonal))))
+
+
 def test_pseudo_inverse_where_the_rank_stays():
     left, other = np.random.default_rng(1).normal(size=(2, 4, 2))
     low = lambda u: u @ (u[:3] * other[:3]).T  # 4 by 3, of rank 2

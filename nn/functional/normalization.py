@@ -24,16 +24,26 @@ def standardize(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
 
 @ag.primitive
 def standardize_and_tell(x: Any, axis: Any = -1, eps: float = 1e-5) -> tuple[Any, Any, Any]:
-    """Return (x - mean) / sqrt(variance + eps), the mean and the variance; the two keep the axes, of length 1."""
-    mean = np.mean(x, axis=axis, keepdims=True)
-    d = x - mean
+    """Return (x - mean) / sqrt(variance + eps), the mean and the variance; the two keep the axes, of length 1.
+
+    Of half precision these two are float32: squares overflow at 256, and sums stop growing at 2048 times a number.
+    """
+    wide = widened(x)
+    mean = np.mean(wide, axis=axis, keepdims=True)
+    d = wide - mean
     variance = np.mean(d * d, axis=axis, keepdims=True)
     d *= 1 / np.sqrt(variance + variance.dtype.type(eps))
-    return d, mean, variance
+    return (d if wide is x else d.astype(x.dtype)), mean, variance
+
+
+def widened(x: Any) -> Any:
+    """Return half precision as float32, in which statistics are reckoned."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def _standardize_pull(g: Any, x_space: Any, ans: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     (g, to_mean, to_variance), (y, mean, variance) = g, ans
+    g, y = None if g is None else widened(g), widened(y)
     spread = np.sqrt(variance + variance.dtype.type(eps))
     share = mean.size / max(x_space.size, 1)
     found = None

@@ -11,7 +11,7 @@ import autograd_core as ag
 
 from ..functional import layer_norm
 from ..functional.given import is_number, numbers, whole
-from ..functional.normalization import batch_norm_and_tell, per_feature
+from ..functional.normalization import batch_norm_and_tell, per_feature, widened
 from ..init import real
 from ..module import Module
 
@@ -55,8 +55,9 @@ class BatchNorm(Module):
         self.eps, self.momentum = eps, momentum
         self.weight = ag.Tensor(np.ones(n, dtype), name="weight") if affine else None
         self.bias = ag.Tensor(np.zeros(n, dtype), name="bias") if affine else None
-        self.running_mean = ag.Tensor(np.zeros(n, dtype), requires_grad=False)
-        self.running_var = ag.Tensor(np.ones(n, dtype), requires_grad=False)
+        wide = np.promote_types(dtype, np.float32)  # the variance of numbers beyond 256 is no float16
+        self.running_mean = ag.Tensor(np.zeros(n, wide), requires_grad=False)
+        self.running_var = ag.Tensor(np.ones(n, wide), requires_grad=False)
         self.num_batches_tracked = ag.Tensor(0)
 
     def forward(self, x: Any) -> Any:
@@ -77,7 +78,9 @@ class BatchNorm(Module):
         shift = -self.running_mean.data * scale
         if self.weight is not None and self.bias is not None:
             scale, shift = self.weight * scale, self.weight * shift + self.bias
-        return x * per_feature(scale, x.ndim) + per_feature(shift, x.ndim)
+        y = widened(x) * per_feature(scale, x.ndim) + per_feature(shift, x.ndim)
+        half = x.dtype == np.float16 and (self.weight is None or self.weight.dtype == np.float16)
+        return y.astype(np.float16) if half else y
 
     def _follow(self, mean: Any, variance: Any) -> None:
         """Move the running averages towards the mean and the (unbiased) variance of a batch."""

@@ -282,3 +282,43 @@ def test_activations_by_name():
         find_activation("rellu")
     with pytest.raises(ValueError, match="there are elu, gelu, identity, leaky_relu"):
         find_activation(None)
+
+
+HALVES = {
+    "layer_norm": (lambda x: nn.functional.layer_norm(x), (6, 5)),
+    "layer_norm with weights": (lambda x: nn.functional.layer_norm(x, x[0] / 300, x[1] / 300), (6, 5)),
+    "layer_norm of images": (lambda x: nn.functional.layer_norm(x, np.ones((9, 9), np.float16)), (2, 3, 9, 9)),
+    "batch_norm": (lambda x: nn.functional.batch_norm(x), (6, 5)),
+    "batch_norm of images": (lambda x: nn.functional.batch_norm(x), (3, 2, 20, 20)),
+    "LayerNorm": (lambda x: nn.LayerNorm(5, dtype=np.float16)(x), (6, 5)),
+    "BatchNorm": (lambda x: nn.BatchNorm(5, dtype=np.float16)(x), (6, 5)),
+}
+
+
+@pytest.mark.parametrize("scale", [1.0, 300.0, 9000.0])
+@pytest.mark.parametrize("name", HALVES)
+def test_statistics_of_half_precision_are_float32(name, scale):
+    f, shape = HALVES[name]
+    x = (np.random.default_rng(3).normal(size=shape) * scale + 0.2 * scale).astype(np.float16)
+    wide = x.astype(np.float64)
+    w = np.random.default_rng(4).normal(size=shape)
+    near = lambda a, b: np.testing.assert_allclose(a, b, rtol=0.01, atol=0.004 * np.max(np.abs(b)))
+    assert f(ag.Tensor(x)).dtype == np.float16
+    near(f(ag.Tensor(x)).data, f(ag.Tensor(wide)).data)
+    g = lambda x: np.sum(f(x).astype(np.float64) * w)
+    assert ag.grad(g)(x).dtype == np.float16
+    near(ag.grad(g)(x) * scale, ag.grad(g)(wide) * scale)
+    compiled = ag.compile(ag.grad(g))
+    near(compiled(x) * scale, ag.grad(g)(wide) * scale)
+    near(compiled(x) * scale, ag.grad(g)(wide) * scale)
+
+
+def test_batch_norm_of_half_precision_follows_and_evaluates():
+    x = (np.random.default_rng(3).normal(size=(50, 4)) * 9000).astype(np.float16)
+    layer = nn.BatchNorm(4, momentum=1.0, dtype=np.float16)
+    layer(x)
+    np.testing.assert_allclose(layer.running_var.data, np.var(x.astype(float), axis=0, ddof=1), rtol=1e-4)
+    layer.eval()
+    y = layer(ag.Tensor(x))
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(np.std(y.data.astype(float), axis=0, ddof=1), 1, rtol=1e-2)

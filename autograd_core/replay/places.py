@@ -209,8 +209,12 @@ def _line(name: tuple[Any, ...], codes: list[types.CodeType]) -> str:
 
 def state_of(g: Any) -> Any:
     """Return the state of a generator."""
+    if isinstance(g, random.SystemRandom):
+        return None  # it has none: what the operating system draws nobody can see
     if isinstance(g, random.Random):
         return g.getstate()
+    if isinstance(g, np.random.BitGenerator):
+        return repr(g.state)
     if isinstance(g, np.random.Generator):
         return repr(g.bit_generator.state), getattr(g.bit_generator.seed_seq, "n_children_spawned", 0)
     return repr(g.get_state(legacy=False))

@@ -307,6 +307,8 @@ def described(read: Any) -> str:
     """Return words for what a guard reads."""
     if isinstance(getattr(read, "__self__", None), Compared):
         return str(read.__self__)
+    if isinstance(read, functools.partial) and read.func is str:
+        return str(*read.args)
     if isinstance(read, functools.partial) and read.func is getattr and type(read.args[0]) is types.CellType:
         return "a variable of the function around it"
     if isinstance(read, functools.partial) and read.func is getattr:

@@ -56,6 +56,7 @@ GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator
 COLLECTIONS = (list, tuple, set, frozenset, collections.deque)
 HOLDERS = {"types", "argparse", "_thread"}  # modules whose objects hold what others put there
 MAKING = {"__init__", "__new__", "__post_init__"}  # called where a class is
+WRAPPERS = (staticmethod, classmethod, property, functools.cached_property, functools.partialmethod)
 PARTIAL = ("func", "args", "keywords")
 UNCALLED = {"__init_subclass__", "__repr__", "__str__", "__hash__", "__del__", "__class_getitem__", *MAKING}
 VARIABLES = {dis.opmap[name]: shift for name, shift in (("LOAD_GLOBAL", 1), ("STORE_GLOBAL", 0), ("IMPORT_NAME", 0))}
@@ -184,6 +185,7 @@ class Surroundings:
                 self.objects.append((x, set()))
         elif issubclass(kind, type):
             self.kinds(x)
+            self.kinds(kind)
             self.names.update(MAKING)
         elif kind is contextvars.ContextVar:
             yield self.place(functools.partial(x.get, None), x.get(None), ("context variable", x.name))
@@ -235,7 +237,7 @@ class Surroundings:
             yield from [(held_by(c), ("variable",)) for c in cells]
             return
         code = f.__code__
-        if "<locals>" not in f.__qualname__:  # which a notebook's autoreload gives another code
+        if "<locals>" not in f.__qualname__ or len(self.seen) > 1:  # which a notebook's autoreload gives another code
             self.place(functools.partial(getattr, f, "__code__"), code, ("attribute", "__code__", f))
         for name, cell in zip(code.co_freevars, cells, strict=True):
             if (value := held_by(cell)) is not MISSING:
@@ -250,9 +252,8 @@ class Surroundings:
 
     def globals(self, code: types.CodeType, held: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
         """Yield the globals that code names, and the modules that it imports itself."""
-        codes = [code]
+        codes = codes_of(code)
         for c in codes:
-            codes.extend([k for k in c.co_consts if type(k) is types.CodeType])
             self.names.update(c.co_names)
             self.names.update([k for k in c.co_consts if type(k) is str and k.isidentifier()])  # getattr(x, "rate")
             self.anything = self.anything or names_anything(c)
@@ -300,6 +301,7 @@ class Surroundings:
         if isinstance(held.get("groups"), list):
             return
         self.strangers.append((x, set()))
+        held = held | {n: getattr(x, n, None) for n in slots(kind)}
         yield from [(v, ("attribute", key, x)) for key, v in held.items() if isinstance(v, np.ndarray)]
 
     def groups(self, x: Any, held: dict[str, Any]) -> None:
@@ -341,7 +343,9 @@ class Surroundings:
         held = vars(kind)
         for name in names.intersection(held):
             value = held[name]
-            part = getattr(value, "__func__", None) or getattr(value, "fget", None) or getattr(value, "func", value)
+            part = value
+            if isinstance(value, WRAPPERS):
+                part = getattr(value, "__func__", None) or getattr(value, "fget", None) or getattr(value, "func", value)
             if name[:2] != "__" or type(value) is types.FunctionType:
                 simple = type(value) in (types.FunctionType, property) or not hasattr(type(value), "__get__")
                 read = functools.partial(getattr, kind, name) if simple else functools.partial(held.get, name)
@@ -361,15 +365,26 @@ class Surroundings:
 
     # --- before and after -------------------------------------------------------------------------------------------
 
-    def settle(self, whole: bool = True) -> None:
-        """Note the states of generators, maybe without the global ones: what is drawn from here on is to be told."""
+    def settle(self, whole: bool = True, fn: Any = None) -> None:
+        """Note the states of generators, maybe without the global ones: what is drawn from here on is to be told.
+
+        What `fn` has changed, since it is called anew, is for others to read at their own risk: then no plan holds.
+        """
         self.states = {key: state_of(g) for key, g in self.sources.items()}
         if whole:
             self.world = states_of_the_world(self.names)
             for place in (*self.places, *self.arrays) if self.told else ():
                 if place not in self.changed and place.is_changed():
                     place.again()  # by a function that was called anew, as it will be at every replay
+                    if self.is_named_beside(place, fn):
+                        self.unsettled.append((functools.partial(str, place), NEVER))
             self.told = True
+
+    def is_named_beside(self, place: Place, fn: Any) -> bool:
+        """Say whether other code than that of a function names what it changes."""
+        own = codes_of(getattr(getattr(fn, "__func__", fn), "__code__", None))
+        others = [c for c in self.codes if c not in own and c.co_name not in MAKING]
+        return len(place.name) > 1 and any(place.name[1] in (*c.co_names, *c.co_freevars) for c in others)
 
     def watch(self, whole: bool = True) -> None:
         """Raise if a generator has been drawn from without the recorder being told."""
@@ -411,6 +426,14 @@ class Surroundings:
         found += [(functools.partial(names.isdisjoint, vars(x)), True) for x, names in self.lacking]
         compared = [a for a in self.arrays if not a.dropped]
         return kept + found + [g for a in compared for g in a.guards()]
+
+
+def codes_of(code: Any) -> list[types.CodeType]:
+    """Return code with that of the functions written inside it."""
+    found = [code] if code is not None else []
+    for c in found:
+        found.extend([k for k in c.co_consts if type(k) is types.CodeType])
+    return found
 
 
 def _globals(code: types.CodeType) -> list[str]:

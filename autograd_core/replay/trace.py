@@ -367,7 +367,7 @@ class Trace(Recorder):
         self.around.watch(world)
         with switched(recorder=None):
             ans = fn(*strip(args), **strip(kwargs))
-        self.around.settle(world)
+        self.around.settle(world, fn)
         several = type(ans) is tuple and len(ans) > 0
         told = tuple([standing_for(v) for v in ans]) if several else standing_for(ans)
         outs = tuple([self.new(t) for t in (told if several else (told,)) if type(t) is Tensor])

@@ -8,6 +8,7 @@ import ctypes
 import dataclasses
 import functools
 import operator
+import random
 import types
 import weakref
 
@@ -364,6 +365,18 @@ PLACES = {  # how an array is held, and how a function reads it
     "an attribute that is made": (Holder, lambda h, x: both(h.made, x)),
     "a class": (lambda c: type("Has", (Holder,), {"kept": c}), lambda h, x: h.by_class(x)),
     "a descriptor": (descriptor_of, lambda h, x: both(h.c, x)),
+    "a partial function in a class": (
+        lambda c: type("Has", (), {"read": functools.partial(lambda c: c, c)}),
+        lambda h, x: both(h.read(), x),
+    ),
+    "a bound method in a class": (
+        lambda c: type("Has", (), {"read": Holder(c).by_method}),
+        lambda h, x: h.read(x),
+    ),
+    "a class of classes": (
+        lambda c: type("Of", (type,), {"kept": c})("Has", (), {}),
+        lambda h, x: both(h.kept, x),
+    ),
     "a slot": (Slotted, lambda h, x: both(h.c, x)),
     "a module of ours": (Layer, lambda h, x: h(x)),
     "modules in modules": (lambda c: nn.Sequential(Layer(c), Layer(c)), lambda h, x: h(x)),
@@ -526,6 +539,11 @@ OTHERS = {
     ),
     "all fields": (lambda: Data(2.0), lambda h, x: x * dataclasses.astuple(h)[0], lambda h: setattr(h, "c", 5.0)),
     "a number of NumPy's in a list": (lambda: [np.float64(2)], lambda h, x: x * h[0], lambda h: h.append(h.pop() + 3)),
+    "the code of a function": (
+        lambda: lambda x: x * 2,
+        lambda h, x: h(x),
+        lambda h: setattr(h, "__code__", (lambda x: x * 5).__code__),
+    ),
     "the rate of a schedule": (
         nn.schedules.ReduceOnPlateau,
         lambda h, x: x * h.scale,
@@ -640,6 +658,37 @@ def test_a_function_that_sets_a_rate_itself_is_refused(change, what):
 
     with pytest.raises(ag.GraphError, match=f"{what} is changed by the compiled function itself"):
         ag.compile(step)(X)
+
+
+class Counter:
+    def __init__(self):
+        self.calls, self.buffer = 0, np.zeros(3)
+
+    def count(self):
+        self.calls += 1
+        self.buffer += 1
+
+
+FRESHLY = {
+    "a number": lambda h, x: (ag.fresh(h.count), x * h.calls)[1],
+    "an array": lambda h, x: (ag.fresh(h.count), x * h.buffer)[1],
+    "an array alone": lambda h, x: (ag.fresh(h.count), x * np.exp(h.buffer))[1],
+}
+
+
+@pytest.mark.parametrize("name", FRESHLY)
+def test_what_ag_fresh_changes_and_the_function_reads_runs_uncompiled_with_a_word(name):
+    own, other = Counter(), Counter()
+    compiled = ag.compile(lambda x: FRESHLY[name](other, x))
+    expected = [FRESHLY[name](own, X) for _ in range(20)]
+    with pytest.warns(UserWarning, match=r"the attribute '(calls|buffer)' of Counter changes at every call"):
+        found = [compiled(X) for _ in range(20)]
+    identical(found, expected)
+
+
+def test_the_randomness_of_the_system_may_be_within_reach():
+    source = random.SystemRandom()
+    assert ag.compile(lambda x: x if source else -x)(2.0) == 2.0
 
 
 # --- what is told -----------------------------------------------------------------------------------------------------

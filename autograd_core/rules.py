@@ -28,6 +28,8 @@ from typing import Any
 
 import numpy as np
 
+from .tree import flatten
+
 Pull = Callable[..., Any]
 
 NAMES = {1: ("x",), 2: ("a", "b"), 3: ("a", "b", "c")}
@@ -465,8 +467,12 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
     if not callable(fn):
         raise TypeError(f"primitive takes a function, not {fn!r}")
 
+    ours = str(getattr(fn, "__module__", "")).partition(".")[0] in ("autograd_core", "nn")
+
     @functools.wraps(fn)
     def public(*args: Any, **kwargs: Any) -> Any:
+        if not ours and public not in CONSTANTS:
+            _refuse_containers(fn, args, kwargs)
         if Door.kind in map(type, args):
             op = RULES.get(public)
             if op is not None and (op.wide or (op.direct and not kwargs)) and len(args) == len(op.args):
@@ -483,6 +489,28 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     PRIMITIVES.add(public)
     return public
+
+
+def _refuse_containers(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise where Tensors are inside of a container that is an argument: nobody would ask the rule."""
+    for k, a in (*enumerate(args), *kwargs.items()):
+        if type(a) in BARE or type(a) is Door.kind or (isinstance(a, list | tuple) and not any(map(_holds, a))):
+            continue
+        if _holds(a):
+            which = f"argument {k + 1}" if isinstance(k, int) else f"{k}="
+            raise TypeError(
+                f"{getattr(fn, '__name__', fn)}, a primitive, was given Tensors in nested containers ({which}, a "
+                f"{type(a).__name__}), where its rule would not be asked: pass each Tensor as an argument of its own, "
+                "and put them together inside"
+            )
+
+
+def _holds(tree: Any) -> bool:
+    """Say whether there are Tensors inside of a container; a Tensor itself is none."""
+    return type(tree) not in BARE and any(type(leaf) is Door.kind and leaf is not tree for leaf in flatten(tree)[0])
+
+
+BARE = {np.ndarray, np.float64, float, int, bool, str, type(None)}
 
 
 class Door:

@@ -336,3 +336,29 @@ def test_matmul_with_axes_is_right_or_refused(axes):
     except TypeError:  # a sentence is enough, silence is not
         return
     close(found, gradient(lambda x: np.sum(f(x)[0]), (a, b)))
+
+
+CONTAINERS = {
+    "a dict": lambda t: ({"w": t},),
+    "a dict beside": lambda t: (t, {"w": t}),
+    "a list of lists": lambda t: ([[t]],),
+    "a dict of lists": lambda t: ({"w": [1.0, t]},),
+    "a tuple of dicts": lambda t: (({"w": t}, 1.0),),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize("with_rule", [True, False])
+def test_a_primitive_refuses_containers_of_tensors(name, with_rule):
+    @ag.primitive
+    def rounded(tree, more=None):
+        return np.round(flatten((tree, more))[0][-1])
+
+    if with_rule:
+        ag.rule(rounded, lambda g: g, args="tree")
+    for run in (ag.grad, lambda f: ag.compile(ag.grad(f)), lambda f: ag.grad(ag.checkpoint(f))):
+        with pytest.raises(TypeError, match="rounded, a primitive, was given Tensors in nested containers"):
+            run(lambda x: rounded(*CONTAINERS[name](x)))(0.7)
+    with pytest.raises(TypeError, match="more="):
+        ag.grad(lambda x: rounded(1.0, more={"w": x}))(0.7)
+    assert rounded({"w": 0.7}) == 1.0  # of plain numbers it is the function itself

@@ -9,9 +9,16 @@ import pytest
 import autograd_core as ag
 
 ROOT = Path(__file__).parents[1]
-SPEC = importlib.util.spec_from_file_location("features", ROOT / "benchmarks" / "features.py")
-features = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(features)
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+features, calls = load("features"), load("calls")
 
 
 @pytest.mark.parametrize("row", features.CAN)
@@ -24,6 +31,34 @@ def test_we_cannot(row):
     if row is features.bfloat16:
         pytest.importorskip("ml_dtypes", reason="NumPy has no bfloat16 of its own")
     assert features.attempt(row, "ours", lambda f, x: ag.grad(f)(x), np) is False
+
+
+CALLS = calls.calls()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the functions that NumPy is about to drop
+@pytest.mark.parametrize("call", CALLS)
+def test_calls_through_plain_numpy(call):
+    assert calls.verdict(call, lambda f, x: ag.grad(f)(x)) == "right"
+
+
+@pytest.mark.parametrize(
+    ("gradient", "verdict"),
+    [(lambda f, x: -ag.grad(f)(x), "wrong"), (lambda f, x: f(x).grad, "raises"), (lambda f, x: ag.grad(f)(x)[:2], "wrong")],
+    ids=["sign", "none", "shape"],
+)  # fmt: skip
+def test_a_call_that_is_not_right_is_counted_so(gradient, verdict):
+    assert calls.verdict("np.sin(x)", gradient) == verdict
+
+
+def test_the_readme_counts_the_calls():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    title = f"| Of {len(CALLS)} calls through plain `numpy`: right / raises / wrong |"
+    (row,) = [line for line in readme.splitlines() if line.startswith(title)]
+    ours, *others = row.removeprefix(title).strip(" |").split(" | ")
+    assert ours == f"{len(CALLS)} / 0 / 0"
+    assert others.pop() == "–"  # micrograd has no arrays
+    assert all(sum(map(int, cell.split(" / "))) == len(CALLS) for cell in others)
 
 
 def test_the_readme_has_every_row():

@@ -71,7 +71,7 @@ def annotate(
     """Write down what the switches ask for about a result that has just been recorded."""
     if state.noted == 1 and name is None and not isinstance(t, tuple):
         if t._node is not None:
-            t._node.note = state
+            t._node.note = state if type(state) is State else state.now()
         return
     wanted = state.scope or state.debug or name is not None
     results: Any = () if not wanted else t if isinstance(t, tuple) else (t,)

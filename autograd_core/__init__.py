@@ -5,6 +5,8 @@ from importlib import import_module as _import_module
 
 import numpy as _numpy
 
+from .changes import all_or_nothing, uninterrupted
+from .files import replace_file
 from .notes import GraphError
 from .ops.elementwise import relu
 from .ops.reduce import logsumexp
@@ -37,6 +39,7 @@ __all__ = [
     "GradientError",
     "GraphError",
     "Tensor",
+    "all_or_nothing",
     "checkpoint",
     "compile",
     "debug",
@@ -56,9 +59,11 @@ __all__ = [
     "primitive",
     "register_tree",
     "relu",
+    "replace_file",
     "rule",
     "scope",
     "stop_gradient",
+    "uninterrupted",
     "value_and_grad",
     "vjp",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,20 +65,7 @@ def replace(path: str | os.PathLike[str], content: bytes) -> None:
         raise IsADirectoryError(f"{path} is a folder; a file is written to a path such as {path / 'model.safetensors'}")
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: there is no folder {path.parent}")
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.name == "posix":  # mkstemp lets the owner only in
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)  # also on Windows, where the file must be closed before
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    ag.replace_file(path, content)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:

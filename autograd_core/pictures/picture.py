@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..files import replace_file
 from .data import Graph, Vertex
 from .dot import to_dot
 from .labels import content, entries
@@ -344,7 +345,7 @@ class Picture:
         form = path.suffix.lstrip(".").lower()
         if form not in FORMATS:
             raise ValueError(f"a picture is saved as {', '.join(FORMATS)}; the name {path.name!r} ends in none of them")
-        path.write_bytes(self.render(form, direction=direction))
+        replace_file(path, self.render(form, direction=direction))
         return path
 
     def render(self, form: str, *, direction: str | None = None) -> bytes:

@@ -1,0 +1,155 @@
+"""Changes to arrays and Tensors that are made all together or not at all; and Ctrl-C, which may have to wait.
+
+For that, copies are made beforehand. An optimizer's are too large for that (a copy of Adam's state for 535,818
+parameters takes as long as the update); what its equation can raise, NumPy must have been told to raise, and Ctrl-C can
+wait for a millisecond. So a block that is trusted is copied for only where its arrays are small, or NumPy may raise.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # `signal.signal` makes enumerations of numbers: 10 us, not 0.5
+import operator
+import warnings
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from .tensor import Tensor
+
+SMALL = 1 << 14  # bytes; to copy them takes about a microsecond
+SIGINT = _signal.SIGINT
+KNOWN: tuple[Any, bool] = (None, False)  # settings of floating-point errors, and whether they make NumPy raise
+
+# What `np.errstate` sets, to be compared by identity: `np.geterr` takes a microsecond.
+settings_of_errors: Any = getattr(np.geterr.__globals__.get("_extobj_contextvar"), "get", np.geterr)
+
+
+class uninterrupted:
+    """Let Ctrl-C wait until the block is done; whoever handles it, `asyncio` or a handler of your own, is told then.
+
+    For short blocks whose statements belong together. Signals come to the main thread; elsewhere nothing changes.
+
+    Examples
+    --------
+    >>> import autograd_core as ag
+    >>> w, updates = ag.Tensor([1.0, 2.0]), 0
+    >>> with ag.uninterrupted():
+    ...     w.data -= 0.5
+    ...     updates += 1
+    """
+
+    __slots__ = ("came", "frame", "handler")
+
+    def __enter__(self) -> None:
+        self.came, self.frame = False, None
+        self.handler = _signal.getsignal(SIGINT)
+        if callable(self.handler):  # else it ends the process, or is ignored, or is somebody's in C
+            try:
+                _signal.signal(SIGINT, self)
+            except ValueError:  # not the main thread
+                self.handler = None
+
+    def __call__(self, _: int, frame: Any) -> None:
+        """Take note of a signal."""
+        self.came, self.frame = True, frame
+
+    def __exit__(self, *exc: object) -> None:
+        if _signal.getsignal(SIGINT) is self:
+            _signal.signal(SIGINT, self.handler)
+        if self.came:
+            frame, self.came, self.frame = self.frame, False, None
+            self.handler(SIGINT, frame)
+
+
+class all_or_nothing:
+    """Change arrays and leaves in a block, all of them or none: if it raises, they get their values back.
+
+    Parameters
+    ----------
+    *values : arrays and Tensors
+        What the block changes in place. Gradients are not put back.
+    trusted : bool
+        The block raises only where NumPy does, by `np.errstate` or for a warning that is an error. Then large arrays
+        are not copied unless that may be; Ctrl-C waits for the end of the block instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_core as ag
+    >>> a, b = ag.Tensor([1.0, 2.0]), np.zeros(2)
+    >>> try:
+    ...     with ag.all_or_nothing(a, b):
+    ...         a.data += 1
+    ...         b[2] = 1
+    ... except IndexError:
+    ...     print(a.data, b)
+    [1. 2.] [0. 0.]
+    """
+
+    __slots__ = ("_arrays", "_copied", "_dots", "_held", "_kept", "_pause", "_tensors", "small", "torn")
+
+    def __init__(self, *values: Any, trusted: bool = False) -> None:
+        self._tensors = [v for v in values if isinstance(v, Tensor)]
+        self._arrays = [v for v in values if not isinstance(v, Tensor)]
+        for v in values:
+            if not isinstance(v, Tensor | np.ndarray):
+                raise TypeError(f"all_or_nothing takes arrays and Tensors, such as *model.parameters(), not {v!r:.60}")
+            if isinstance(v, Tensor) and not v.is_leaf:
+                raise TypeError(f"{v._label()} is the result of an operation, whose values do not change")
+        self._dots = [...] * len(self._arrays)
+        self.small = sum(v.nbytes for v in values) <= SMALL
+        self._copied = self.small or not trusted
+        self._kept: list[Any] = []
+        self._held: list[Any] = []
+        self._pause: uninterrupted | None = None
+        self.torn = False  # has an update of large arrays been broken off, against all that was said?
+
+    def __enter__(self) -> None:
+        if not self._copied and not numpy_raises():
+            self._pause = uninterrupted()
+            self._pause.__enter__()
+            return
+        if self._tensors:
+            self._held = [t._data for t in self._tensors]
+            self._kept = [d.copy() if type(d) is np.ndarray else d for d in (*self._held, *self._arrays)]
+        elif self._kept:
+            any(map(operator.setitem, self._kept, self._dots, self._arrays))
+        else:
+            self._kept = [a.copy() for a in self._arrays]
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        pause, self._pause = self._pause, None
+        if error is not None and pause is None:
+            self._put_back()
+        elif error is not None:
+            self.torn = True
+            error.add_note(
+                "This has broken off an update: part of the arrays is new, so load their last state before going on."
+            )
+        if not self.small:
+            self._kept = []
+        self._held = []
+        if pause is not None:
+            pause.__exit__()
+
+    def _put_back(self) -> None:
+        """Give everything its values back, in steps that nothing can come between: each is one call that is C's."""
+        n = len(self._held)
+        targets = [*self._held, *self._arrays]
+        changeable = [i for i, a in enumerate(targets) if type(a) is np.ndarray and a.flags.writeable]
+        any(map(setattr, self._tensors, repeat("_data"), self._held))
+        any(map(operator.setitem, [targets[i] for i in changeable], repeat(...), [self._kept[i] for i in changeable]))
+        for t in self._tensors[:n]:
+            if t._node is not None:
+                t._node.touch()
+
+
+def numpy_raises() -> bool:
+    """Say whether a floating-point error would raise here, or a warning of one."""
+    global KNOWN
+    settings, verdict = KNOWN
+    if (now := settings_of_errors()) is not settings:
+        verdict = not {"ignore", "warn", "print"}.issuperset(np.geterr().values())
+        KNOWN = now, verdict
+    return verdict or "error" in map(operator.itemgetter(0), warnings.filters)

@@ -10,6 +10,8 @@ import numpy as np
 
 import autograd_core as ag
 
+from .functional.given import cannot_hold
+
 Path = tuple[Any, ...]
 
 
@@ -159,8 +161,9 @@ class Module:
         if wrong:
             more = f"; and {len(wrong) - 8} more" if len(wrong) > 8 else ""
             raise ValueError(f"the state does not fit {type(self).__name__}: {'; '.join(wrong[:8])}{more}")
-        for name, t in own.items():
-            t.assign(values[name])
+        with ag.all_or_nothing(*own.values()), np.errstate(under="ignore"):
+            for name, t in own.items():
+                t.assign(values[name])
         return self
 
     def _state(self) -> dict[str, Any]:
@@ -227,6 +230,8 @@ def _misfits(name: str, t: ag.Tensor, values: Mapping[str, Any], first: str) -> 
         yield f"{name} has dtype {value.dtype}, expected {t.dtype}"
     elif first != name and first in values and not np.array_equal(value, values[first], equal_nan=True):
         yield f"{name} and {first} are the same Tensor but have different values"
+    elif what := cannot_hold(t.dtype, value):
+        yield f"{name} has {what}"
 
 
 def _rows(module: Module, indent: str, seen: set[int]) -> Iterator[tuple[str, str, str]]:

@@ -59,3 +59,19 @@ def floats(x: Any, who: str) -> Any:
 def is_number(x: Any) -> bool:
     """Say whether a setting is one real number; True and False are none."""
     return isinstance(x, Real) and not isinstance(x, bool)
+
+
+def cannot_hold(dtype: Any, values: Any) -> str:
+    """Return words for the first number that would become another than by rounding, inf for example; else nothing.
+
+    Examples
+    --------
+    >>> cannot_hold(np.dtype(np.float32), np.array([1e-50, 1e300]))
+    '1e+300, which float32 cannot hold'
+    """
+    if dtype == values.dtype:
+        return ""
+    with np.errstate(all="ignore"):
+        cast = values.astype(dtype)
+        lost = np.isfinite(values) & ~np.isfinite(cast) if dtype.kind in "fc" else cast != values
+    return f"{values[lost].flat[0]}, which {dtype} cannot hold" if lost.any() else ""

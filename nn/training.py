@@ -234,9 +234,10 @@ class _Training:
         try:
             while len(history) < epochs and not self.finished:
                 row = self.epoch(len(history) + 1)
-                for name, value in row.items():
-                    history.columns.setdefault(name, []).append(value)
-                self.judge(len(history), row)
+                with ag.uninterrupted():  # columns stay equally long
+                    for name, value in row.items():
+                        history.columns.setdefault(name, []).append(value)
+                    self.judge(len(history), row)
                 for callback in callbacks:
                     if callback(len(history), dict(row)) is True:
                         self.finished = f"a callback ended it after epoch {len(history)}"
@@ -275,21 +276,24 @@ class _Training:
                 raise ValueError(f"a schedule gives a factor from 0 upwards; for update {self.updates} it is {scale!r}")
             self.optimizer.scale = float(scale)
         self.undo.note()
+        before = self.updates
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is told below
                 found = float(np.asarray(_value(self.steps.forward_and_back(*batch))).item())
                 if not math.isfinite(found):
                     self.undo()  # to look at the very pass that went wrong
                     raise TrainingError(self.where(found, batch, epoch, number), self.history)
-                self.steps.update()
+                with ag.uninterrupted():  # the update, and what counts it
+                    self.steps.update()
+                    self.updates += 1
+                    if not self.seen:
+                        self.undo.narrow()
+                        self.seen = True
         except BaseException:
-            self.undo()
-            self.optimizer.zero_grad()
+            if self.updates == before:  # no update has come of it
+                self.undo()
+                self.optimizer.zero_grad()
             raise
-        if not self.seen:
-            self.undo.narrow()
-            self.seen = True
-        self.updates += 1
         return found
 
     def rehearse(self) -> None:

@@ -255,10 +255,10 @@ def run(fn: Callable[..., Any], bounds: list[tuple[int, int]], rooms: list[Any],
     middle = len(bounds) // 2
     other = worker().submit(contextvars.copy_context().run, _part, fn, bounds[middle:], rooms[1], args)
     try:
-        first = _part(fn, bounds[:middle], rooms[0], args)
-    finally:
-        second = other.result()
-    return first + second
+        return _part(fn, bounds[:middle], rooms[0], args) + other.result()
+    except BaseException:
+        other.exception()  # waits for it: it writes into arrays that are to be put back
+        raise
 
 
 def _part(fn: Callable[..., Any], bounds: list[tuple[int, int]], room: Any, args: tuple[Any, ...]) -> list[Any]:

@@ -252,12 +252,14 @@ def _assign(w: Writer, step: Step) -> None:
     target, (value,) = step.target, step.args
     data = target._data
     if type(data) is not ndarray or not data.flags.writeable:
+        w.change(target)
         w.lines.append(f"assign({w.bind(target, 't')}, {w.expression(value)})")
         return
+    w.rebinding.append((w.bind(target, "t"), w.bind(data, "a")))
     k = value.slot if type(value) is Ref else None
     if not (k in w.fixed and _same_memory(w.fixed[k], data)):
+        w.change(data)
         w.lines.append(f"{w.bind(data, 'a')}[...] = {w.expression(value)}")
-        w.rebinding.append((w.bind(target, "t"), w.bind(data, "a")))
     if target._node is not None:
         w.touched[id(target._node)] = target._node
 

@@ -12,7 +12,7 @@ import numpy as np
 from .forms import WRITABLE, is_flat_join, is_group, is_reshape, may_raise
 from .groups import Group
 from .plan import Plan, Ref, Step, refs
-from .traced import draw, of_networks
+from .traced import of_ours
 
 ndarray = np.ndarray
 ALIGNED = 64
@@ -212,7 +212,7 @@ class Layout:
 
     def unread(self) -> bool:
         """Say whether nobody reads the gradients of the call before while the program runs."""
-        foreign = (s for s in self.plan.steps if s.effect == "call" and s.told is not draw and not of_networks(s.told))
+        foreign = (s for s in self.plan.steps if s.effect == "call" and not of_ours(s))
         return all(slot.kind != "grad" for slot in self.plan.slots) and next(foreign, None) is None
 
     # --- all else ----------------------------------------------------------------------------------------------------

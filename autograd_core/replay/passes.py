@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .arrays import is_locked
-from .forms import elementwise_ufunc, form_of
+from .forms import elementwise_ufunc, form_of, may_raise
 from .groups import group
 from .plan import SEQUENCES, Plan, Ref, Step, refs, replaced
+from .traced import of_ours
 
 ndarray = np.ndarray
 
@@ -19,6 +20,7 @@ def optimised(plan: Plan) -> Plan:
     plan.notes["recorded"] = f"{len(plan.steps)} steps"
     forwards(plan)
     drop(plan)
+    raise_first(plan)
     group(plan)
     forget(plan)
     for step in plan.steps:
@@ -206,3 +208,48 @@ def drop(plan: Plan) -> None:
             used.update(step.reads)
             kept.append(step)
     plan.steps = kept[::-1]
+
+
+# --- what may raise ---------------------------------------------------------------------------------------------------
+
+
+def raise_first(plan: Plan) -> None:
+    """Move what may raise, and does not depend on a change to the world, before the first change.
+
+    A call that fails puts back what it has changed. For that it makes copies, unless nothing raises after the changes.
+    """
+    start = next((i for i, step in enumerate(plan.steps) if step.effect == "assign"), None)
+    if start is None:
+        return
+    moving, made, floor = changing(plan), dict[int, int](), 0
+    chosen: dict[int, list[Step]] = {}  # number of the step after which they come -> steps
+    moved: set[int] = set()
+    late = wanted(plan, start)
+    for i, step in enumerate(plan.steps):
+        if not moving.isdisjoint(step.shares):
+            moving.update(step.outs)
+        if step.effect == "call" and not of_ours(step):
+            floor = i + 1
+        at = max([floor, *(made.get(k, -1) + 1 for k in step.reads)])
+        if i in late and at <= start and moving.isdisjoint(step.reads):
+            chosen.setdefault(at, []).append(step)
+            moved.add(i)
+            made |= dict.fromkeys(step.outs, at - 1)
+        else:
+            made |= dict.fromkeys(step.outs, i)
+    if moved:
+        order = [[*chosen.get(i, ()), *([] if i in moved else [step])] for i, step in enumerate(plan.steps)]
+        plan.steps = [step for steps in order for step in steps]
+
+
+def wanted(plan: Plan, start: int) -> set[int]:
+    """Return the numbers of steps from one on that may raise, and of those that they need."""
+    found, needed = set[int](), set[int]()
+    for i in range(len(plan.steps) - 1, start, -1):
+        step = plan.steps[i]
+        if not step.effect:
+            step.form = form_of(plan, step)
+            if may_raise(step) or not needed.isdisjoint(step.outs):
+                found.add(i)
+                needed.update(step.reads)
+    return found

@@ -10,13 +10,13 @@ import threading
 import types
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..notes import GraphError
-from ..state import PLAIN, STATE, switched
+from ..state import PLAIN, STATE
 from ..tensor import Tensor
 from ..tree import flatten, rests
 from . import blocks, width
@@ -134,35 +134,51 @@ class Compiled:
             return uncompiled(self.f, args, kwargs)
 
     def record(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
-        """Run the function once, write its plan, return what it returned."""
-        with self.lock, uncollected():
-            around = Surroundings(self.f, [*leaves, *more])
-            self.say_large(around.large)
-            trace = Trace(around, key in self.masked)
-            entered = [trace.entered(v) if is_traced(v) else v for v in leaves]
-            args, kwargs = rebuild(entered)
+        """Run the function once, write its plan, return what it returned.
+
+        Without the garbage collector, which would go through a recording again and again as it grows: half of the time.
+        """
+        enabled = gc.isenabled()
+        with self.lock:
             try:
-                with switched(recorder=trace):
-                    out = self.f(*args, **kwargs)
-                    found = trace.finish(out)
-                around.watch()
-            except BaseException:
-                trace.put_back()
-                raise
-            trace.plan.guards += around.guards() + tracked(trace.plan)
-            if trace.plan.finite and not trace.all_finite():
-                trace.put_back()
-                return uncompiled(self.f, *rebuild(leaves))
-            entry = Entry(trace.plan)
-            if trace.plan.finite and entry.scalar is None:  # the next call records anew, with the masks
-                self.masked.add(key)
-                return found
-            self.entries[key] = [entry, *self.entries.get(key, [])][:STATES]
-            self.entries.move_to_end(key)
-            self.fast = None
-            while len(self.entries) > MOST:
-                self.entries.popitem(last=False)
+                gc.disable()
+                return self.recorded(key, leaves, rebuild, more)
+            finally:
+                if enabled:
+                    gc.enable()
+
+    def recorded(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
+        """Do so, whoever looks after the garbage."""
+        around = Surroundings(self.f, [*leaves, *more])
+        self.say_large(around.large)
+        trace = Trace(around, key in self.masked)
+        entered = [trace.entered(v) if is_traced(v) else v for v in leaves]
+        args, kwargs = rebuild(entered)
+        outer = STATE.get()
+        try:
+            STATE.set(outer.changed(recorder=trace))
+            out = self.f(*args, **kwargs)
+            found = trace.finish(out)
+            STATE.set(outer)
+            around.watch()
+        except BaseException:
+            STATE.set(outer)  # by a call of C's: the end of a with-statement can be interrupted
+            trace.put_back()
+            raise
+        trace.plan.guards += around.guards() + tracked(trace.plan)
+        if trace.plan.finite and not trace.all_finite():
+            trace.put_back()
+            return uncompiled(self.f, *rebuild(leaves))
+        entry = Entry(trace.plan)
+        if trace.plan.finite and entry.scalar is None:  # the next call records anew, with the masks
+            self.masked.add(key)
             return found
+        self.entries[key] = [entry, *self.entries.get(key, [])][:STATES]
+        self.entries.move_to_end(key)
+        self.fast = None
+        while len(self.entries) > MOST:
+            self.entries.popitem(last=False)
+        return found
 
     def record_other(self, key: Any, leaves: list[Any], rebuild: Any, more: list[Any]) -> Any:
         """Record for arguments of another kind; give up, and say so, where every call brings another."""
@@ -316,18 +332,6 @@ def described(read: Any) -> str:
     if isinstance(read, functools.partial) and getattr(read.func, "__name__", "") == "get":
         return f"the entry {read.args[0]!r} of a dict"
     return "something around the function"
-
-
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep the garbage collector from going through a recording again and again as it grows: half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def is_traced(value: Any) -> bool:

@@ -12,11 +12,12 @@ import itertools
 import math
 import operator
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from ..nodes import Leaf, Lent
+from ..nodes import Leaf, Lent, tick
 from ..ops.elementwise import relu
 from ..ops.index import getitem
 from ..ops.parts import sign
@@ -390,6 +391,7 @@ def replaying(graph: Graph, compute: Callable[[list[Any]], list[Any]]) -> Callab
     leaves = [leaf for leaf, k in graph.gradients if k is not None]
     bare = [leaf for leaf, k in graph.gradients if k is None]
     tensors = [t for t, _ in graph.values]
+    touched = [t._node for t in tensors if t._node is not None]  # that they are the same, guards see to
     first, last = len(leaves), len(leaves) + len(tensors)
 
     def replay(*given: Any) -> list[Any]:
@@ -400,14 +402,12 @@ def replaying(graph: Graph, compute: Callable[[list[Any]], list[Any]]) -> Callab
             raise NotFinite from error
         if not math.isfinite(values.pop()):
             raise NotFinite
-        for leaf in bare:
-            leaf.grad = None
-        for leaf, g in zip(leaves, values, strict=False):
-            leaf.grad = g
-        for t, value in zip(tensors, values[first:last], strict=True):
-            t._data = value
-            if t._node is not None:
-                t._node.touch()
+        any(map(setattr, bare, repeat("grad"), repeat(None)))
+        any(map(setattr, leaves, repeat("grad"), values))
+        if tensors:
+            Leaf.latest = now = tick()
+            any(map(setattr, touched, repeat("updated"), repeat(now)))
+            any(map(setattr, tensors, repeat("_data"), values[first:last]))  # one call of C's: no signal comes between
         left = iter(values[last:])
         return [what if kind is None else kind(next(left)) for kind, what in graph.outputs]
 

@@ -98,6 +98,12 @@ def of_networks(fn: Any) -> bool:
     return str(getattr(fn, "__module__", "")).partition(".")[0] == "nn"
 
 
+def of_ours(step: Any) -> bool:
+    """Say whether a step calls what draws, or a function of `nn`'s: it raises only by mistake."""
+    draws = step.told is draw or isinstance(getattr(step.told, "__self__", None), np.random.Generator)
+    return step.effect == "call" and (draws or of_networks(step.told))
+
+
 def owner_of(value: Any) -> Any:
     """Return the array that an array's memory belongs to; None if that is somebody else, a file for example."""
     while type(value.base) is ndarray:

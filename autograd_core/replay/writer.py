@@ -15,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from ..changes import all_or_nothing
 from ..nodes import Leaf, tick
 from ..tensor import Tensor
+from .forms import may_raise
 from .memory import Memory, given_away
 from .plan import Plan, Ref, refs
+from .traced import of_ours
 
 ndarray = np.ndarray
 LARGE = 1 << 15  # bytes from which on a variable lets go of an array as soon as it can
@@ -45,6 +48,8 @@ class Writer:
         self.touched: dict[int, Any] = {}
         self.reset: list[Leaf] = []  # leaves whose gradient of before is given up before they are lent another
         self.given = 0  # lines until the last has been
+        self.changed: dict[int, Any] = {}  # arrays around the program that it writes into, Tensors that hold a number
+        self.writes = False  # has the step under way done so?
         self.needless = memory.layout.needless()
         self.lent = memory.layout.lent_to()
         self.escapes = Counter((*refs(plan.outputs), *given_away(plan)))  # results and gradients that an array is
@@ -139,6 +144,8 @@ class Writer:
         found = self.memory.buffer(k)
         if found is None:
             return None
+        if self.memory.layout.places[k] is found:
+            self.change(found)
         self.fixed[k] = found
         return self.bind(found, "b")
 
@@ -150,6 +157,11 @@ class Writer:
             self.lines.append(f"v{k} = {call}")
         else:
             self.lines.append(into.format(place))
+
+    def change(self, what: Any) -> None:
+        """Note that the line to come gives new values to an array around the program, or to a Tensor."""
+        self.changed[id(what)] = what
+        self.writes = True
 
     def view(self, k: int, array: Any) -> None:
         """Let a slot be a view of a fixed array."""
@@ -169,27 +181,47 @@ class Writer:
         for slot in self.plan.slots:
             if slot.kind == "grad" and slot.number in self.memory.used:  # before another one takes its place
                 self.lines.append(f"v{slot.number} = {self.bind(slot.source, 'l')}.gradient()")
+        writing: list[tuple[int, int, int]] = []  # number, and lines, of each step that writes into what is around
         for i, step in enumerate(self.plan.steps):
+            start, self.writes = len(self.lines), False
             write(self, step)
+            if self.writes:
+                writing.append((i, start, len(self.lines)))
             self.lines += [f"v{k} = None" for k in ends.get(i, ()) if k not in self.fixed and k not in kept]
-        if self.reset:
-            self.names |= {"forget": forget, "reset": self.reset}
-            tried, rest = _indented(self.lines[: self.given]), self.lines[self.given :]
-            self.lines = ["try:", *tried, "except BaseException:", "    forget(reset)", "    raise", *rest]
+        first = {r.slot: i for i, r in reversed(list(enumerate(self.plan.outputs))) if type(r) is Ref}
+        results = [self.result(r, type(r) is Ref and first[r.slot] == i) for i, r in enumerate(self.plan.outputs)]
+        self.lines.append(f"return [{', '.join(results)}]")
+        self.protect(writing)
         current = self.current()
         if current:
             self.lines.insert(0, f"if not ({current}): return None")
-        first = {r.slot: i for i, r in reversed(list(enumerate(self.plan.outputs))) if type(r) is Ref}
-        results = [self.result(r, type(r) is Ref and first[r.slot] == i) for i, r in enumerate(self.plan.outputs)]
-        if self.touched:
-            leaves = [self.bind(leaf, "l") for leaf in self.touched.values()]
-            self.lines.append(f"Leaf.latest = {' = '.join(f'{leaf}.updated' for leaf in leaves)} = tick()")
-        self.lines.append(f"return [{', '.join(results)}]")
         inputs = ", ".join(f"v{k}" for k in self.plan.inputs)
         if "quiet" in self.plan.notes:
             self.names["errstate"] = np.errstate
             self.lines = ["with errstate(all='ignore'):", *_indented(self.lines)]
         return "\n".join([*self.functions, f"def replay({inputs}):", *_indented(self.lines)])
+
+    def protect(self, writing: list[tuple[int, int, int]]) -> None:
+        """Let a call that fails leave everything as it was: gradients that are lent, and what has been written into."""
+        given, head = self.given if self.reset else 0, list[str]()
+        if self.reset:
+            self.names |= {"forget": forget, "reset": self.reset}
+            head = ["try:", *_indented(self.lines[:given]), "except BaseException:", "    forget(reset)", "    raise"]
+        if self.touched:
+            leaves = [self.bind(leaf, "l") for leaf in self.touched.values()]
+            at = writing[-1][2] if writing else len(self.lines) - 1
+            self.lines.insert(at, f"Leaf.latest = {' = '.join(f'{leaf}.updated' for leaf in leaves)} = tick()")
+        if not writing:
+            self.lines = [*head, *self.lines[given:]]
+            return
+        start, stop = writing[0][1], writing[-1][2] + bool(self.touched)
+        trusted = not any(may_raise(step) and not of_ours(step) for step in self.plan.steps[writing[0][0] :])
+        whole = all_or_nothing(*self.changed.values(), trusted=trusted)
+        if not trusted or whole.small:  # copies are made, and whatever comes up to the end is no danger
+            stop = len(self.lines)
+        before = [*head, *self.lines[given:start]] if given <= start else []
+        body = self.lines[start:stop] if given <= start else [*head, *self.lines[given : max(stop, given)]]
+        self.lines = [*before, f"with {self.bind(whole, 'whole')}:", *_indented(body), *self.lines[max(stop, given) :]]
 
     def result(self, r: Any, first: bool) -> str:
         """Return source for a result of the program: nobody else's array, not even another result."""

@@ -24,6 +24,8 @@ class AdaGrad(Optimizer):
     Parameters are those of `SGD`, without momentum; `eps` keeps the quotient finite.
     """
 
+    squares = ("s",)
+
     def __init__(
         self,
         parameters: Iterable[Any] | None = None,
@@ -68,6 +70,8 @@ class RMSProp(Optimizer):
         p = p - lr * u                              or, with momentum,
         v = momentum * v + u;  p = p - lr * v
     """
+
+    squares = ("s",)
 
     def __init__(
         self,
@@ -147,6 +151,8 @@ class Adam(Optimizer):
     >>> p
     Tensor([ 0.9, -1.9])
     """
+
+    squares = ("v",)
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ import autograd_core as ag
 
 from ..functional.given import is_number
 from ..module import Module
+from .recorded import record
 from .runs import Run, Settings, outdate, runs_of, settings_of
 
 
@@ -33,6 +34,8 @@ class Optimizer:
         The buffers in which parameters, gradients and state live.
     """
 
+    squares: tuple[str, ...] = ()  # slots that hold means or sums of squares, which are never negative
+
     def __init__(self, parameters: Iterable[Any] | None, settings: Settings) -> None:
         settings = _plain(settings)
         self._check(settings)
@@ -40,6 +43,8 @@ class Optimizer:
         self.scale = 1.0
         self.groups: list[dict[str, Any]] = []
         self.runs: list[Run] = []
+        self._whole: Any = None  # what makes an update whole, for the arrays there are
+        self._torn = False  # has an update been broken off in the middle?
         if parameters is not None:
             self.attach(parameters)
 
@@ -48,8 +53,9 @@ class Optimizer:
         groups = self._grouped(parameters)
         for old in self.groups:
             outdate(old)
-        self.groups = groups
-        self.runs = [run for group in groups for run in runs_of(group, self.slots(group))]
+        runs = [run for group in groups for run in runs_of(group, self.slots(group))]
+        with ag.uninterrupted():
+            self.groups, self.runs, self._whole, self._torn = groups, runs, None, False
         return self
 
     @property
@@ -69,12 +75,45 @@ class Optimizer:
             settings["lr"] = float(lr)
 
     def step(self) -> None:
-        """Update every parameter by its gradient; one without a gradient stays as it is."""
+        """Update every parameter by its gradient; one without a gradient stays as it is.
+
+        Parameters, state and step counts change all together or, if this raises, not at all.
+        """
         if not self.groups:
             raise RuntimeError(f"{type(self).__name__} has no parameters yet: call attach(model.parameters()) first")
-        if not sum(run.step(self) for run in self.runs):  # all of them, where any() would stop
+        self._refuse_torn()
+        rates = [ag.fresh(run.rate, self) for run in self.runs]  # first, since an odd one raises
+        for run in self.runs:
+            if run.switch(self.slots(run.group)):
+                self._whole = None
+        found: list[int]  # how many parameters of each run have a gradient
+        if isinstance(rates[0], ag.Tensor):
+            found = [record(run, self, lr) for run, lr in zip(self.runs, rates, strict=True)]
+        elif any(found := [run.gather() for run in self.runs]):
+            self._update(rates, found)
+        if not any(found):
             raise RuntimeError(
                 "step() where no parameter has a gradient: call loss.backward() before it, zero_grad() after it"
+            )
+
+    def _update(self, rates: list[Any], found: list[int]) -> None:
+        """Update all runs, or none."""
+        if self._whole is None:
+            arrays = [a for run in self.runs for a in (run.values, run.steps, *run.state)]
+            self._whole = ag.all_or_nothing(*arrays, trusted=True)
+        try:
+            with self._whole:
+                for run, lr, n in zip(self.runs, rates, found, strict=True):
+                    run.step(self, lr, n)
+        except BaseException:
+            self._torn = self._whole.torn
+            raise
+
+    def _refuse_torn(self) -> None:
+        if self._torn:
+            raise RuntimeError(
+                f"a step of {type(self).__name__} was broken off in the middle: load a state of the model and one of "
+                f"the optimizer before going on"
             )
 
     def zero_grad(self) -> None:
@@ -139,6 +178,10 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of settings and state; parameters are numbered, group after group."""
+        self._refuse_torn()
+        return self._state()
+
+    def _state(self) -> dict[str, Any]:
         number = {id(p): i for i, p in enumerate(self.parameters)}
         state = {number[id(p)]: run.state_of(i) for run in self.runs for i, p in enumerate(run.parameters)}
         groups = [{**settings_of(group), "params": [number[id(p)] for p in group["params"]]} for group in self.groups]
@@ -147,7 +190,7 @@ class Optimizer:
     def load_state_dict(self, state: Mapping[str, Any]) -> Self:
         """Take over settings and state; if anything does not fit, change nothing."""
         who = type(self).__name__
-        own = self.state_dict()
+        own = self._state()
         try:
             given = {int(i): s for i, s in state["state"].items()}
             groups, scale = [dict(group) for group in state["groups"]], float(state["scale"])
@@ -169,14 +212,15 @@ class Optimizer:
             order = [number[id(p)] for p in run.parameters]
             slots = self.slots(new_group[id(run.group)])
             complaints = [f"the state of parameter {i} does not fit {who}" for i in order]
-            found.append((run, slots, run.read([given[i] for i in order], slots, complaints), order))
-        for old, new in zip(self.groups, groups, strict=True):
-            old.update(new)
-        for run, slots, arrays, order in found:
-            run.steps[:] = [int(given[i]["step"]) for i in order]  # the list that a replay counts in
-            run.even = len(set(run.steps)) == 1
-            run.take(slots, arrays)
-        self.scale = scale
+            found.append((run, slots, *run.read([given[i] for i in order], slots, self.squares, complaints)))
+        with ag.uninterrupted():
+            for old, new in zip(self.groups, groups, strict=True):
+                old.update(new)
+            for run, slots, arrays, steps in found:
+                run.steps[:] = steps
+                run.look_at_steps()
+                run.take(slots, arrays)
+            self.scale, self._whole, self._torn = scale, None, False
         return self
 
     def __repr__(self) -> str:

@@ -24,28 +24,33 @@ class Boxes:
         return self.found[key][1]
 
 
-def record(run: Any, optimizer: Any, lr: Any) -> bool:
-    """Record the update of all parameters that have a gradient; say whether there are any."""
+def record(run: Any, optimizer: Any, lr: Any) -> int:
+    """Record the update of all parameters that have a gradient; return how many there are."""
     run.settle()
     found = [i for i, p in enumerate(run.parameters) if p.grad is not None]
-    if len(found) == len(run.parameters) and run.even:
+    together = len(found) == len(run.parameters) and run.even
+    if together:
         spans = [(0, run.small), *((i, i + 1) for i in range(run.small, len(found)))]
     else:  # one by one: those that sat out have counted fewer steps
         spans = [(i, i + 1) for i in found]
     for first, last in spans:
         if run.ends[first] < run.ends[last]:
             _span(run, optimizer, first, last, lr)
+    for first, last in [(0, len(found))] if together else spans:
+        steps = run.boxes.of(run.steps, first, last)
+        steps.data = steps.data + 1
     for i in found:
         p = run.parameters[i]
         p.data = p.data  # says that it was updated
-    run.even = (run.even and len(found) == len(run.steps)) or len(set(run.steps)) == 1
-    return bool(found)
+    if not together:
+        run.look_at_steps()
+    return len(found)
 
 
 def _span(run: Any, optimizer: Any, first: int, last: int, lr: Any) -> None:
     """Apply the equation to parameters that lie side by side."""
     start, stop, boxes = run.ends[first], run.ends[last], run.boxes
-    t = ag.fresh(run.count, first, last)
+    t = ag.fresh(run.number, first)
     parts = [p.grad.reshape(-1) for p in run.parameters[first:last]]
     g = parts[0] if len(parts) == 1 else np.concatenate(parts)
     values, kept = boxes.of(run.values, start, stop), [boxes.of(s, start, stop) for s in run.state]

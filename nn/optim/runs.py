@@ -9,13 +9,15 @@ import numpy as np
 
 import autograd_core as ag
 
-from .recorded import Boxes, record
+from ..functional.given import cannot_hold
+from .recorded import Boxes
 
 Array = np.ndarray[Any, Any]
 Settings = dict[str, Any]
 Span = tuple[Any, list[tuple[Any, Any, list[Any]]]]
 BLOCK = 1 << 16  # entries: a few arrays of that many fit into the cache, and ten calls are nothing beside the work
 LARGE = BLOCK // 2
+ONE = np.ones(())  # a Python number would be converted at every step
 MOVES = [0]  # how often a parameter has been taken to another place: a replay looks at this number only
 
 
@@ -47,8 +49,8 @@ class Run:
         entries. For large ones that would take a twentieth of a training step.
     state : list of arrays
         One as long as `values` for each of `slots`; in float32 for parameters in half precision, where eps would be 0.
-    steps : list of int
-        How many updates each parameter has had.
+    steps : array
+        How many updates each parameter has had; floats, so that it can be assigned to in a compiled step like the rest.
     even : bool
         Have all had equally many? If that changes, compiled steps are recorded anew.
     """
@@ -66,7 +68,7 @@ class Run:
         self.small = sum(not _is_large(p) for p in self.parameters)
         self.values = np.empty(self.ends[-1], self.dtype)
         self.gradients = np.zeros(self.ends[self.small], self.dtype)
-        self.steps, self.even = [0] * len(self.parameters), True
+        self.steps, self.even = np.zeros(len(self.parameters)), True
         self.boxes = Boxes()
         self.take(slots, self.fresh(slots))
         self._places = [
@@ -87,13 +89,11 @@ class Run:
         p.place(place)
         MOVES[0] += 1
 
-    def count(self, first: int, last: int) -> int:
-        """Count a step of some parameters, which has the same number for all of them; return it."""
+    def number(self, first: int) -> int:
+        """Return the number of the step that a parameter is about to make."""
         if self.moves != MOVES[0]:
             self.settle()
-        t = self.steps[first] + 1
-        self.steps[first:last] = [t] * (last - first)
-        return t
+        return int(self.steps[first]) + 1
 
     def part(self, flat: Array, i: int) -> Array:
         """Return the part of a buffer that belongs to a parameter, in its shape."""
@@ -120,44 +120,51 @@ class Run:
 
     # --- one step -------------------------------------------------------------------------------------------------
 
-    def step(self, optimizer: Equation) -> bool:
-        """Update all parameters that have a gradient; say whether there are any."""
-        lr, settings = ag.fresh(self.rate, optimizer), self.settings()
-        if (slots := optimizer.slots(settings)) != self.slots:  # a momentum that was switched on
-            known = dict(zip(self.slots or (), self.state, strict=True))
-            self.take(slots, [known.get(name, new) for name, new in zip(slots, self.fresh(slots), strict=True)])
-        if isinstance(lr, ag.Tensor):
-            return record(self, optimizer, lr)
-        if self.gather() and self.even:
-            for span in self._spans:
-                self._update(optimizer, span, self.steps[0] + 1, lr, settings)
-            found: Any = range(len(self.parameters))
-        else:  # one by one: those that sat out have counted fewer steps
-            found = [i for i, p in enumerate(self.parameters) if p.grad is not None]
-            for i in found:
-                self._update(optimizer, self._blocks(i, i + 1), self.steps[i] + 1, lr, settings)
+    def switch(self, slots: tuple[str, ...]) -> bool:
+        """Go on with other slots, if a momentum was switched on; say whether there are any."""
+        if slots == self.slots:
+            return False
+        known = dict(zip(self.slots or (), self.state, strict=True))
+        self.take(slots, [known.get(name, new) for name, new in zip(slots, self.fresh(slots), strict=True)])
+        return True
+
+    def step(self, optimizer: Equation, lr: float, n: int) -> None:
+        """Update the parameters that have a gradient, of which there are `n`; the gradients are gathered."""
+        settings, together = self.settings(), n == len(self._places) and self.even
+        found = range(n) if together else [i for i, p in enumerate(self.parameters) if p.grad is not None]
         for i in found:
-            self.steps[i] += 1
             p, place, _ = self._places[i]
             p.data = place  # says that it was updated
-        self.even = (self.even and len(found) == len(self.steps)) or len(set(self.steps)) == 1
-        return bool(found)
+        if together:
+            t = int(self.steps[0]) + 1
+            for span in self._spans:
+                self._update(optimizer, span, t, lr, settings)
+            self.steps += ONE
+            return
+        for i in found:  # one by one: those that sat out have counted fewer steps
+            self._update(optimizer, self._blocks(i, i + 1), int(self.steps[i]) + 1, lr, settings)
+            self.steps[i] += 1
+        self.look_at_steps()
 
-    def gather(self) -> bool:
-        """Copy the small gradients to where they belong; say whether no gradient is missing.
+    def look_at_steps(self) -> None:
+        """Find out whether all parameters have had equally many."""
+        self.even = bool((self.steps == self.steps[0]).all())
+
+    def gather(self) -> int:
+        """Copy the small gradients to where they belong; return how many parameters have one.
 
         They are not made there: who keeps ``p.grad`` is to keep its values.
         """
-        complete = True
+        found = 0
         for p, place, room in self._places:
             if (g := p.grad) is None:
-                complete = False
                 continue
+            found += 1
             if p.data is not place:  # another optimizer has taken it over
                 self.move(p, place)
             if room is not None:
                 room[...] = g
-        return complete
+        return found
 
     def _update(self, optimizer: Equation, span: Span, t: int, lr: float, settings: Settings) -> None:
         """Apply the equation to parameters that lie side by side, block by block."""
@@ -201,21 +208,43 @@ class Run:
     def state_of(self, i: int) -> dict[str, Any]:
         """Return a copy of the state of one parameter."""
         arrays = {name: self.part(s, i).copy() for name, s in zip(self.slots or (), self.state, strict=True)}
-        return {"step": self.steps[i], **arrays}
+        return {"step": int(self.steps[i]), **arrays}
 
-    def read(self, given: list[Mapping[str, Any]], slots: tuple[str, ...], complaints: list[str]) -> list[Array]:
-        """Return the state that is given parameter by parameter, as buffers; or say what does not fit."""
+    def read(
+        self, given: list[Mapping[str, Any]], slots: tuple[str, ...], squares: tuple[str, ...], complaints: list[str]
+    ) -> tuple[list[Array], list[int]]:
+        """Return the state that is given parameter by parameter, as buffers, and steps; or say what does not fit."""
         found = self.fresh(slots)
         for i, (own, complaint) in enumerate(zip(given, complaints, strict=True)):
             if set(own) != {"step", *slots}:
                 raise ValueError(f"{complaint}: it has {', '.join(own)}, expected step, {', '.join(slots)}")
-            shape = self.parameters[i].shape
             for name, flat in zip(slots, found, strict=True):
-                array = np.asarray(own[name])
-                if array.shape != shape or array.dtype.kind not in "fiu":
-                    raise ValueError(f"{complaint}: {name} is {array.dtype} of shape {array.shape}, expected {shape}")
-                self.part(flat, i)[...] = array
-        return found
+                array, place = np.asarray(own[name]), self.part(flat, i)
+                if what := _unfit(array, place, name in squares):
+                    raise ValueError(f"{complaint}: {name} {what}")
+                with np.errstate(under="ignore"):
+                    place[...] = array
+        return found, [_steps(own["step"], complaint) for own, complaint in zip(given, complaints, strict=True)]
+
+
+def _unfit(array: Array, place: Array, positive: bool) -> str:
+    """Return what is wrong with an array of state, nothing if it fits."""
+    if array.shape != place.shape or array.dtype.kind not in "fiu":
+        return f"is {array.dtype} of shape {array.shape}, expected {place.shape}"
+    if np.isnan(array).any():
+        return f"has NaN, {np.isnan(array).sum()} of {array.size} entries"
+    if positive and (array < 0).any():
+        return f"has {array[array < 0].flat[0]}, and is a mean or a sum of squares"
+    what = cannot_hold(place.dtype, array)
+    return f"has {what}" if what else ""
+
+
+def _steps(given: Any, complaint: str) -> int:
+    """Return a number of steps; it comes from a file, or from PyTorch as a float."""
+    number = float(given)
+    if not (number >= 0 and number.is_integer()):
+        raise ValueError(f"{complaint}: step is a number of updates, not {given!r}")
+    return int(number)
 
 
 def runs_of(group: Settings, slots: tuple[str, ...]) -> list[Run]:

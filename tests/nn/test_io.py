@@ -287,3 +287,192 @@ def test_every_layer_is_saved(tmp_path):
     for i, layer in enumerate(made):
         nn.save(layer, tmp_path / str(i))
         assert repr(nn.load(tmp_path / str(i))) == repr(layer)
+
+
+# --- where and how files are written ----------------------------------------------------------------------------------
+
+POSIX = os.name == "posix"
+WRITERS = {
+    "nn.save": lambda path: nn.save(nn.MLP([2, 3, 1], rng=0), path),
+    "io.write": lambda path: io.write(path, {"a": np.ones(2)}),
+    "Picture.save": lambda path: ag.draw(ag.Tensor(2.0) * 3).save(path),
+    "replace_file": lambda path: ag.replace_file(path, b"new"),
+}
+
+
+@pytest.fixture(params=WRITERS)
+def write(request):
+    return WRITERS[request.param]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_a_link(tmp_path, write, there):
+    (tmp_path / "far").mkdir()
+    target, link, second = tmp_path / "far" / "x.dot", tmp_path / "link.dot", tmp_path / "second.dot"
+    if there:
+        target.write_bytes(b"old")
+    try:
+        link.symlink_to(target)
+        second.symlink_to(link.name)
+    except OSError:
+        assert not POSIX
+        return  # Windows lets administrators only make links
+    write(second)
+    assert link.is_symlink()
+    assert second.is_symlink()
+    assert target.read_bytes() != b"old"
+    assert [p.name for p in target.parent.iterdir()] == ["x.dot"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666, 0o755])
+def test_permissions_stay(tmp_path, write, mode):
+    path = tmp_path / "x.dot"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    expected = path.stat().st_mode  # Windows knows read-only, and no more
+    write(path)
+    assert path.stat().st_mode == expected
+    assert path.read_bytes() != b"old"
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_new_file_has_the_usual_permissions(tmp_path, write, mask, monkeypatch):
+    before = os.umask(mask)
+    try:
+        monkeypatch.setattr(os, "umask", None)  # it is the whole process's
+        write(tmp_path / "x.dot")
+        with open(tmp_path / "y", "wb"):
+            pass
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert (tmp_path / "x.dot").stat().st_mode == (tmp_path / "y").stat().st_mode
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("name", ["fsync", "replace", "chmod"])
+def test_what_fails_leaves_the_old_file(tmp_path, write, name, error, monkeypatch):
+    path = tmp_path / "x.dot"
+    path.write_bytes(b"old")
+
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, fail)
+        with pytest.raises(type(error)):
+            write(path)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x.dot", b"old")]
+
+
+def test_a_folder_and_a_device_are_not_replaced(tmp_path):
+    (tmp_path / "x.dot").mkdir()
+    with pytest.raises((IsADirectoryError, PermissionError), match=r"x\.dot"):
+        ag.replace_file(tmp_path / "x.dot", b"new")
+    assert (tmp_path / "x.dot").is_dir()
+    ag.replace_file(os.devnull, b"new")
+    assert not os.path.isfile(os.devnull)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.dot"]
+
+
+def test_a_file_that_may_not_be_written(tmp_path, monkeypatch):
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write whatever there is
+    with pytest.raises(PermissionError, match="may not be written"):
+        ag.replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+# --- values that do not fit -------------------------------------------------------------------------------------------
+
+
+def single(kind=np.float32):
+    return nn.Sequential(nn.Linear(2, 3, rng=0, dtype=kind), nn.BatchNorm(3, dtype=kind))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("0.weight", 1e300, r"0.weight has 1e\+300, which float32 cannot hold"),
+        ("0.weight", -1e39, r"0.weight has -1e\+39, which float32 cannot hold"),
+        ("1.running_var", 1e200, r"1.running_var has 1e\+200, which float32"),
+        ("1.num_batches_tracked", 2.5, "1.num_batches_tracked has 2.5, which int64 cannot hold"),
+        ("1.num_batches_tracked", np.nan, "1.num_batches_tracked has nan, which int64 cannot hold"),
+        ("1.num_batches_tracked", 2**63, "1.num_batches_tracked has 9223372036854775808, which int64"),
+    ],
+)
+@pytest.mark.parametrize("way", ["state", "file"])
+def test_numbers_that_a_model_cannot_hold(tmp_path, way, name, value, message):
+    model = single()
+    state = {k: v.astype(float) if v.dtype.kind == "f" else v for k, v in model.state_dict().items()}
+    state[name] = np.full(state[name].shape, value)
+    before = model.state_dict()
+    io.write(tmp_path / "x", state)
+    with pytest.raises(ValueError, match=message):
+        model.load_state_dict(state) if way == "state" else nn.load(tmp_path / "x", into=model)
+    np.testing.assert_equal(model.state_dict(), before)
+
+
+def test_numbers_that_are_rounded_or_not_finite_are_loaded():
+    model = single()
+    state = {k: v.astype(float) if v.dtype.kind == "f" else v for k, v in model.state_dict().items()}
+    state["0.weight"][:] = [[1e-300, 0.1], [np.inf, np.nan], [-np.inf, 3.4028234e38]]
+    with np.errstate(all="raise"):
+        model.load_state_dict(state)
+    np.testing.assert_array_equal(
+        model.layers[0].weight.data, np.float32([[0, 0.1], [np.inf, np.nan], [-np.inf, 3.4028234e38]])
+    )
+
+
+def trained(make):
+    p, q = ag.Tensor(np.ones(3, np.float32)), ag.Tensor(np.ones((2, 2), np.float16))
+    optimizer = make([p, q])
+    (np.sum(p * p) + np.sum(q * q)).backward()
+    optimizer.step()
+    return optimizer
+
+
+OPTIMIZERS = {
+    "Adam": lambda ps: nn.Adam(ps),
+    "AdamW": lambda ps: nn.AdamW(ps),
+    "AdaGrad": lambda ps: nn.AdaGrad(ps),
+    "RMSProp": lambda ps: nn.RMSProp(ps, momentum=0.9),
+    "SGD": lambda ps: nn.SGD(ps, lr=0.1, momentum=0.9),
+}
+BAD_STATES = [
+    *((name, slot, np.nan, f"{slot} has NaN, 3 of 3 entries") for name, slot in [
+        ("Adam", "m"), ("Adam", "v"), ("AdamW", "v"), ("AdaGrad", "s"), ("RMSProp", "s"), ("RMSProp", "v"), ("SGD", "v"),
+    ]),
+    *((name, slot, -1e-9, f"{slot} has -1e-09, and is a mean or a sum of squares") for name, slot in [
+        ("Adam", "v"), ("AdamW", "v"), ("AdaGrad", "s"), ("RMSProp", "s"),
+    ]),
+    ("Adam", "m", 1e300, r"m has 1e\+300, which float32 cannot hold"),
+    ("SGD", "v", -1e300, r"v has -1e\+300, which float32 cannot hold"),
+    *(("Adam", "step", t, "step is a number of updates, not") for t in (-1, 2.5, np.nan, np.inf)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "slot", "value", "message"), BAD_STATES)
+def test_states_that_an_optimizer_refuses(name, slot, value, message):
+    optimizer = trained(OPTIMIZERS[name])
+    before, bad = optimizer.state_dict(), optimizer.state_dict()
+    old = bad["state"][0][slot]
+    bad["state"][0][slot] = value if slot == "step" else np.full(np.shape(old), value)
+    with pytest.raises(ValueError, match=f"the state of parameter 0 does not fit {name}: {message}"):
+        optimizer.load_state_dict(bad)
+    np.testing.assert_equal(optimizer.state_dict(), before)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_states_that_an_optimizer_takes(name):
+    """A velocity may be negative; a square may have overflowed, as it had where the state was saved."""
+    optimizer = trained(OPTIMIZERS[name])
+    state = optimizer.state_dict()
+    for own in state["state"].values():
+        for slot, a in own.items():
+            if slot in optimizer.squares:
+                a[...] = np.inf
+            elif slot != "step":
+                a[...] = -3
+    np.testing.assert_equal(optimizer.load_state_dict(state).state_dict(), state)

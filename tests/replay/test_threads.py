@@ -174,7 +174,11 @@ def test_each_thread_trains_a_model_of_its_own_on_labels_some_of_which_are_wrong
             x, y = rng.normal(size=(5 + i % 2, 3)), rng.integers(0, 4, 5 + i % 2)
             if i % 6 == 4:
                 y[0] = 9
+            before, drawn = theirs.state_dict(), theirs.layers[3].rng.bit_generator.state
             assert_same(outcome(compiled, x, y), outcome(plain_step, x, y))
+            if i % 6 == 4:  # a compiled call that fails has changed nothing, running averages included
+                theirs.load_state_dict(before)
+                theirs.layers[3].rng.bit_generator.state = drawn
             if i % 6 != 4 and i % 4 == 0:
                 for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
                     assert np.array_equal(p.grad, q.grad)

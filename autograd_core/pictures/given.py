@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import Leaf, Node
+from ..nodes import Node
 from ..tensor import Tensor
 from ..tree import _children, _sorted, flatten
 
@@ -24,6 +24,7 @@ class Given:
         self.names: dict[Node, str] = {}
         self.variables: dict[Node, str] = {}  # for what has no other name
         self.inputs: set[Node] = set()
+        self.params: set[Node] = set()  # what is red whatever else is told of it
         self.followed: set[Node] = set()  # inputs that the program has untracked: no gradient is told of them
         self.outputs: dict[Node, str] = {}
         self.arrays: list[tuple[str, Any, bool]] = []  # plain values by name; is it declared an input?
@@ -32,7 +33,7 @@ class Given:
 
     def forget_followed(self) -> None:
         """Forget the inputs that were made to be followed."""
-        self.inputs -= self.followed
+        self.inputs -= {*self.followed, *(t._node for t in self.held)}
         self.followed.clear()
         self.held.clear()
 
@@ -67,6 +68,8 @@ def tell(
         if node is None:
             raise TypeError(f"outputs= names results on the way; {name} is no tracked Tensor")
         given.outputs[node] = name
+    given.params = {node for _, t in named(params) if (node := node_of(t)) is not None}
+    given.inputs -= given.params
     for name, t in [*named(params), *named(names)]:
         node = node_of(t)
         if node is not None:
@@ -120,13 +123,15 @@ def called(f: Callable[..., Any], args: tuple[Any, ...], given: Given) -> list[A
     given.title = type(f).__name__ if model else getattr(f, "__name__", "f").strip("<>")
     names = argument_names(f, len(args))
     put_back = remember(f) if model else lambda: None
+    first: Exception | None = None
     for follow in (True, False):
         try:
             found = f(*[_enter(name, a, given, model, follow) for name, a in zip(names, args, strict=True)])
             break
-        except Exception:  # a model that asks for plain arrays gets them
-            if not follow or not given.followed:
-                raise
+        except Exception as error:  # who asks for plain arrays gets them
+            if first is not None or not given.held:
+                raise (first or error) from None
+            first = error
             given.forget_followed()
         finally:
             put_back()
@@ -168,8 +173,7 @@ def _enter(name: str, value: Any, given: Given, model: bool, follow: bool) -> An
     for label, a in zip(places(value, name), leaves, strict=True):
         if type(a) is Tensor and a._node is not None:
             given.names.setdefault(a._node, a.name or label)
-            if isinstance(a._node, Leaf):
-                given.inputs.add(a._node)
+            given.inputs.add(a._node)
         elif follow and _kind(a) in ("f", "c"):
             a = Tensor(a, requires_grad=True, name=label)
             given.inputs.add(a._node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from .values import UNKNOWN, Values, kept_operand
 from .writing import UNTRACKED
 
 CONSTANT = "const"
+AXES = {"reshape", "expand_dims", "squeeze"}  # operations that may do nothing but add axes of length 1
 NUMBERS = {float, np.float64}
 NO_METADATA: dict[str, Any] = {}
 
@@ -38,10 +40,10 @@ class _Reader:
         self.given, self.roots = given, list(dict.fromkeys(roots))
         self.graph = Graph(given.title)
         self.outputs = {*given.outputs, *self.roots}
-        self.path = order(self.roots)
+        self.path = within(order(self.roots), self.roots, given.inputs)
         self.values = Values(self.path, given.held)
         self.values.follow()
-        self.sweep, why = watch(seeds, self.path, self.values)
+        self.sweep, why = watch(seeds, self.path, self.values, given.inputs)
         if why is not None:
             self.graph.notes.append(why)
         self.untracked = fed_only_by(given.followed, self.path)
@@ -56,7 +58,9 @@ class _Reader:
         # The note of an operation with several results is with the results.
         self.picked = {n.p: n for n in reversed(self.path) if n.op is PICK}
         self.leaves = [n for n in self.path if self._is_leaf(n)]
-        self.ops = [n for n in self.path if n.op is not None and not self._passes(n)]
+        self.behind: dict[Node, Node] = {}  # what is not drawn, and what is drawn in its place
+        self._leave_out()
+        self.ops = [n for n in self.path if not self._is_leaf(n) and not self._passes(n) and n not in self.behind]
         self._place_inputs()
         for k, node in enumerate(self.ops):
             self._operation(node, self.ops[k + 1] if k + 1 < len(self.ops) else None)
@@ -68,13 +72,41 @@ class _Reader:
         """Say whether a node only marks where a transform was entered, so that its operand stands for it."""
         return node.op is not None and node.op.name == "input" and node.op.fn is np.positive
 
+    def _leave_out(self) -> None:
+        """Find what is not drawn: the one result used of an operation with several, and axes added for broadcasting."""
+        used = Counter(n.p for n in self.path if n.op is PICK)
+        self.only = {n.p: n for n in self.path if n.op is PICK and used[n.p] == 1}
+        self.behind |= {pick: main for main, pick in self.only.items()}
+        narrow = [n for n in self.path if n.op is not None and n.op.name in AXES and self._adds_axes(n)]
+        users: dict[Node, list[Node]] = {n: [] for n in narrow}
+        for node in self.path if narrow else ():
+            for p in node.parents:
+                if p in users:
+                    users[p].append(node)
+        for node in narrow:
+            if all(u.op.elementwise and len(u.op.args) == 2 and u.size > node.size for u in users[node]):
+                self.behind[node] = node.parents[0]  # type: ignore[assignment]
+
+    def _adds_axes(self, node: Node) -> bool:
+        (p,) = node.parents
+        named = node in self.outputs or self._name(node)
+        return p is not None and not named and [n for n in node.shape if n != 1] == [n for n in p.shape if n != 1]
+
     def _through(self, node: Node) -> Node:
-        while self._passes(node) and node.p is not None:
-            node = node.p
+        while node in self.behind or (self._passes(node) and node.p is not None and not self._is_leaf(node)):
+            node = self.behind.get(node) or node.p
         return node
 
     def _is_leaf(self, node: Node) -> bool:
-        return node.op is None or (self._passes(node) and node.p is None)
+        return node.op is None or node in self.given.inputs or (self._passes(node) and node.p is None)
+
+    def _declared(self, node: Node) -> str | None:
+        """Return the name under which the values of a leaf were declared an input, None if they were not."""
+        value = self.values.of.get(node)
+        for name, a, declared in self.given.arrays if value is not None and node not in self.given.params else ():
+            if declared and self._name(node) in ("", name) and alike(a, value):
+                return name
+        return None
 
     def _name(self, node: Node) -> str:
         own = node.name if isinstance(node, Leaf) else getattr(node, "note", NOTHING).name
@@ -96,7 +128,10 @@ class _Reader:
     def _place_inputs(self) -> None:
         """Put declared inputs first, outside of every module."""
         for node in self.leaves:
-            if node in self.given.inputs or self._passes(node):
+            name = None if node in self.given.inputs or not self.named_numbers else self._declared(node)
+            if name is not None:
+                self.given.names[node] = name
+            if name is not None or node in self.given.inputs or self._passes(node):
                 self._leaf(node, "input", ())
         for node in self.ops if self.named_numbers else ():
             for i, p in enumerate(node.parents):
@@ -173,6 +208,7 @@ class _Reader:
     def _operation(self, node: Node, following: Node | None) -> None:
         op, at, given = node.op, self.at, self.given
         note = self._note(node) if self.picked else getattr(node, "note", NOTHING)
+        shown = self.only.get(node, node)  # of several results the only one used stands for all
         known = self.kinds.get(op)
         if known is None:
             known = self.kinds[op] = (clean(op.name), op.original or op, (op.original or op).outputs)
@@ -183,10 +219,10 @@ class _Reader:
             found = self._constant(node, i, note.scope) if p is None else at.get(p)
             operands.append(self._source(p, note.scope) if found is None else found)
         k = len(self.graph.vertices)
-        v = Vertex("operation", name, given.names.get(node) or note.name or given.variables.get(node, ""))
-        if not several:
-            v.shape, v.dtype = node.shape, tell_dtype(node.dtype)
-        v.operands, v.path, v.rule, v.value = tuple(operands), note.scope, rule, self._stats(node)
+        v = Vertex("operation", name, given.names.get(shown) or note.name or given.variables.get(shown, ""))
+        if shown is not node or not several:
+            v.shape, v.dtype = shown.shape, tell_dtype(shown.dtype)
+        v.operands, v.path, v.rule, v.value = tuple(operands), note.scope, rule, self._stats(shown)
         self.graph.vertices.append(v)
         at[node] = k
         if note.line is not None:
@@ -196,8 +232,8 @@ class _Reader:
         for i, source in enumerate(operands):
             if source.__class__ is int:
                 self.graph.edges.append(Edge(source, k, i, sent[i] if sent else None))
-        if node in self.outputs:
-            self._output(node, k, following)
+        if shown in self.outputs:
+            self._output(shown, k, following)
 
     def _label(self, node: Any, v: Vertex) -> None:
         """Write what the box of an operation is headed by."""
@@ -245,7 +281,11 @@ class _Reader:
                 made = graph.vertices[v.operands[0]]  # type: ignore[index]
                 made.gradient, made.why_none = v.gradient, v.why_none
         if sweep is not None:
-            graph.backward = list(dict.fromkeys(self._behind(n) for n in sweep.visited if not self._passes(n)))
+            graph.backward = list(
+                dict.fromkeys(self._behind(n) for n in sweep.visited if n not in self.behind and not self._passes(n))
+            )
+        for node in self.behind:
+            self.at.setdefault(node, self.at[self._through(node)])
         if any(n in self.values.stale for n in self.at):
             names = sorted({self._name(n) or "a parameter" for n in self.values.stale})
             graph.notes.append(f"The values of {', '.join(names[:3])} have changed since they were used.")
@@ -266,6 +306,20 @@ class _Reader:
         k = self.at[node]
         v = self.graph.vertices[k]
         return v.operands[0] if v.role == "output" else k  # type: ignore[return-value]
+
+
+def within(path: list[Node], roots: Sequence[Node], borders: set[Node]) -> list[Node]:
+    """Return the nodes of a path without those that are only behind borders: behind declared inputs."""
+    if all(n.op is None for n in borders):
+        return path
+    found, stack = set(roots), list(roots)
+    while stack:
+        node = stack.pop()
+        for p in node.parents if node not in borders else ():
+            if p is not None and p not in found:
+                found.add(p)
+                stack.append(p)
+    return [n for n in path if n in found]
 
 
 def fed_only_by(sources: set[Node], path: Sequence[Node]) -> set[Node]:

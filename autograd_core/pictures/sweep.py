@@ -24,8 +24,9 @@ from .values import UNKNOWN, Values, is_freed
 class Watched(_Sweep):
     """One walk backwards that notes the cotangent of every node and what flows along every edge."""
 
-    def __init__(self, path: Sequence[Node], seeds: dict[Node, Any]) -> None:
+    def __init__(self, path: Sequence[Node], seeds: dict[Node, Any], ends: Any = ()) -> None:
         super().__init__(list(path), seeds, None, None, 0)
+        self.ends = ends  # the walk does not look behind these
         self.totals: dict[Node, Any] = {}
         self.flows: dict[Node, list[Any]] = {}  # of each operation, what it sends to its operands
         self.visited: list[Node] = []
@@ -40,6 +41,9 @@ class Watched(_Sweep):
                 if g is None:
                     continue
                 op = node.op
+                if node in self.ends:
+                    totals[node] = summarise(grads.pop(node))
+                    continue
                 if op is None or op.special or masks or node.__class__ is not Node or type(g) is not float64:
                     self._note(node, g)
                     continue
@@ -106,16 +110,18 @@ class Watched(_Sweep):
         return True
 
 
-def watch(seeds: dict[Node, Any], path: Sequence[Node], values: Values) -> tuple[Watched | None, str | None]:
-    """Walk back from results; return the walk, and if there is none a sentence that says why."""
+def watch(
+    seeds: dict[Node, Any], path: Sequence[Node], values: Values, ends: Any = ()
+) -> tuple[Watched | None, str | None]:
+    """Walk back from results to leaves and `ends`; return the walk, and if there is none a sentence that says why."""
     try:
         refuse_stale(path, False)
         if STATE.get().debug:
             for node in path:
                 refuse_changed(node)
-        if any(is_freed(n.op) for n in path):
-            return _watch_copies(seeds, path, values)
-        sweep = Watched(path, seeds)
+        if any(is_freed(n.op) for n in path if n not in ends):
+            return _watch_copies(seeds, path, values, ends)
+        sweep = Watched(path, seeds, ends)
         sweep.run()
     except GraphError as error:
         return None, f"Gradients are not shown: {error}."
@@ -131,16 +137,18 @@ FREED = (
 )
 
 
-def _watch_copies(seeds: dict[Node, Any], path: Sequence[Node], values: Values) -> tuple[Watched | None, str | None]:
+def _watch_copies(
+    seeds: dict[Node, Any], path: Sequence[Node], values: Values, ends: Any
+) -> tuple[Watched | None, str | None]:
     """Walk through copies of freed nodes that keep everything."""
     twin: dict[Node | None, Node | None] = {None: None}
     for node in path:
-        made = node if isinstance(node, Leaf) else _copy(node, twin, values)
+        made = node if isinstance(node, Leaf) or node in ends else _copy(node, twin, values)
         if made is None:
             return None, FREED
         twin[node] = made
     copies = [twin[n] for n in path]
-    sweep = Watched(copies, {twin[n]: g for n, g in seeds.items()})  # type: ignore[arg-type, misc]
+    sweep = Watched(copies, {twin[n]: g for n, g in seeds.items()}, ends)  # type: ignore[arg-type, misc]
     sweep.run()
     back = {made: node for node, made in twin.items()}
     sweep.totals = {back[n]: s for n, s in sweep.totals.items()}  # type: ignore[misc]

@@ -10,6 +10,7 @@ import pytest
 from pictures.programs import PROGRAMS, drawn, micrograd, mlp, some
 
 import autograd_core as ag
+import nn
 from autograd_core.pictures.modules import find_modules
 from autograd_core.pictures.numbers import summarise
 
@@ -28,6 +29,11 @@ def tape(root):
     return seen, edges
 
 
+def alone_of(node, alone):
+    """Return the operation of which a node is the only result that is used, else the node."""
+    return node.p if node in alone else node
+
+
 def is_entered(node):
     """Say whether a node only marks where a transform was entered."""
     return node.op is not None and node.op.name == "input"
@@ -38,7 +44,10 @@ def test_vertices_and_edges_are_those_of_the_tape(name):
     told = PROGRAMS[name]()
     nodes, edges = tape(told["what"]._node)
     graph = ag.draw(told.pop("what"), **told).graph
-    operations = [n for n in nodes if n.op is not None and not is_entered(n)]
+    results = collections.Counter(n.p for n in nodes if n.op is not None and n.op.name == "pick")
+    alone = {n for n in nodes if n.op is not None and n.op.name == "pick" and results[n.p] == 1}
+    edges = [(alone_of(p, alone), n, i) for p, n, i in edges if n not in alone]
+    operations = [n for n in nodes if n.op is not None and not is_entered(n) and n not in alone]
     leaves = [n for n in nodes if n.op is None]
     roles = collections.Counter(v.role for v in graph.vertices)
     assert roles["operation"] == len(operations)
@@ -61,6 +70,93 @@ def test_red_are_the_parameters():
     assert [v.name for v in graph.vertices if v.role == "parameter"] == ["W1", "W2"]
     assert [v.name for v in graph.vertices if v.role == "input"] == ["x", "y"]
     assert [v.name for v in graph.vertices if v.role == "output"] == ["ŷ", "output"]
+
+
+W, X = ag.Tensor([3.0, 1.0], name="W"), np.array([1.0, 2.0])
+
+
+def weighted(x):
+    return np.sum(x * W)
+
+
+def wrapping(x):
+    return weighted(ag.Tensor(x, name="x"))
+
+
+def of_dict(p):
+    return weighted(p["x"])
+
+
+def declared(of):
+    """Return a drawing of a result, of a Tensor made by a function of X, which is declared as an input."""
+    t = of(ag.Tensor(X, name="x"))
+    return ag.draw(weighted(t), inputs={"x": t})
+
+
+ROLES = {
+    "argument": lambda: ag.draw(weighted, ag.Tensor(X, name="x")),
+    "argument, compiled": lambda: ag.draw(ag.compile(weighted), ag.Tensor(X, name="x")),
+    "argument, a result": lambda: ag.draw(weighted, ag.Tensor(X, name="z") * 2.0),
+    "argument, in a dict": lambda: ag.draw(of_dict, {"x": ag.Tensor(X, name="x")}),
+    "argument, wrapped": lambda: ag.draw(wrapping, X),
+    "argument, an array": lambda: ag.draw(weighted, X),
+    "argument, beside a parameter": lambda: ag.draw(lambda x, w: np.sum(x * w), ag.Tensor(X), W, params={"W": W}),
+    "declared": lambda: declared(lambda x: x),
+    "declared, a result": lambda: declared(lambda x: np.exp(x) * 2.0),
+    "declared, by its array": lambda: ag.draw(weighted(ag.Tensor(X, name="x")), inputs={"x": X}),
+    "declared, by an equal array, without a name": lambda: ag.draw(weighted(ag.Tensor(X)), inputs={"x": X + 0}),
+}
+
+
+@pytest.mark.parametrize("case", ROLES)
+def test_an_input_is_white_whatever_it_is(case):
+    vertices = ROLES[case]().graph.vertices
+    assert [(v.role, v.name) for v in vertices[:2]] == [("input", "x"), ("parameter", "W")]
+    assert [v.op for v in vertices if v.op] == ["multiply", "sum"]
+    assert vertices[0].gradient == summarise(W.data)
+    assert vertices[0].value is not None
+
+
+def test_what_is_declared_by_nobody_is_red():
+    for p in (ag.draw(weighted(ag.Tensor(X, name="x"))), ag.draw(weighted(ag.Tensor(X, name="z")), inputs={"x": X})):
+        assert [v.role for v in p.graph.vertices[:2]] == ["parameter", "parameter"]
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2), (4, 3, 2, 2)])
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_normalisation_is_drawn_as_what_it_is(affine, shape, training):
+    """Axes added for broadcasting and the one result used of an operation with several are no steps."""
+    model, x = nn.BatchNorm(3, affine=affine), some(*shape)
+    model.train(training)
+    p = ag.draw(model, x)
+    labels = [v.label for v in p.graph.vertices if v.role == "operation"]
+    assert not {"reshape", "result 0", "result"} & set(labels)
+    assert ("standardize" in labels) == training
+    if affine:
+        np.sum(model(x)).backward()
+    for v in p.graph.vertices:
+        if v.role == "parameter":
+            t = dict(model.named_parameters())[v.name]
+            assert v.shape == t.shape
+            assert v.gradient is not None
+            assert float(v.gradient.norm) == pytest.approx(np.linalg.norm(t.grad))
+    assert [p.graph.vertices[k].role for k in p.graph.backward] == ["operation"] * len(p.graph.backward)
+
+
+def test_axes_that_are_asked_for_are_drawn():
+    x = ag.Tensor(some(4), name="x")
+    column = x.reshape(4, 1)
+    assert "reshape" in {v.op for v in ag.draw(np.sum(column * some(4, 3))).graph.vertices}  # it has a name
+    assert "reshape" in {v.op for v in ag.draw(np.sum(x.reshape(1, 4) @ some(4, 3))).graph.vertices}
+
+
+def test_of_several_results_those_used_are_told_apart():
+    U, s, _ = np.linalg.svd(ag.Tensor([[2.0, 0.0], [0.0, 1.0]], name="A"))
+    assert [v.label for v in ag.draw(np.sum(U) + np.sum(s)).graph.vertices if v.label.startswith("result")] == [
+        "result 0",
+        "result 1",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"second_order"}))

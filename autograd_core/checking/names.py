@@ -27,8 +27,8 @@ def named_leaves(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
 
 
 def name_of(f: Any) -> str:
-    """Return the name of a function, or of an object's class."""
-    return str(getattr(f, "__qualname__", None) or type(f).__name__)
+    """Return the name of a function, without the functions it was made in, or of an object's class."""
+    return str(getattr(f, "__qualname__", None) or type(f).__name__).rpartition("<locals>.")[2]
 
 
 def _parameters(f: Callable[..., Any], n: int) -> list[str]:

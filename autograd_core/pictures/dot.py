@@ -10,11 +10,12 @@ from typing import Any
 
 from .labels import NOTE, Label, Labels, box_size, split_name
 from .numbers import norm_of
-from .ranks import hanging, spine, weight
+from .ranks import RANKSEP, hanging, length, spine, weight
 from .themes import THEMES
 from .view import Key, Link, View, role_of
 from .writing import LOW
 
+WIDEST = 1400.0  # points of the longest way: pictures are up to a fifth wider, about 2,000 pixels
 THINNEST, THICKEST = 0.7, 3.4
 LEAST, MOST = 3.0, 8.0  # decades between them
 
@@ -39,6 +40,11 @@ def is_round(role: str) -> bool:
 def sizes(view: View, labels: Labels) -> dict[Key, tuple[float, float]]:
     """Return width and height of every box in points."""
     return {k: box_size(labels.of(k, False), labels.of(k, True), is_round(role_of(view, k))) for k in view.boxes}
+
+
+def best_direction(view: View) -> str:
+    """Return "LR", or "TB" where left to right would be a strip wider than a page."""
+    return "TB" if length(view, sizes(view, Labels(view))) > WIDEST else "LR"
 
 
 def edge_width(norm: float, scale: tuple[float, float]) -> float:
@@ -122,7 +128,7 @@ class _Writer:
             "bgcolor": quote(t["ground"]),
             "pad": "0.25",
             "nodesep": "0.36",
-            "ranksep": "0.42",
+            "ranksep": f"{RANKSEP / 72:.2f}",
             "splines": "true",
             "fontname": quote("Helvetica,Arial,sans-serif"),
             "fontsize": "11",

@@ -30,7 +30,7 @@ def draw(
     names: Mapping[str, Any] | None = None,
     gradient: Any = None,
     direction: str = "forward",
-    rankdir: str = "LR",
+    rankdir: str | None = None,
     theme: str = "auto",
     max_nodes: int | None = None,
     fold: bool | None = None,
@@ -61,8 +61,8 @@ def draw(
         Cotangent of the result, ones by default.
     direction : {"forward", "backward"}
         Which of the two is seen first.
-    rankdir : {"LR", "TB"}
-        Left to right, or top to bottom.
+    rankdir : {"LR", "TB"}, optional
+        Left to right, or top to bottom; by default left to right, unless that is a strip of some 2,000 pixels.
     theme : {"auto", "lecture", "dark"}
         "auto" draws as in the lecture, and a page follows the notebook's or the system's theme.
     max_nodes : int, optional

@@ -137,7 +137,7 @@ class Stage {
     const natural = this.drawing ? parseFloat(this.drawing.svg.getAttribute("width")) : 0;
     const room = this.stage.clientWidth - 10;
     if (!natural || room <= 0) return;
-    const ratio = this.zoom || Math.max(0.62, Math.min(1.15, room / natural));
+    const ratio = this.zoom || Math.max(0.86, Math.min(1.15, room / natural)); // notes of 14 pixels stay above 12
     this.ratio = ratio;
     this.drawing.svg.style.width = `${natural * ratio}px`;
     this.drawing.svg.style.height = "auto";

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..files import replace_file
 from .data import Graph, Vertex
-from .dot import to_dot
+from .dot import best_direction, to_dot
 from .labels import content, entries
 from .layout import ADVICE, TIMEOUT, Layout, NoEngine, engine, lay_out, run
 from .svg import to_svg
@@ -22,6 +22,7 @@ from .themes import THEMES
 from .view import View, drawn, fitting, innermost, make_view
 from .writing import formula, pulls, write_rules
 
+PAPER_LIMIT = 120_000  # bytes of a PNG that goes into a notebook beside the page, which has about as many
 FORMATS = ("svg", "png", "pdf", "html", "dot", "json", "txt")
 ENGINE_LIMIT = 2000  # boxes beyond which no layout is asked for: 5,000 take dot four seconds, 20,000 four minutes
 VIEWS = 12
@@ -55,20 +56,22 @@ class Picture:
         timeout: float = TIMEOUT,
         interactive: bool = True,
         closed: Iterable[int] | None = None,
-        rankdir: str = "LR",
+        rankdir: str | None = None,
     ) -> None:
         if theme not in ("auto", *THEMES):
             raise ValueError(f"theme must be one of auto, {', '.join(THEMES)}, not {theme!r}")
         _check_direction(direction)
-        if rankdir not in ("LR", "TB"):
-            raise ValueError(f'rankdir must be "LR", left to right, or "TB", top to bottom, not {rankdir!r}')
-        self.rankdir = rankdir
+        if rankdir not in ("LR", "TB", None):
+            raise ValueError(
+                f'rankdir must be "LR", left to right, or "TB", top to bottom, or None, whichever fits, not {rankdir!r}'
+            )
         self.graph, self.theme, self.direction = graph, theme, direction
         self.timeout, self.interactive = timeout, interactive
         self._failed, self._form = "", "svg"
         self._chosen = closed is not None
         self._layouts: dict[frozenset[int], Layout] = {}
         self.view: View = fitting(graph, max_nodes) if closed is None else make_view(graph, closed)
+        self.rankdir = rankdir or best_direction(self.view)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: formulas instead of the rules they are of."""
@@ -356,12 +359,7 @@ class Picture:
         if form in ("png", "pdf"):
             if engine() is None:
                 raise NoEngine(ADVICE)
-            dot = self.to_dot(direction)
-            return run(
-                dot.replace("digraph autograd {\n  graph [", "digraph autograd {\n  graph [dpi=144, ", 1),
-                form,
-                self.timeout,
-            )
+            return self._drawn_by_engine(form, 144, direction)
         if form == "svg":
             return self.to_svg(direction).encode()
         if form == "html":
@@ -371,6 +369,10 @@ class Picture:
         if form == "json":
             return (json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n").encode()
         return (self.to_dot(direction) if form == "dot" else self.text() + "\n").encode()
+
+    def _drawn_by_engine(self, form: str, dpi: int, direction: str | None = None) -> bytes:
+        head = "digraph autograd {\n  graph ["
+        return run(self.to_dot(direction).replace(head, f"{head}dpi={dpi}, ", 1), form, self.timeout)
 
     # --- in a notebook ------------------------------------------------------------------------------------------------
 
@@ -383,12 +385,25 @@ class Picture:
                 return {"image/svg+xml": self.to_svg(), "text/plain": self.text()}
             from .page import fragment
 
-            return {"text/html": fragment(self.to_dict()), "text/plain": self.text()}
+            return {"text/html": fragment(self.to_dict()), **self._for_paper(), "text/plain": self.text()}
         except NoEngine as error:
             self._failed = str(error)
             return {"text/plain": self.text()}
         except Exception as error:
             return {"text/plain": f"{self.text()}\n\nThe picture could not be made ({type(error).__name__}: {error})."}
+
+    def _for_paper(self) -> dict[str, str]:
+        """Return the PNG that a PDF of the notebook shows, which has no use for a page.
+
+        Not as SVG: nbconvert would call Inkscape, and stop where there is none.
+        """
+        if self._failed or engine() is None:
+            return {}
+        try:
+            made = self._drawn_by_engine("png", 96)
+        except NoEngine:
+            return {}
+        return {"image/png": base64.b64encode(made).decode()} if len(made) <= PAPER_LIMIT else {}
 
     def as_image(self, direction: str | None = None) -> str:
         """Return the SVG as a ``data:`` address."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .view import LEAVES, Key, Link, View, role_of
 
+RANKSEP = 30.0  # points between two ranks
 FIRST = {"input": 2, "parameter": 1}  # where a spine rather begins, of ways that are equally long
 
 
@@ -69,3 +70,15 @@ def weight(view: View, link: Link, straight: bool, first: bool, hangs: dict[Key,
         near = first or view.frame_of[link.source] == view.frame_of[link.target]
         return 3 if hangs.get(link.source) == link.target else int(near)
     return 1
+
+
+def length(view: View, sizes: dict[Key, tuple[float, float]]) -> float:
+    """Return how wide a picture from left to right becomes, about: by its longest way."""
+    into: dict[Key, list[Key]] = {}
+    for link in view.links:
+        into.setdefault(link.target, []).append(link.source)
+    reach: dict[Key, float] = {}
+    for key in view.boxes:
+        before = [reach[source] for source in into.get(key, ()) if role_of(view, source) != "parameter"]
+        reach[key] = sizes[key][0] + (RANKSEP + max(before) if before else 0.0)
+    return max(reach.values(), default=0.0)

@@ -15,7 +15,6 @@ STYLE = """
 }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --paper: #14181d; --faint: #9aa4ae; --line: #30363d; --good: #56d364; --bad: #ff7b72 }
-  .figure, .section > img { background: #f6f8fa; border-radius: 8px; color: #1b1f24 }
 }
 body {
   font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper);
@@ -23,15 +22,17 @@ body {
 }
 h1 { font-size: 1.7rem; margin-bottom: 0 } h2 { font-size: 1.25rem; margin: 2.2rem 0 .4rem }
 .lead, figcaption { color: var(--faint) }
-.section > img, .figure svg { max-width: 100%; height: auto }
+.figure { display: inline-block; max-width: 100%; margin: .4rem 1rem .4rem 0; vertical-align: top }
+.section > img, .figure svg { max-width: 100%; height: auto; overflow: visible }
 table { border-collapse: collapse; margin: .8rem 0 }
 th, td { text-align: left; padding: .25rem 1.1rem .25rem 0; border-bottom: 1px solid var(--line) }
 td:last-child { font-variant-numeric: tabular-nums }
 .good { color: var(--good) } .bad { color: var(--bad) }
 pre {
-  overflow-x: auto; font-size: 13px; line-height: 1.4;
+  white-space: pre-wrap; overflow-wrap: anywhere; font-size: 14px; line-height: 1.45;
   padding: .7rem; border: 1px solid var(--line); border-radius: 8px;
 }
+@media (max-width: 500px) { pre { font-size: 12px } }
 """
 
 

@@ -1,6 +1,8 @@
 """Engines: dot, else pygraphviz, else none; time-outs; displaying never raises."""
 
+import base64
 import json
+import re
 import subprocess
 import sys
 
@@ -166,3 +168,63 @@ def test_several_results_at_once():
     np.testing.assert_allclose(graph.vertices[0].gradient.norm, np.linalg.norm([2.5, 4.5]))
     with pytest.raises(TypeError, match="this list holds no Tensors"):
         ag.draw([1.0])
+
+
+@pytest.mark.skipif(layout.engine() is None, reason="needs dot on the PATH, or pygraphviz>=2")
+@pytest.mark.parametrize("name", ["mlp", "micrograd", "odd_names"])
+def test_a_notebook_holds_an_image_for_paper(name):
+    bundle = drawn(name)._repr_mimebundle_()
+    assert bundle.keys() == {"text/html", "image/png", "text/plain"}
+    image = base64.b64decode(bundle["image/png"])
+    assert image.startswith(b"\x89PNG")
+    assert len(image) < 120_000
+
+
+@pytest.mark.skipif(layout.engine() is None, reason="needs dot on the PATH, or pygraphviz>=2")
+def test_the_image_for_paper_is_left_out_where_it_is_heavy_or_fails(monkeypatch):
+    p = drawn("mlp")
+    monkeypatch.setattr(Picture, "_drawn_by_engine", lambda *_: b"x" * 1_000_000)
+    assert p._repr_mimebundle_().keys() == {"text/html", "text/plain"}
+
+    def fails(*_):
+        raise layout.NoEngine("too slow")
+
+    monkeypatch.setattr(Picture, "_drawn_by_engine", fails)
+    assert p._repr_mimebundle_().keys() == {"text/html", "text/plain"}
+
+
+@pytest.mark.skipif(layout.engine() is None, reason="needs dot on the PATH, or pygraphviz>=2")
+def test_a_notebook_made_a_pdf_shows_the_picture():
+    exporters = pytest.importorskip("nbconvert.exporters", reason="needs nbconvert, of the extra notebook")
+    data = drawn("mlp")._repr_mimebundle_()
+    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    cell = {"cell_type": "code", "id": "a", "execution_count": 1, "metadata": {}, "source": "p", "outputs": [output]}
+    nbformat = pytest.importorskip("nbformat", reason="needs nbformat, of the extra notebook")
+    notebook = nbformat.from_dict({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    try:
+        exporter = exporters.LatexExporter()
+    except ValueError as error:  # nbconvert's templates lie where the environment was made
+        pytest.skip(f"needs nbconvert's templates: {error}")
+    body, resources = exporter.from_notebook_node(notebook)
+    (image,) = resources["outputs"]
+    assert image.endswith(".png")
+    assert rf"{{{image}}}" in body
+
+
+def net(depth):
+    """Return the result of some layers, no two of them equal."""
+    h = ag.Tensor(np.ones((2, 4)), name="x")
+    for k in range(depth):
+        h = np.tanh(h @ ag.Tensor(np.full((4 + k, 5 + k), 0.1), name=f"weight{k}"))
+    return np.sum(h)
+
+
+@pytest.mark.parametrize(("depth", "rankdir"), [(1, "LR"), (4, "LR"), (12, "TB"), (16, "TB")])
+def test_a_strip_that_is_too_wide_is_drawn_from_top_to_bottom(depth, rankdir):
+    p = ag.draw(net(depth), fold=False)
+    assert f"rankdir={rankdir}" in p.to_dot()
+    assert f"rankdir={rankdir}" in p.backward().to_dot()
+    assert "rankdir=LR" in ag.draw(net(depth), fold=False, rankdir="LR").to_dot()
+    if layout.engine() is not None:
+        widths = [float(re.search(r' width="([\d.]+)pt"', p.to_svg(d))[1]) for d in ("forward", "backward")]
+        assert widths[0] == widths[1] < 1600

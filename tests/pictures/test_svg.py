@@ -73,7 +73,7 @@ def test_dot_gives_forward_and_backward_the_same_places(name):
     assert a.boxes.keys() == b.boxes.keys()
     shift = {(round(a.boxes[k][0] - b.boxes[k][0], 2), round(a.boxes[k][1] - b.boxes[k][1], 2)) for k in a.boxes}
     assert len(shift) == 1
-    bare = layout.lay_out([ag.pictures.dot.to_dot(p.view, bare=True)])[0]
+    bare = layout.lay_out([ag.pictures.dot.to_dot(p.view, bare=True, rankdir=p.rankdir)])[0]
     shift = {(round(a.boxes[k][0] - bare.boxes[k][0], 2), round(a.boxes[k][1] - bare.boxes[k][1], 2)) for k in a.boxes}
     assert len(shift) == 1
 

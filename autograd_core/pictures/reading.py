@@ -52,6 +52,7 @@ class _Reader:
         self.at: dict[Node, int] = {}
         self.constants: dict[int, int] = {}
         self.texts: dict[float, str] = {}  # of numbers
+        self.recognised: dict[tuple[Op, int], Any] = {}
         self.kinds: dict[Op, tuple[str, Op, int]] = {}  # name, rule and number of results of an operation
         self.named_numbers = any(declared for _, _, declared in given.arrays)
         self.kept_alive: list[Any] = []  # ids are keys only while their objects live
@@ -189,11 +190,13 @@ class _Reader:
     def _recognised(self, node: Node, i: int) -> Any:
         """Return the plain value that, put in the place of an operand nobody kept, gives the very result recorded."""
         op, ans = node.op, self.values.of.get(node)
-        if op.wide or len(op.args) != 2 or ans is None or not op.trusted:
+        if op.wide or len(op.args) != 2 or not op.trusted:
             return UNKNOWN
         other = self.values.operand(node, 1 - i)
         if other is UNKNOWN:
             return UNKNOWN
+        if ans is None:
+            return self._as_before(node, i, other)
         guess = guessed(op.name, i, ans, other)
         for a in [*(a for _, a, declared in self.given.arrays if declared or telling(a)), *guess]:
             try:
@@ -202,8 +205,18 @@ class _Reader:
             except Exception:  # shapes that do not fit
                 continue
             if alike(again, ans):
+                self.recognised[op, i] = a
                 return a
         return UNKNOWN
+
+    def _as_before(self, node: Node, i: int, other: Any) -> Any:
+        """Return the number that was recognised in this place before, if with it the next known result comes out."""
+        a = self.recognised.get((node.op, i), UNKNOWN)
+        if not isinstance(a, float):
+            return UNKNOWN
+        with np.errstate(all="ignore"):
+            ans = node.op.compute(*((a, other) if i == 0 else (other, a)))
+        return a if self.values.confirmed(node, ans) else UNKNOWN
 
     def _operation(self, node: Node, following: Node | None) -> None:
         op, at, given = node.op, self.at, self.given

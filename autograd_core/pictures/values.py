@@ -6,6 +6,7 @@ from what is known, by the same NumPy function on the same arrays, hence with th
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from ..tensor import Tensor
 
 UNKNOWN = object()
 HARMLESS = (int, float, complex, str, tuple, list, slice, type, type(...), np.ndarray, np.generic, np.dtype)
+STEPS = 20  # operations between a supposed result and the next known one
 LARGEST = 50_000_000  # entries that are computed once more for a picture
 
 
@@ -109,6 +111,38 @@ class Values:
         if not op.outputs and (np.shape(ans) != tuple(node.shape) or ans.dtype != node.dtype):
             return UNKNOWN
         return (ans, more) if aux else ans
+
+    def confirmed(self, node: Node, ans: Any) -> bool:
+        """Say whether a supposed result leads, to the bit, to the next that is known; then keep what lies between."""
+        supposed: list[Node] = []
+        found = False
+        with np.errstate(all="ignore"):
+            while len(supposed) < STEPS and np.shape(ans) == tuple(node.shape):
+                supposed.append(node)
+                self.of[node] = ans
+                users = self.users.get(node, ())
+                if len(users) != 1 or not users[0].op.trusted or users[0].op is PICK:
+                    break
+                node, known = users[0], self.of.get(users[0])
+                ans = self.computed(node)
+                if ans is UNKNOWN or known is not None:
+                    found = (
+                        known is not None and ans is not UNKNOWN and bool(np.any(known)) and np.array_equal(ans, known)
+                    )
+                    break
+        for n in () if found else supposed:
+            del self.of[n]
+        return found
+
+    @functools.cached_property
+    def users(self) -> dict[Node, list[Node]]:
+        """Return which operations of the path use each node."""
+        found: dict[Node, list[Node]] = {}
+        for node in self.path:
+            for p in node.parents:
+                if p is not None:
+                    found.setdefault(p, []).append(node)
+        return found
 
     def rule(self, node: Node) -> Op:
         """Return the operation of a node, as it was before the node was freed."""

@@ -75,6 +75,35 @@ def test_other_numbers_are_not_folded():
     assert repeats(fold(h)) == []
 
 
+def sines(x, last=0.1):
+    for k in range(30):
+        x = np.sin(x) + (last if k == 29 else 0.1)
+    return np.sum(x)
+
+
+def differences(x, last=0.1):
+    for k in range(30):
+        x = np.cos(x) - (last if k == 29 else 0.1)
+    return np.exp(np.mean(x) * 2.0)
+
+
+@pytest.mark.parametrize("f", [sines, differences])
+@pytest.mark.parametrize("recorded", [True, False])
+def test_the_last_of_a_repeat_is_with_the_others(f, recorded):
+    """Nobody keeps what an addition adds to an array: it is found out, for the last from what comes of it."""
+    x = np.array([0.5, 0.25, 1.0])
+    p = fold(f(ag.Tensor(x, name="x"))) if recorded else ag.draw(f, x, fold=True)
+    assert repeats(p) == [(30, 2)]
+    assert "const" not in p.text()
+    assert {v.label for v in p.graph.vertices if v.op in ("add", "subtract")} <= {"+ 0.1", "− 0.1"}
+
+
+@pytest.mark.parametrize("f", [sines, differences])
+def test_another_last_number_is_not_taken_for_the_same(f):
+    p = fold(f(ag.Tensor([0.5, 0.25, 1.0], name="x"), last=0.2))
+    assert repeats(p) == [(29, 2)]
+
+
 def test_repeats_inside_repeats():
     h = ag.Tensor(0.5, name="x")
     for _ in range(6):

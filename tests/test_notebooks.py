@@ -10,9 +10,17 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9]*.ipynb"))
-COUNT = {"A": range(1, 11), "B": range(11), "C": range(15), "D": range(1, 8), "E": range(1, 7), "F": range(1, 4)}
-ROW = re.compile(r"^\| ([A-F]\d+) \|.*\| (\d\d) \|$", re.MULTILINE)
-HEAD = re.compile(r"# ([A-F]\d+): \S")
+COUNT = {
+    "A": range(1, 11),
+    "B": range(11),
+    "C": range(15),
+    "D": range(1, 8),
+    "E": range(1, 7),
+    "F": range(1, 4),
+    "G": range(1, 12),
+}
+ROW = re.compile(r"^\| ([A-G]\d+) \|.*\| (\d\d) \|$", re.MULTILINE)
+HEAD = re.compile(r"# ([A-G]\d+): \S")
 SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
 NEEDED = ["nbclient", "nbformat", "ipykernel", "matplotlib", "scipy", "sklearn", "hypothesis"]
 

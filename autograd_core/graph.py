@@ -115,6 +115,8 @@ def pull_back(
     if state.debug:
         for node in path:
             refuse_changed(node)
+    if wrap is not None and state.recorder is not None and state.recorder.full:
+        seeds = {node: _seen(g, wrap) for node, g in seeds.items()}
     sweep = _Sweep(path, seeds, targets, wrap, lead)
     if state.recorder is not None and not lead:
         sweep.assume_finite = state.recorder.assume_finite
@@ -127,6 +129,13 @@ def pull_back(
             error.add_note(f"in the pullback of {sweep.at.op.name}, whose result has shape {sweep.at.shape}")
         raise
     return sweep.found
+
+
+def _seen(g: Any, wrap: Wrap) -> Any:
+    """Return a cotangent as a recorder sees it: one that is plain has a variable, too."""
+    if isinstance(g, tuple | list):
+        return type(g)(_seen(part, wrap) for part in g)
+    return wrap(g, None) if isinstance(g, np.ndarray | np.generic) else g
 
 
 class _Sweep:

@@ -22,7 +22,7 @@ from .spaces import Space
 tick: Callable[[], int] = itertools.count(1).__next__
 float64 = np.float64
 
-Wrap = Callable[[Any, "Node | None"], Any]
+Wrap = Callable[..., Any]  # (value, its own node, the node that keeps it, the place in that) -> what a pullback sees
 
 
 LIGHT = {int, bool, float, str, type(None)}  # metadata that a freed node may go on showing
@@ -175,30 +175,31 @@ class Live:
     @property
     def a(self) -> Any:
         """The first operand of a narrow operation."""
-        return self.wrap(self.node.a, self.node.p)
+        return self.wrap(self.node.a, self.node.p, self.node, 0)
 
     @property
     def b(self) -> Any:
         """The second one."""
-        return self.wrap(self.node.b, self.node.q)
+        return self.wrap(self.node.b, self.node.q, self.node, 1)
 
     @property
     def args(self) -> tuple[Any, ...]:
         """The operands of a wide operation."""
-        return tuple([self.wrap(a, s) for a, s in zip(self.node.args, self.node.sources, strict=True)])
+        node, wrap = self.node, self.wrap
+        return tuple([wrap(a, s, node, i) for i, (a, s) in enumerate(zip(node.args, node.sources, strict=True))])
 
     @property
     def kwargs(self) -> dict[str, Any]:
         """The metadata; what of it is recorded, an index for example, as Tensors."""
-        found: dict[str, Any] = {k: v if type(v) in LIGHT else self.wrap(v, None) for k, v in self.node.kwargs.items()}
-        return found
+        node, wrap = self.node, self.wrap
+        return {k: v if type(v) in LIGHT else wrap(v, None, node, k) for k, v in node.kwargs.items()}
 
     @property
     def ans(self) -> Any:
         """The result, or the results."""
         if self.node.op.outputs:
-            return tuple([self.wrap(y, Pick(self.node, k)) for k, y in enumerate(self.node.ans)])
-        return self.wrap(self.node.ans, self.node)
+            return tuple([self.wrap(y, Pick(self.node, k), self.node, -1 - k) for k, y in enumerate(self.node.ans)])
+        return self.wrap(self.node.ans, self.node, self.node, -1)
 
 
 def _unpicked(*_: Any) -> Any:

@@ -81,7 +81,7 @@ def annotate(
         node = getattr(result, "_node", None)
         if node is not None:
             note = getattr(node, "note", None)
-            if type(note) is not Note:
+            if note is None or type(note) is State:  # not yet one of its own
                 scope = state.scope if note is None else note.scope
                 note = node.note = Note()
                 note.scope = scope
@@ -100,8 +100,7 @@ def annotate(
             kwargs = {k: v for k, v in kwargs.items() if k != "aux"}
         if op.fn is np.astype:  # it takes its dtype by position only
             args, kwargs = (*args, kwargs["dtype"]), {}
-        told = {k: state.recorder.find(v) for k, v in kwargs.items()} if kwargs else kwargs  # an index may be recorded
-        state.recorder.record(op.fn, args, told, t)
+        state.recorder.record(op.fn, args, kwargs, t)
 
 
 def printable(text: str) -> str:

@@ -334,7 +334,7 @@ def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, *operand: Any) -> None:
             f"{title(ufunc)}.at of a plain array and a Tensor would lose its gradient: start from a Tensor, y = "
             f"Tensor(array, requires_grad=False)"
         )
-    t._refuse_assignment(state_now())
+    t._refuse_assignment(state := state_now())
     where = plain_index(index)
     if ufunc not in (np.add, np.subtract):
         return ops.methods.at(ufunc, t, where, *operand)
@@ -344,5 +344,5 @@ def _ufunc_at(ufunc: np.ufunc, t: Any, index: Any, *operand: Any) -> None:
             f"np.{ufunc.__name__}.at cannot add {np.result_type(plain(value))} to a Tensor of dtype {t.dtype}"
         )
     value = np.broadcast_to(value if ufunc is np.add else np.negative(value), np.shape(t._data[where]))
-    t._become(ops.index.added_at(t, value, index=where))
+    t._become(ops.index.added_at(t, value, index=where if state.recorder is None else index))
     return None

@@ -191,17 +191,20 @@ def record_wide1(op: Op, a: Tensor, kwargs: dict[str, Any]) -> Any:
 
 def record(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Compute and record any operation as NumPy was asked for it: with keywords that its rule need not know."""
-    kwargs = {k: metadatum(op, k, v) for k, v in kwargs.items() if v is not np._NoValue}
+    given = {k: v for k, v in kwargs.items() if v is not np._NoValue}
+    kwargs = {k: metadatum(op, k, v) for k, v in given.items()}
     unknown = kwargs.keys() - op.metadata - SILENT
     if unknown and any(type(a) is Tensor and a._node is not None for a in args):
         raise TypeError(f"the rule for {op.name} does not know the keyword {sorted(unknown)[0]!r}")
     if kwargs.keys() <= op.metadata:
-        return record_wide(op, args, kwargs, kwargs)
-    return record_wide(op, args, kwargs, {k: v for k, v in kwargs.items() if k in op.metadata})
+        return record_wide(op, args, kwargs, kwargs, given)
+    return record_wide(op, args, kwargs, {k: v for k, v in kwargs.items() if k in op.metadata}, given)
 
 
-def record_wide(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], metadata: dict[str, Any]) -> Any:
-    """Compute with `kwargs`; record with `metadata`, the part of them that the rule names."""
+def record_wide(
+    op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], metadata: dict[str, Any], given: Any = None
+) -> Any:
+    """Compute with `kwargs`; record with `metadata`, the part of them that the rule names; `given` is what came."""
     values: list[Any] = []
     sources: list[Node | None] = []
     mask, bit = 0, 1
@@ -241,7 +244,7 @@ def record_wide(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], metadata:
         node.kwargs = metadata
     t = _wrap_all(ans, node) if op.outputs else _wrap_one(ans, node)
     if state is not PLAIN and state.noted:
-        annotate(state, t, op, args, kwargs)
+        annotate(state, t, op, args, kwargs if given is None else given)
     return t
 
 
@@ -310,11 +313,16 @@ def wrap_results(op: Op, values: list[Any], sources: tuple[Node, ...], kwargs: d
     return results
 
 
-def wrap(value: Any, node: Any) -> Any:
-    """Return a Tensor of a value and its node: what a recorded walk sees of an operand. Untracked values stay plain."""
+def wrap(value: Any, node: Any, holder: Any = None, place: Any = 0) -> Any:
+    """Return a Tensor of a value and its node: what a recorded walk sees of what `holder` keeps in a `place`.
+
+    Untracked values stay plain, unless a recorder has a variable for them.
+    """
+    recorder = state_now().recorder
+    if recorder is not None and recorder.full:
+        return recorder.kept(value, node, holder, place)
     if node is None:
-        recorder = state_now().recorder
-        return value if recorder is None or value is None else recorder.find(value)
+        return value
     t = new(Tensor)
     t._data = value
     t._node = node
@@ -327,6 +335,14 @@ def tensor(value: Any, node: Any = None) -> Tensor:
     t._data = value
     t._node = node
     return t
+
+
+def again(t: Tensor, node: Any = None) -> Tensor:
+    """Return another Tensor of the same value: to a recorder the same variable, on the tape another node."""
+    twin = tensor(t._data, node)
+    if (recorder := state_now().recorder) is not None:
+        twin._var = recorder.variable(t)
+    return twin
 
 
 def operand(b: Any, x: Any) -> Any:

@@ -25,6 +25,7 @@ class Recorder:
     """
 
     title = "a recorder"  # under which messages speak of it
+    full = False  # does every Tensor refer to its variable, and every node to its equation?
 
     def record(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Any) -> None:
         """Hear that ``ans = fn(*args, **kwargs)`` has been computed; what is recorded comes as Tensors."""
@@ -32,9 +33,17 @@ class Recorder:
     def checked(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Hear that a function without a result has looked at values, at which it raises if it must."""
 
-    def find(self, value: Any) -> Any:
-        """Return the Tensor that stands for a value the tape had kept, also in a tuple of them, or the value itself."""
-        return value
+    def variable(self, t: Any) -> Any:
+        """Return the variable of a Tensor."""
+
+    def kept(self, value: Any, source: Any, holder: Any, place: Any) -> Any:
+        """Return what stands for a value kept by the node `holder` in a `place`, with `source` its own node."""
+
+    def enter(self, t: Any, leaf: Any) -> None:
+        """Hear that a transform has made the Tensor `t` of an argument."""
+
+    def become(self, t: Any, other: Any) -> None:
+        """Hear that a Tensor has taken over the value of another, or a plain one."""
 
     def assign(self, t: Any, value: Any) -> None:
         """Hear that a leaf, or an untracked Tensor, is about to get new values."""
@@ -47,9 +56,6 @@ class Recorder:
 
     def stand_in(self, t: Any) -> Any:
         """Return what stands for the values of a Tensor, of which somebody asks for `data`; None to hand them out."""
-
-    def carried(self, t: Any) -> None:
-        """Hear that the array of a Tensor goes on in another Tensor."""
 
     def placed(self, t: Any) -> None:
         """Hear that the values of a leaf are about to live in another array; may refuse."""

@@ -22,6 +22,7 @@ from .notes import GraphError, annotate, checksum, report_views, source_line
 from .protocols import call, call_constant, call_ufunc, narrow
 from .recording import (
     NOTHING_KEPT,
+    again,
     plain,
     plain_index,
     record,
@@ -137,10 +138,11 @@ class Tensor:
     array([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_node")
+    __slots__ = ("__weakref__", "_data", "_node", "_var")
 
     _data: Any
     _node: Any
+    _var: Any  # the variable that it is to a recorder; set and read while one listens, by nobody else
 
     def __init__(
         self, data: Any, *, requires_grad: bool | None = None, dtype: Any = None, name: str | None = None
@@ -175,7 +177,7 @@ class Tensor:
         if (recorder := state_now().recorder) is not None:
             if isinstance(data, Tensor):
                 recorder.record(np.array, (data,), {"dtype": dtype}, self)
-            elif type(data) is ndarray:
+            elif type(data) is ndarray or recorder.full:
                 recorder.made(self, data)
 
     def __init_subclass__(cls) -> None:
@@ -246,7 +248,7 @@ class Tensor:
         if (recorder := state_now().recorder) is not None:
             recorder.placed(self)
         values[...] = self._data
-        self._data = values
+        self._data, self._var = values, None  # to a recorder it is memory from around
         self._node.touch()
         return self
 
@@ -364,9 +366,9 @@ class Tensor:
     def detach(self) -> Tensor:
         """Return an untracked Tensor with the same values (shared, read-only)."""
         value = self._data
-        if (recorder := state_now().recorder) is not None:  # who knows arrays by their identity
-            recorder.carried(self)
-        elif type(value) is ndarray:
+        if state_now().recorder is not None:
+            return again(self)
+        if type(value) is ndarray:
             value = value.view()
             value.flags.writeable = False
         return tensor(value)
@@ -423,6 +425,8 @@ class Tensor:
             report_views(self._data, value)
         self._data = value
         self._node = other._node if type(other) is Tensor else None
+        if recorder is not None:
+            recorder.become(self, other)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Assign into a copy that takes the place of the old value; into that itself if nobody else can see it."""
@@ -446,7 +450,7 @@ class Tensor:
                 return
         elif not (old.base is None and old.flags.writeable and _getrefcount(old) <= _ALONE):
             old = old.copy()
-        before = None if state.recorder is None else tensor(self._data, node)
+        before = None if state.recorder is None else again(self, node)
         old[where] = given
         if state.debug:
             report_views(self._data, old)
@@ -477,9 +481,9 @@ class Tensor:
                     f"assignment into the result of {node.op.name} under no_grad() would lose its "
                     "gradient: use t.detach().copy()"
                 )
+            if state.recorder is not None:
+                state.recorder.changing(self)
             if self._is_view():
-                if state.recorder is not None:
-                    state.recorder.changing(self)
                 raise GraphError(
                     "assignment through a view would not reach the Tensor it was taken from, as it would "
                     "in NumPy: write "
@@ -735,7 +739,7 @@ class Tensor:
             twin = tensor(value, Leaf(self._node.shape, self._node.dtype, self._node.name))
             twin._node.grad = None if self.grad is None else self.grad.copy()
             return twin
-        return tensor(value, self._node)
+        return tensor(value, self._node) if state_now().recorder is None else again(self, self._node)
 
     def __reduce__(self) -> Any:
         if self._node is not None and self._node.op is not None:
@@ -1011,11 +1015,11 @@ def _add_to_leaves(found: dict[Any, Any], recorder: Any, taken: set[int]) -> Non
         if not leaf.shape and type(g) is ndarray:
             g = g[()]
         if recorder is not None:
-            g = tensor(g._data) if type(g) is Tensor else tensor(g)
+            g = again(g if type(g) is Tensor else _as_tensor(g, recorder))
             if leaf.gradient() is not None:  # of an earlier backward, or older: a recorder knows what stands for it
                 before = leaf.grad if type(leaf.grad) is Tensor else recorder.earlier_gradient(leaf)
                 before = tensor(leaf.grad) if before is None else before
-                g = tensor((before + g)._data)
+                g = again(before + g)
             recorder.gradient(leaf, g)
         elif leaf.grad is not None:
             g = leaf.gradient() + g
@@ -1023,6 +1027,11 @@ def _add_to_leaves(found: dict[Any, Any], recorder: Any, taken: set[int]) -> Non
             g = g.copy()  # a view, or the same array for two leaves: y = a + b
         taken.add(id(g))
         leaf.grad = g
+
+
+def _as_tensor(g: Any, recorder: Any) -> Tensor:
+    """Return a plain cotangent as a Tensor that a recorder knows."""
+    return wrap(g, None) if recorder.full and type(g) is ndarray else tensor(g)
 
 
 # Leaves whose gradient is not wanted for now, by the identity of their Tensors: what was recorded from one before it

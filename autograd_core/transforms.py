@@ -17,7 +17,7 @@ import numpy as np
 
 from .graph import order, pull_back, push_forward
 from .nodes import Node, tick
-from .recording import captured, plain, tensor, wrap, wrap_results
+from .recording import again, captured, plain, tensor, wrap, wrap_results
 from .rules import Op, same
 from .state import STATE, deeper, switched
 from .tensor import Tensor
@@ -93,7 +93,7 @@ def _apart(arrays: list[Any], others: Any = ()) -> list[Any]:
 
 
 def _untracked(leaf: Any) -> Any:
-    return tensor(leaf._data) if _tracked(leaf) else leaf
+    return again(leaf) if _tracked(leaf) else leaf
 
 
 def _tracked(leaf: Any) -> bool:
@@ -102,13 +102,14 @@ def _tracked(leaf: Any) -> bool:
 
 def _enter(leaf: Any, name: str) -> Tensor:
     """Return a Tensor with a node of its own, connected to where the value came from."""
-    source = leaf._node if type(leaf) is Tensor else None
+    source, recorder = leaf._node if type(leaf) is Tensor else None, STATE.get().recorder
+    known: Any = leaf
     if type(leaf) is np.ndarray and leaf.shape:
         value: Any = captured(leaf, STATE.get())  # the caller may change it before the pull
-    elif type(leaf) is Tensor and (recorder := STATE.get().recorder) is not None:
-        recorder.carried(leaf)
-        known: Any = leaf if isinstance(leaf._data, np.ndarray | np.generic) else np.positive(leaf)
-        value = known._data  # a recorder knows it by its identity
+    elif type(leaf) is Tensor and recorder is not None:
+        if not isinstance(leaf._data, np.ndarray | np.generic):  # a Python number
+            known = np.positive(leaf)
+        value = known._data
     else:
         value = np.asarray(plain(leaf))[()]
     if value.dtype.kind not in "fc":
@@ -116,7 +117,10 @@ def _enter(leaf: Any, name: str) -> Tensor:
             f"{name} needs floats or complex numbers, an argument has dtype {value.dtype}: write np.asarray(x, float)"
         )
     dtype = np.float64 if type(value) is np.float64 else value.dtype
-    return tensor(value, Node(ENTER, tick(), value.shape, dtype, source, None, None, None, None))
+    t = tensor(value, Node(ENTER, tick(), value.shape, dtype, source, None, None, None, None))
+    if recorder is not None:
+        recorder.enter(t, known)
+    return t
 
 
 def _function(f: Any, name: str) -> Any:
@@ -544,16 +548,12 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         start = tick()
         given, rebuild_args = flatten((args, kwargs))
         state = STATE.get()
-        if state.recorder is not None:
-            for a in given:
-                if type(a) is Tensor:
-                    state.recorder.carried(a)
-        leaves = [tensor(a._data, a._node) if type(a) is Tensor else a for a in given]  # as they are now
+        leaves = [again(a, a._node) if type(a) is Tensor else a for a in given]  # as they are now
         leaves = [captured(a, state) if type(a) is np.ndarray else a for a in leaves]
 
         def run() -> Any:
             """Run `f` on Tensors of its own, which it may change in place."""
-            own = [tensor(a._data, a._node) if type(a) is Tensor else a for a in leaves]
+            own = [again(a, a._node) if type(a) is Tensor else a for a in leaves]
             positional, named = rebuild_args(own)
             return f(*positional, **named)
 
@@ -564,7 +564,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return out
         outside = _outside([r._node for r in tracked], start)
         metadata = {"again": run, "outside": outside}
-        fresh = iter(wrap_results(CHECKPOINT, [r._data for r in tracked], outside, metadata))
+        results_ = wrap_results(CHECKPOINT, [r._data for r in tracked], outside, metadata)
+        if state.recorder is not None:
+            for t, r in zip(results_, tracked, strict=True):
+                state.recorder.become(t, r)
+        fresh = iter(results_)
         return rebuild([next(fresh) if _tracked(r) else r for r in results])
 
     return wrapped

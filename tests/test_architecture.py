@@ -30,6 +30,7 @@ FLOORS = {
     "tensor": 5,
     "transforms": 6,
     "changes": 6,
+    "program": 6,
     "pictures": 6,
     "diagnosis": 6,
     "checking": 7,

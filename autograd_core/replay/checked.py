@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..notes import GraphError
+from ..program.calls import uncompiled
 from ..tensor import Tensor
 from ..tree import flatten
 from .plan import Plan
 from .scalars import NotFinite
-from .traced import uncompiled
 from .writer import assign
 
 BOUND = 1e-5, 1e-12  # relative, for float32 and float64: beyond it is no rounding

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..nodes import Lent
 from ..ops import index, products, reduce
+from ..program.sums import is_leading, sum_rows
 from ..spaces import ones
 from .forms import BITS, index_of, is_array, is_mean, reduction, ufunc_of
 from .plan import Plan, Ref, Step
-from .sums import is_leading, sum_rows
 from .writer import INFIX, Writer, give, leave
 
 ndarray = np.ndarray

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..program.calls import of_ours
 from .forms import WRITABLE, is_flat_join, is_group, is_reshape, may_raise
 from .groups import Group
 from .plan import Plan, Ref, Step, refs
-from .traced import of_ours
 
 ndarray = np.ndarray
 ALIGNED = 64

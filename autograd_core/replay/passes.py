@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..program.calls import of_ours
 from .arrays import is_locked
 from .forms import elementwise_ufunc, form_of, may_raise
 from .groups import group
 from .plan import SEQUENCES, Plan, Ref, Step, refs, replaced
-from .traced import of_ours
 
 ndarray = np.ndarray
 

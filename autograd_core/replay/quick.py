@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .trace import has_gradient
+from ..program.capture import has_gradient
 from .writer import compiled
 
 NOTHING: Any = object()  # returned where the long way is to be taken

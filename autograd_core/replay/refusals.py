@@ -13,10 +13,11 @@ from ..notes import HERE, NETWORKS, NUMPY, GraphError, source_line
 from ..ops.index import getitem
 from ..ops.statistics import binned, counts, raw_edges, tally, tally_of_ones
 from ..ops.values import plain
+from ..program.capture import alike
+from ..program.program import Variable, variables
 from ..rules import RULES
 from ..tensor import Tensor
 from .places import is_traced
-from .plan import Ref, refs
 
 CHOICE = (
     "choose by np.where(condition, a, b), return the value from the recorded function and look at it outside, or pass "
@@ -82,6 +83,14 @@ def refuse_writing(shape: Any) -> None:
     )
 
 
+def refuse_changing(label: str) -> None:
+    """Raise where a Tensor from around the function is changed in place, which is no effect that a replay has."""
+    raise GraphError(
+        f"{label}, from around the compiled function, is changed in place (at {source_line()}), which a replay would "
+        f"not do again: write t.assign(t + x) rather than t += x, or begin with t = t.copy()"
+    )
+
+
 def refuse_raising(now: Any, before: Any) -> None:
     """Raise where NumPy is to raise or to call back, by the values it meets."""
     for kind, way in now.items():
@@ -118,13 +127,12 @@ def refuse_result(leaf: Any, known: Any) -> None:
         )
 
 
-def refuse_shape(fn: Any, args: Any, kwargs: dict[str, Any], plan: Any, results: Any) -> None:
+def refuse_shape(fn: Any, args: Any, kwargs: dict[str, Any], guards: Any, ans: Any) -> None:
     """Raise where the shape of a result depends on values."""
-    slots = [plan.slots[k] for k in (refs(kwargs["index"]) if fn is getitem else ())]
-    masks = [s for s in slots if s.dtype == bool]
+    masks = [s for s in (variables(kwargs["index"]) if fn is getitem else ()) if s.dtype == bool]
     for s in masks:
         if s.kind == "constant":  # from around the program: another one is another plan
-            plan.guards.append((functools.partial(alike, s.source, s.source.copy()), True))
+            guards.append((functools.partial(alike, s.source, s.source.copy()), True))
     name = "x[mask]" if fn is getitem else f"np.{getattr(args[0] if fn is plain else fn, '__name__', '')}"
     if fn in UNKNOWN or (fn is plain and args[0] in UNKNOWN) or any(s.kind != "constant" for s in masks):
         raise GraphError(
@@ -134,27 +142,27 @@ def refuse_shape(fn: Any, args: Any, kwargs: dict[str, Any], plan: Any, results:
         )
     numbers = args[fn is binned] if fn in (counts, binned) else None
     if type(numbers) is np.ndarray:
-        plan.guards.append((functools.partial(alike, numbers, numbers.copy()), True))
-    elif numbers is not None and len(results[0]._data) > (kwargs.get("minlength") or 0):
+        guards.append((functools.partial(alike, numbers, numbers.copy()), True))
+    elif numbers is not None and len(ans._data) > (kwargs.get("minlength") or 0):
         raise GraphError(
             f"np.bincount under ag.compile (at {source_line()}) has as many entries as the largest number says: give "
             f"it minlength=n, with n above all of them, or write np.sum(x[:, None] == np.arange(n), axis=0)"
         )
-    bins = kwargs.get("bins", args[1] if fn in (raw_edges, tally_of_ones) and len(args) > 1 else None)
-    slot = plan.slots[bins.slot] if type(bins) is Ref else None
-    if isinstance(bins, str) or (type(bins) is Tensor and not bins.shape) or (slot is not None and not slot.shape):
+    bins: Any = kwargs.get("bins", args[1] if fn in (raw_edges, tally_of_ones) and len(args) > 1 else None)
+    one = type(bins) in (Tensor, Variable) and not bins.shape
+    if isinstance(bins, str) or one:
         raise GraphError(
             f"np.histogram under ag.compile (at {source_line()}) with a number of bins that the values, or an argument "
             f"that may differ, decide: pass it as a Python int, or the edges as an array"
         )
 
 
-def refuse_metadata(fn: Any, kwargs: dict[str, Any], plan: Any) -> None:
+def refuse_metadata(fn: Any, kwargs: dict[str, Any], guards: Any) -> None:
     """Raise where a keyword that decides the shape of a result is traced."""
     for key in SHAPING.intersection(kwargs):
-        for s in (plan.slots[k] for k in refs(kwargs[key])):
+        for s in variables(kwargs[key]):
             if s.kind == "constant":
-                plan.guards.append((functools.partial(alike, s.source, s.source.copy()), True))
+                guards.append((functools.partial(alike, s.source, s.source.copy()), True))
             elif key != "gone" or s.shape:
                 name = title(fn)
                 raise GraphError(
@@ -167,10 +175,3 @@ def title(fn: Any) -> str:
     """Return the name under which a person knows an operation."""
     op = RULES.get(fn)
     return {"without": "delete"}.get(found := str(op.name if op else getattr(fn, "__name__", fn)), found)
-
-
-def alike(a: Any, b: Any) -> bool:
-    """Say whether values are equal, entry by entry, NaN being NaN."""
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    return a.tobytes() == b.tobytes() or bool(np.array_equal(a, b, equal_nan=True))

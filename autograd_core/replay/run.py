@@ -10,12 +10,13 @@ import threading
 import types
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..notes import GraphError
+from ..program.calls import uncompiled
 from ..state import PLAIN, STATE
 from ..tensor import Tensor
 from ..tree import flatten, rests
@@ -28,7 +29,6 @@ from .quick import NOTHING, shortcut
 from .scalars import NotFinite
 from .surroundings import Surroundings
 from .trace import Trace
-from .traced import uncompiled
 from .writer import Writer, compiled
 
 ndarray = np.ndarray
@@ -165,7 +165,7 @@ class Compiled:
             STATE.set(outer)  # by a call of C's: the end of a with-statement can be interrupted
             trace.put_back()
             raise
-        trace.plan.guards += around.guards() + tracked(trace.plan)
+        trace.plan.guards += around.guards() + tracked(trace.tensors.values())
         if trace.plan.finite and not trace.all_finite():
             trace.put_back()
             return uncompiled(self.f, *rebuild(leaves))
@@ -304,10 +304,9 @@ def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     return compiled(source, writer.names)
 
 
-def tracked(plan: Plan) -> list[tuple[Any, Any]]:
+def tracked(tensors: Iterable[Tensor]) -> list[tuple[Any, Any]]:
     """Return guards for which of the Tensors around a program get gradients: a frozen parameter is another program."""
-    held = {id(s.source): s.source for s in plan.slots if s.kind == "tensor"}
-    return [(functools.partial(getattr, t, "_node"), t._node) for t in held.values() if t.dtype.kind in "fc"]
+    return [(functools.partial(getattr, t, "_node"), t._node) for t in tensors if t.dtype.kind in "fc"]
 
 
 def holds(read: Any, expected: Any) -> bool:

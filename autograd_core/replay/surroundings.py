@@ -85,7 +85,6 @@ class Surroundings:
         self.changed: set[Place] = set()
         self.told = False
         self.unsettled: list[tuple[Any, Any]] = []
-        self.known: Any = ()
         self.finished = False
         self.near([(f, ("function",)), *((x, ("argument",)) for x in more if type(x) is not np.ndarray)])
         self.far()
@@ -401,7 +400,7 @@ class Surroundings:
 
     def finish(self, known: Any) -> None:
         """Raise if the function has changed what is around it, unless it is something that it keeps, once for all."""
-        self.known, self.finished = known, True
+        self.finished = True
         for place in self.places:
             if place.is_changed():
                 if not is_kept(place, known):

@@ -17,11 +17,11 @@ import numpy as np
 
 from ..changes import all_or_nothing
 from ..nodes import Leaf, tick
+from ..program.calls import of_ours
 from ..tensor import Tensor
 from .forms import may_raise
 from .memory import Memory, given_away
 from .plan import Plan, Ref, refs
-from .traced import of_ours
 
 ndarray = np.ndarray
 LARGE = 1 << 15  # bytes from which on a variable lets go of an array as soon as it can

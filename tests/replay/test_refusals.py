@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 import autograd_core as ag
+import autograd_core.program
 import autograd_core.replay
 import nn
 from autograd_core import Tensor
-from autograd_core.replay import traced
+from autograd_core.program import calls as traced
+from autograd_core.program.capture import trace
 
 X = np.array([1.0, -2.0, 3.0])
 
@@ -85,6 +87,21 @@ PYTHONS = random.Random(0)
 HERE = r".*test_refusals\.py:\d+"
 TABLE = r"ag\.Tensor\(a, requires_grad=False\)\[i\]"
 BAKED = r"under ag\.compile \(at .*test_refusals\.py:\d+\): its value would be baked.*np\.where"
+CHANGED = rf"a Tensor of shape \(3,\), from around the compiled function, is changed in place.*{HERE}.*t\.assign"
+
+
+def held(change):
+    """Return a function that changes a Tensor it holds."""
+    t = Tensor(np.array([3.0, 1.0, 2.0]), requires_grad=False)
+
+    def f(x):
+        change(t, x)
+        return t * x
+
+    f.held = t
+    return f
+
+
 REFUSED = {
     "float": (lambda x: float(x[0]), BAKED),
     "int": (lambda x: int(x[0]), BAKED),
@@ -139,6 +156,12 @@ REFUSED = {
     "an argument assigned into": (filled, rf"an argument of shape \(3,\) is changed.*{HERE}.*x\.copy\(\)"),
     "an argument as out=": (lambda x: np.sin(x, out=x), rf"an argument of shape .*{HERE}.*x\.copy\(\)"),
     "an argument that is sorted": (lambda x: x.sort(), rf"an argument of shape .*{HERE}.*x\.copy\(\)"),
+    "a Tensor from around added to": (held(lambda t, x: t.__iadd__(x)), CHANGED),
+    "a Tensor from around assigned into": (held(lambda t, x: t.__setitem__(0, x[0])), CHANGED),
+    "a Tensor from around filled": (held(lambda t, _x: t.fill(2.0)), CHANGED),
+    "a Tensor from around that is sorted": (held(lambda t, _x: t.sort()), CHANGED),
+    "a Tensor from around added to at": (held(lambda t, x: np.add.at(t, [0, 0], x[:2])), CHANGED),
+    "a Tensor from around as out=": (held(lambda t, x: np.exp(x, out=t)), CHANGED),
     "a generator function": (yielding, r"not a generator, which runs when recording is over.*a list or a tuple"),
     "a generator as a result": (lambda x: (v for v in [x]), r"not a generator"),
     "an iterator as a result": (lambda x: iter([x]), r"not a list_iterator"),
@@ -169,6 +192,8 @@ def test_refused(name):
     with pytest.raises(ag.GraphError) as refusal:
         ag.compile(f)(X)
     assert pytest.raises(ag.GraphError, match=message).matches(refusal.value), str(refusal.value)
+    if hasattr(f, "held"):
+        np.testing.assert_array_equal(f.held.data, [3.0, 1.0, 2.0])
 
 
 def under_another_name(p):
@@ -302,6 +327,8 @@ def stepping_twice(x):
 
 PARAMETER = Tensor(X)
 OTHERS = {
+    "a run with other arguments": lambda: trace(lambda x: x * 2)(X)(X, X),
+    "a run with other inputs": lambda: trace(lambda x: x * 2)(X).run([X, X]),
     "a changed count": lambda: ag.compile(counting(Calls()))(X),
     "a parameter's values": lambda: ag.compile(lambda x: through_an_entry(Tensor(x)) or x)(X),
     "a parameter from around": lambda: ag.compile(lambda x: through_an_entry(PARAMETER) or x * PARAMETER)(X),
@@ -312,7 +339,7 @@ OTHERS = {
     "checked differences": lambda: deciding(X),
     "a parameter of two optimizers": lambda: stepping_twice(X),
     "objects": lambda: ag.compile(lambda x: x)(np.array([None])),
-    "complex eigenvalues": lambda: traced.Steady(np.linalg.eigvals, lambda: np.ones(2, complex), [X])(),
+    "complex eigenvalues": lambda: traced.Steady(np.linalg.eigvals, lambda: np.ones(2, complex), [X], "ag.compile")(),
     "no function": lambda: ag.compile(3),
     "no plan": lambda: ag.compile(abs).plan,
 }
@@ -326,7 +353,8 @@ def test_every_refusal_has_a_test():
             refuse()
         raised.add((refusal.traceback[-1].path.name, refusal.traceback[-1].lineno + 1))
     missing = []
-    for path in pathlib.Path(autograd_core.replay.__file__).parent.glob("*.py"):
+    rooms = [pathlib.Path(room.__file__).parent for room in (autograd_core.replay, autograd_core.program)]
+    for path in [path for room in rooms for path in room.glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             kind = getattr(getattr(node.exc, "func", None), "id", "") if isinstance(node, ast.Raise) else ""
             lines = {line for name, line in raised if name == path.name}

@@ -52,8 +52,8 @@ def draw(generator: Any, name: str, *args: Any, **kwargs: Any) -> Any:
 class Steady:
     """An operation of NumPy's whose dtype depends on values, called for the dtypes that were recorded."""
 
-    def __init__(self, fn: Any, compute: Any, results: Any) -> None:
-        self.fn, self.compute, self.dtypes = fn, compute, [t.dtype for t in results]
+    def __init__(self, fn: Any, compute: Any, results: Any, title: str) -> None:
+        self.fn, self.compute, self.title, self.dtypes = fn, compute, title, [t.dtype for t in results]
         self.__name__ = getattr(fn, "__name__", "")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -63,7 +63,7 @@ class Steady:
         if now != self.dtypes:
             raise GraphError(
                 f"np.linalg.{self.__name__} of a real matrix gives real or complex numbers, as the values want it: "
-                f"{self.dtypes[0]} when ag.compile recorded it, {now[0]} now; pass a complex matrix, a + 0j, or use "
+                f"{self.dtypes[0]} when {self.title} recorded it, {now[0]} now; pass a complex matrix, a + 0j, or use "
                 f"eigh and eigvalsh of a symmetric one"
             )
         return found

@@ -1,0 +1,97 @@
+"""A program as text, like a page of mathematics: an equation a line, with spaces, scopes, lines of source, effects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+SHORT = {
+    "float16": "f16", "float32": "f32", "float64": "f64", "longdouble": "f80", "complex64": "c64", "complex128": "c128",
+    "bool": "bool",
+}  # fmt: skip
+MOST = 6  # entries of a tuple or a list that are shown
+
+
+def text(program: Any) -> str:
+    """Return a program as lines."""
+    head = ", ".join(f"{v.name}: {space(v)}" for v in program.inputs)
+    lines = [f"{program.name}({head})"]
+    for v in program.variables:
+        if v.kind in ("tensor", "gradient") or (v.kind == "constant" and v.shape):
+            lines.append(f"    {v.name}: {space(v)} = {_origin(v)}")
+    rows = [(e.scope, line(e)) for e in program.equations]
+    scope: tuple[str, ...] = ()
+    for here, row in rows:
+        if here != scope:
+            scope = here
+            lines.append(f"  {' / '.join(scope)}:" if scope else "  :")
+        lines.append("    " + row)
+    lines.append("  return " + ", ".join(written(v) for v in program.outputs))
+    return "\n".join(lines)
+
+
+def line(equation: Any) -> str:
+    """Return one equation."""
+    if equation.effect in ("assign", "gradient"):
+        what = "gradient of " if equation.effect == "gradient" else ""
+        return f"{what}{_called(equation.target)} <- {written(equation.inputs[0])}"
+    given = [written(a) for a in equation.inputs] + [f"{k}={written(v)}" for k, v in equation.params.items()]
+    if equation.effect == "check":
+        return f"{equation.title}({', '.join(given)})"
+    results = ", ".join(f"{v.name}: {space(v)}" for v in equation.outputs)
+    anew = "  !" if equation.effect == "call" else ""
+    return f"{results} = {equation.title}({', '.join(given)}){anew}"
+
+
+def space(v: Any) -> str:
+    """Return the space of a variable.
+
+    Examples
+    --------
+    >>> from autograd_core.program.program import Variable
+    >>> space(Variable(0, "input", np.ones((2, 3), np.float32))), space(Variable(1, "value", np.float64(1)))
+    ('f32[2,3]', 'f64')
+    """
+    if v.dtype is None:
+        return "generator"
+    if v.weak:
+        return "number"
+    name = np.dtype(v.dtype).name
+    name = SHORT.get(name, name.replace("uint", "u").replace("int", "i"))
+    return name + (f"[{','.join(map(str, v.shape))}]" if v.shape else "")
+
+
+def written(x: Any) -> str:
+    """Return an operand: a variable's name, a constant number itself, a literal."""
+    if hasattr(x, "kind") and hasattr(x, "epoch"):
+        return _number(x.source) if x.kind == "constant" and x.shape == () else str(x.name)
+    if isinstance(x, tuple | list):
+        inner = ", ".join(written(v) for v in x[:MOST]) + (", ..." if len(x) > MOST else "")
+        return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' * (len(x) == 1)})"
+    if isinstance(x, slice):
+        step = "" if x.step is None else f":{written(x.step)}"
+        return f"{'' if x.start is None else written(x.start)}:{'' if x.stop is None else written(x.stop)}{step}"
+    if isinstance(x, dict):
+        return "{" + ", ".join(f"{k}: {written(v)}" for k, v in x.items()) + "}"
+    if isinstance(x, float | np.generic):
+        return _number(x)
+    return repr(x) if isinstance(x, int | str | type(None)) else str(getattr(x, "__name__", type(x).__name__))
+
+
+def _number(x: Any) -> str:
+    value = np.asarray(x)[()]
+    return str(value.item()) if value.dtype.kind in "biu" else f"{value:.6g}"
+
+
+def _origin(v: Any) -> str:
+    if v.kind == "gradient":
+        return f"gradient of {_called(v.source)}, from before"
+    if v.kind == "tensor":
+        return f"{_called(v.source)}" + (f", after {v.epoch} writes" if v.epoch else "")
+    return "array from around"
+
+
+def _called(x: Any) -> str:
+    name = getattr(x, "name", None)
+    return repr(name) if name else f"Tensor {np.dtype(x.dtype).name}{list(x.shape)}"

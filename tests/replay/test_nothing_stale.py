@@ -7,8 +7,11 @@ import contextvars
 import ctypes
 import dataclasses
 import functools
+import importlib
 import operator
+import pathlib
 import random
+import sys
 import types
 import weakref
 
@@ -752,3 +755,28 @@ def test_a_tensor_that_is_filled_is_read_anew():
         buffer.assign(np.full(3, float(i)))
         assert f(X) == i * 4.0
     assert len(f.plans) == 1
+
+
+# --- random programs: a short sample of `python -m tools.stale` ---------------------------------------------------------
+
+
+@pytest.fixture
+def stale(monkeypatch):
+    monkeypatch.setattr(
+        sys, "path", [*sys.path, str(pathlib.Path(__file__).parents[2])]
+    )  # behind the packages under test
+    return importlib.import_module("tools.stale")
+
+
+@pytest.mark.parametrize("start", range(0, 60, 10))
+def test_random_programs_are_never_stale(stale, start):
+    assert [found for seed in range(start, start + 10) if (found := stale.tried(seed)[0])] == []
+
+
+def test_a_stale_program_would_be_found(stale, monkeypatch):
+    def frozen(f):
+        kept = []
+        return lambda x: kept[0] if kept else kept.append(f(x)) or kept[0]
+
+    monkeypatch.setattr(stale.ag, "compile", frozen)
+    assert sum(stale.tried(seed)[0] is not None for seed in range(10)) > 3

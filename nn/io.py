@@ -112,6 +112,7 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> import nn
+    >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
     >>> nn.save(nn.MLP([2, 3, 1], "tanh", rng=0), path)
     >>> nn.load(path)

@@ -90,8 +90,9 @@ def fresh(fn: Any, *args: Any, **kwargs: Any) -> Any:
     >>> fresh(rng.integers, 10, size=3)
     array([8, 6, 5])
     """
-    recorder = STATE.get().recorder
-    found = None if recorder is None else recorder.call(fn, args, kwargs)
+    if (recorder := STATE.get().recorder) is None:
+        return fn(*args, **kwargs)
+    found = recorder.call(fn, args, kwargs)
     return fn(*args, **kwargs) if found is None else found[0]
 
 
@@ -171,6 +172,7 @@ class Within(State):
 
 PLAIN = State()
 STATE: ContextVar[State] = ContextVar("autograd_core_state", default=PLAIN)
+state_now, switch, frame_above = STATE.get, STATE.set, sys._getframe  # for blocks that are entered again and again
 
 
 # --- blocks -----------------------------------------------------------------------------------------------------------
@@ -224,10 +226,15 @@ class Block:
         return state
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        state, outer, self.state = self.state, self.outer, None
-        if STATE.get() is state:
-            STATE.set(outer if outer.left is None else standing(outer))
-        else:
+        try:
+            outer = self.outer
+            if turn := state_now() is self.state:
+                switch(outer if outer.left is None else standing(outer))
+        except BaseException:  # an interrupt, before it
+            STATE.set(self.outer)
+            raise
+        state, self.state = self.state, None
+        if not turn:
             self.out_of_turn(state, outer, error)
 
     def out_of_turn(self, state: State, outer: State, error: Any) -> None:
@@ -400,14 +407,14 @@ class scope(Block):
         self.state = None
 
     def __enter__(self) -> None:
-        outer = STATE.get()
-        state, frame = outer.children.get(self.name) or outer.inside(self.name), sys._getframe(1)
-        if self.state is not None or frame.f_code.co_flags & GENERATOR:
+        outer, frame = state_now(), frame_above(1)
+        state = outer.children.get(self.name) or outer.inside(self.name)
+        if self.state is not None or frame.f_code.co_flags & 0x220:  # GENERATOR
             self.enter(state, outer, frame)
             return
         self.state, self.outer = state, outer  # as `enter` does, in two thirds of the time
         try:
-            self.token = STATE.set(state)
+            self.token = switch(state)
         except BaseException:
             STATE.set(outer)
             raise

@@ -205,8 +205,10 @@ class Tensor:
     def data(self, value: Any) -> None:
         if value is not self._data:
             self.assign(value)
-        elif self._node is not None:
-            self._node.touch()
+        elif (node := self._node) is not None:
+            node.updated = now = tick()  # as `touch` does, without a call
+            if now > Leaf.latest:
+                Leaf.latest = now
 
     def assign(self, value: Any) -> Tensor:
         """Give a leaf new values of the same shape, in its own dtype; graphs recorded from it before become stale."""

@@ -79,19 +79,22 @@ class Optimizer:
 
         Parameters, state and step counts change all together or, if this raises, not at all.
         """
-        if not self.groups:
+        if self._torn or not self.groups:
+            self._refuse_torn()
             raise RuntimeError(f"{type(self).__name__} has no parameters yet: call attach(model.parameters()) first")
-        self._refuse_torn()
         rates = [ag.fresh(run.rate, self) for run in self.runs]  # first, since an odd one raises
         for run in self.runs:
-            if run.switch(self.slots(run.group)):
+            if (slots := self.slots(run.group)) != run.slots:
+                run.switch(slots)
                 self._whole = None
-        found: list[int]  # how many parameters of each run have a gradient
-        if isinstance(rates[0], ag.Tensor):
+        if type(rates[0]) is float:
+            found = [run.gather() for run in self.runs]  # how many parameters of each run have a gradient
+            if moving := any(found):
+                self._update(rates, found)
+        else:
             found = [record(run, self, lr) for run, lr in zip(self.runs, rates, strict=True)]
-        elif any(found := [run.gather() for run in self.runs]):
-            self._update(rates, found)
-        if not any(found):
+            moving = any(found)
+        if not moving:
             raise RuntimeError(
                 "step() where no parameter has a gradient: call loss.backward() before it, zero_grad() after it"
             )
@@ -103,8 +106,8 @@ class Optimizer:
             self._whole = ag.all_or_nothing(*arrays, trusted=True)
         try:
             with self._whole:
-                for run, lr, n in zip(self.runs, rates, found, strict=True):
-                    run.step(self, lr, n)
+                for i, run in enumerate(self.runs):
+                    run.step(self, rates[i], found[i])
         except BaseException:
             self._torn = self._whole.torn
             raise

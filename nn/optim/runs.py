@@ -17,7 +17,7 @@ Settings = dict[str, Any]
 Span = tuple[Any, list[tuple[Any, Any, list[Any]]]]
 BLOCK = 1 << 16  # entries: a few arrays of that many fit into the cache, and ten calls are nothing beside the work
 LARGE = BLOCK // 2
-ONE = np.ones(())  # a Python number would be converted at every step
+SMALL = 1 << 15  # bytes; up to so many are copied before an update
 MOVES = [0]  # how often a parameter has been taken to another place: a replay looks at this number only
 
 
@@ -66,11 +66,11 @@ class Run:
         self.dtype = self.parameters[0].dtype
         self.half = self.dtype.itemsize == 2
         self.small = sum(not _is_large(p) for p in self.parameters)
-        self.values = np.empty(self.ends[-1], self.dtype)
         self.gradients = np.zeros(self.ends[self.small], self.dtype)
-        self.steps, self.even = np.zeros(len(self.parameters)), True
+        values, steps = np.zeros(self.ends[-1], self.dtype), np.zeros(len(self.parameters))
+        self.values, self.steps, *state = side_by_side([values, steps, *self.fresh(slots)])
         self.boxes = Boxes()
-        self.take(slots, self.fresh(slots))
+        self.take(slots, state)
         self._places = [
             (p, self.part(self.values, i), self.part(self.gradients, i) if i < self.small else None)
             for i, p in enumerate(self.parameters)
@@ -120,29 +120,31 @@ class Run:
 
     # --- one step -------------------------------------------------------------------------------------------------
 
-    def switch(self, slots: tuple[str, ...]) -> bool:
-        """Go on with other slots, if a momentum was switched on; say whether there are any."""
-        if slots == self.slots:
-            return False
+    def switch(self, slots: tuple[str, ...]) -> None:
+        """Go on with other slots: a momentum was switched on."""
         known = dict(zip(self.slots or (), self.state, strict=True))
         self.take(slots, [known.get(name, new) for name, new in zip(slots, self.fresh(slots), strict=True)])
-        return True
 
     def step(self, optimizer: Equation, lr: float, n: int) -> None:
         """Update the parameters that have a gradient, of which there are `n`; the gradients are gathered."""
-        settings, together = self.settings(), n == len(self._places) and self.even
-        found = range(n) if together else [i for i, p in enumerate(self.parameters) if p.grad is not None]
+        if n < len(self._places) or not self._even:
+            self._step_singly(optimizer, lr)
+            return
+        for p, place, _ in self._places:
+            p.data = place  # says that it was updated
+        t, group = int(self.steps.item(0)) + 1, self.group
+        for span in self._spans:
+            self._update(optimizer, span, t, lr, group)
+        self.steps.fill(t)
+
+    def _step_singly(self, optimizer: Equation, lr: float) -> None:
+        """Update one by one, since those that sat out have counted fewer steps."""
+        found = [i for i, p in enumerate(self.parameters) if p.grad is not None]
         for i in found:
             p, place, _ = self._places[i]
-            p.data = place  # says that it was updated
-        if together:
-            t = int(self.steps[0]) + 1
-            for span in self._spans:
-                self._update(optimizer, span, t, lr, settings)
-            self.steps += ONE
-            return
-        for i in found:  # one by one: those that sat out have counted fewer steps
-            self._update(optimizer, self._blocks(i, i + 1), int(self.steps[i]) + 1, lr, settings)
+            p.data = place
+        for i in found:
+            self._update(optimizer, self._blocks(i, i + 1), int(self.steps[i]) + 1, lr, self.group)
             self.steps[i] += 1
         self.look_at_steps()
 
@@ -155,11 +157,11 @@ class Run:
 
         They are not made there: who keeps ``p.grad`` is to keep its values.
         """
-        found = 0
+        found = len(self._places)
         for p, place, room in self._places:
             if (g := p.grad) is None:
+                found -= 1
                 continue
-            found += 1
             if p.data is not place:  # another optimizer has taken it over
                 self.move(p, place)
             if room is not None:
@@ -245,6 +247,18 @@ def _steps(given: Any, complaint: str) -> int:
     if not (number >= 0 and number.is_integer()):
         raise ValueError(f"{complaint}: step is a number of updates, not {given!r}")
     return int(number)
+
+
+def side_by_side(arrays: list[Array]) -> list[Array]:
+    """Return arrays of zeros as parts of one buffer, if they are small: they are copied at every step, then at once."""
+    if (size := sum(a.nbytes for a in arrays)) > SMALL:
+        return arrays
+    buffer, end = np.zeros(size, np.uint8), 0
+    found = list(arrays)
+    for i in sorted(range(len(arrays)), key=lambda i: -arrays[i].itemsize):  # so that each is aligned
+        start, end = end, end + arrays[i].nbytes
+        found[i] = buffer[start:end].view(arrays[i].dtype)
+    return found
 
 
 def runs_of(group: Settings, slots: tuple[str, ...]) -> list[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -31,15 +32,20 @@ def likely(report: Report, sizes: dict[str, int], got: Array | None = None, expe
     wrong = [e for e in wrong if e.verdict == "wrong" and math.isfinite(e.expected)]
     if not wrong:
         return ""
+    if any(e.tied for e in wrong):
+        return (
+            "the shares of entries that tie do not add up: each may take any part, but where they move together the "
+            "function has one slope only"
+        )
     if any(e.sides is not None for e in wrong):
         outside = any(e.sides and not min(e.sides) <= e.got <= max(e.sides) for e in wrong)
         return "the point is on a kink" + ", and what was got lies outside the slopes of its two sides" * outside
     return (
         _everywhere(wrong, report)
         or _ratio(wrong, sizes)
+        or _arrangement(got, expected)
         or _alone(wrong, report)
         or _digits(wrong)
-        or _arrangement(got, expected)
     )
 
 
@@ -67,8 +73,7 @@ def _everywhere(wrong: list[Entry], report: Report) -> str:
 
 def _ratio(wrong: list[Entry], sizes: dict[str, int]) -> str:
     ratios = np.array([e.ratio for e in wrong])
-    ratios = ratios[np.isfinite(ratios)]
-    if not len(ratios):
+    if not np.all(np.isfinite(ratios)) or not np.any(ratios):
         return ""
     r = float(ratios[0])
     if len(wrong) < 2 and max(sizes.values(), default=1) > 1:
@@ -112,10 +117,12 @@ def _arrangement(got: Array | None, expected: Array | None) -> str:
     def close(a: Array, b: Array) -> bool:
         return a.shape == b.shape and np.allclose(a, b, rtol=1e-5, atol=1e-6 * float(np.max(np.abs(b))))
 
-    if got is None or expected is None or got.size < 2 or not np.all(np.isfinite(got)):
+    if got is None or expected is None or got.size < 2 or not np.all(np.isfinite(got)) or close(got, expected):
         return ""
-    if got.ndim == 2 and got.shape[0] == got.shape[1] and close(got.T, expected):
-        return "it is the transpose of the right one: axes or operands swapped"
+    for axes in itertools.permutations(range(got.ndim)) if 2 <= got.ndim <= 4 else ():
+        if axes != tuple(range(got.ndim)) and close(np.transpose(got, axes), expected):
+            which = "" if got.ndim == 2 else f", axes {axes}"
+            return f"it is the right one transposed, its transpose{which}: axes or operands swapped"
     for axis in range(got.ndim):
         if got.shape[axis] > 1 and close(np.flip(got, axis), expected):
             return f"it is the right one reversed along axis {axis}"

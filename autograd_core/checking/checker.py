@@ -17,7 +17,8 @@ from .local import compare, find_wrong
 from .pairs import Pair
 from .programs import Array, Derivative, Function, Program, Traced
 from .report import FAILURES, GradientError, InconclusiveWarning, Report
-from .structure import Refusal, inspect
+from .retrials import approximate, approximate_cause, depends_on_layout, difference_in_disguise, one_triangle
+from .structure import Refusal, inspect, inspect_again
 from .trial import Restructured, Trial
 
 WHOLE = 256  # entries up to which each is looked at by itself
@@ -30,6 +31,7 @@ class Settings:
         self.rtol, self.kinks, self.noise = rtol, kinks, noise
         self.modes, self.projections = tuple(modes), projections
         self.enough = 12  # wrong entries after which nobody wants another
+        self.brief = False  # say only whether it is right: no causes
         self.counts: dict[str, int] = {}
 
     def silent(self) -> Settings:
@@ -110,6 +112,29 @@ def gradcheck(
       derivative           at    got            expected                              ratio
       ...
     """
+    options = {"wrt": wrt, "order": order, "modes": modes, "gradient": gradient, "rtol": rtol, "kinks": kinks}
+    report = examined(f, args, **options, seed=seed, full=full, projections=projections, noise=noise)
+    _finish(report, raises)
+    return report
+
+
+def examined(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    *,
+    wrt: Any = None,
+    order: int = 1,
+    modes: Sequence[str] | str = ("reverse", "forward"),
+    gradient: Callable[..., Any] | None = None,
+    rtol: float | None = None,
+    kinks: str = "subgradient",
+    seed: int = 0,
+    full: bool | None = None,
+    projections: int = 3,
+    noise: float = 1.0,
+    brief: bool = False,
+) -> Report:
+    """Return the report of `gradcheck`; a brief one says only whether the gradient is wrong, and not why."""
     modes = (modes,) if isinstance(modes, str) else tuple(modes)
     _refuse_options(modes, kinks, order, rtol, projections, noise)
     functions: dict[str, Any] = {"f": f} if gradient is None else {"f": f, "gradient": gradient}
@@ -118,6 +143,8 @@ def gradcheck(
             raise TypeError(f"gradcheck needs a function for {name}, not {type(given).__name__}")
     program = _program(f, args, wrt, gradient)
     settings = Settings(rtol, kinks, noise, modes, projections)
+    if brief:
+        settings.brief, settings.enough = True, 1
     report = Report(program.name, order=order, modes=modes, seed=seed, projections=projections)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -129,9 +156,7 @@ def gradcheck(
             if not report:
                 break
     report.counts = settings.counts
-    report.settle()
-    _finish(report, raises)
-    return report
+    return report.settle()
 
 
 def _refuse_options(
@@ -174,7 +199,7 @@ def _check(program: Program, settings: Settings, report: Report, rng: np.random.
     given = [s.value for s in program.slots]
     report.inputs = tuple(s.name for s in program.slots)
     try:
-        inspect(program, given, rng)
+        pulled = inspect(program, given, rng)
         trial = _trial(program, given, rng, settings)
         report.size, report.rtol = trial.x.size, trial.rtol
         report.full = trial.x.size <= WHOLE if full is None else full
@@ -182,6 +207,8 @@ def _check(program: Program, settings: Settings, report: Report, rng: np.random.
             report.message = "the arrays are empty: only shapes and dtypes could be checked, and they are right"
             return
         entries = compare(trial, settings.modes, report.full)
+        report.message = one_triangle(trial, entries)
+        inspect_again(program, given, pulled)
     except Refusal as refusal:
         report.verdict, report.message = refusal.verdict, str(refusal)
         return
@@ -190,12 +217,12 @@ def _check(program: Program, settings: Settings, report: Report, rng: np.random.
         return
     report.evaluations += trial.evaluations
     report.entries += sorted(entries, key=lambda e: -_off(e))
-    if trial.raised is not None and any(e.verdict != "ok" for e in entries):
+    if trial.raised is not None and any(e.verdict not in ("ok", "triangle") for e in entries):
         why = f"{type(trial.raised).__name__}: {trial.raised}"
         report.message = f"near the point the function raises {why}; such values were left out"
     if not report.wrong:
         _lower_precision(program, given, trial, settings, report)
-    if report.wrong:
+    if any(e.verdict != "triangle" for e in report.wrong):
         _explain(program, trial, settings, report)
 
 
@@ -247,15 +274,13 @@ def _lower_precision(
 
 def _explain(program: Program, trial: Trial, settings: Settings, report: Report) -> None:
     """Add the first wrong operation and a likely cause; take back what only a kink inside has made wrong."""
+    disguise = ""
     if isinstance(program, Traced):
         guilty = settings.silent()
         guilty.modes, guilty.enough = (report.wrong[0].mode,), 1
         report.blame, kinks = find_wrong(program, trial.xs, trial.rng, guilty)
         if kinks and not report.blame and settings.kinks != "forbid" and _right_nearby(program, trial, settings):
-            for e in report.wrong:
-                e.verdict = "kink"
-                trial.count("wrong", -1)
-                trial.count("kink")
+            _become(trial, report, "kink")
             report.message = (
                 "operations inside stand on kinks, where their slopes do not add up; beside them all is right"
             )
@@ -264,18 +289,38 @@ def _explain(program: Program, trial: Trial, settings: Settings, report: Report)
             w = trial.weights()
             found = program.pull(trial.xs)[1](trial.cotangents(w))
             report.detached = tuple(s.name for s, g in zip(program.slots, found, strict=True) if g is None)
+        disguise = next((b.difference for b in report.blame), "")
+    if settings.brief:
+        return
+    report.cause = report.cause or depends_on_layout(trial, report.wrong)
+    if report.cause:
+        return
+    disguise = disguise or difference_in_disguise(trial, report.wrong)
+    report.accuracy = approximate([e for e in report.wrong if e.verdict != "triangle"], disguise)
+    if report.accuracy is not None:
+        _become(trial, report, "approximate")
+        report.cause = approximate_cause(report.accuracy, disguise)
+        return
+    if disguise:
+        report.cause = approximate_cause(1.0, disguise)
+        return
     sizes = {s.name: s.value.size for s in program.slots}
-    report.cause = report.cause or likely(report, sizes, *_one_array(program, trial, report))
+    report.cause = likely(report, sizes, *_one_array(program, trial, report))
+
+
+def _become(trial: Trial, report: Report, verdict: str) -> None:
+    """Give all that is wrong another verdict."""
+    for e in report.wrong:
+        if e.verdict != "triangle":
+            trial.count(e.verdict, -1)
+            trial.count(verdict)
+            e.verdict = verdict
 
 
 def _right_nearby(program: Program, trial: Trial, settings: Settings) -> bool:
     """Say whether the derivative is right at points a millionth beside this one."""
     for _ in range(2):
-        moved = [
-            x + (1e-6 * v).astype(x.dtype)
-            for x, v in zip(trial.xs, trial.inputs.arrays(trial.direction()), strict=True)
-        ]
-        beside = Trial(program, moved, trial.rng, settings.silent())
+        beside = Trial(program, trial.moved(1e-6 * trial.direction()), trial.rng, settings.silent())
         if any(e.verdict in FAILURES for e in compare(beside, settings.modes, True)):
             return False
     return True

@@ -4,30 +4,71 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..tree import flatten
 from . import strategies
-from .checker import gradcheck
-from .report import GradientError, InconclusiveWarning, Report
+from .checker import examined
+from .lines import explained, lines_of
+from .report import GradientError, Report
 
 LIMIT = 0.2  # of the derivatives a test looks at, so many may remain unjudged
+SHRINKING = 2.0  # seconds in which a failing example may become a simpler one
+AGAIN = 20  # examples that passed, whose lines are compared with those of one that failed
+
+
+Example = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
 
 
 class Tally:
-    """How many derivatives have been judged, over all examples of one test."""
+    """How many derivatives have been judged, over all examples of one test, and which examples have failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, examine: Callable[..., Report]) -> None:
+        self.examine = examine
         self.examples = self.entries = self.inconclusive = 0
+        self.passed: list[Example] = []
+        self.failed: dict[Any, Example] = {}
+        self.last: Example | None = None  # of those that failed
+        self.since = 0.0  # the first failure
+        self.gathering = False  # examples that pass, after one that has failed
 
-    def add(self, report: Report) -> None:
-        """Count one report."""
+    def look(self, key: Any, example: Example) -> None:
+        """Judge one example. Raise if it fails; but when time is up only one that has failed before may fail."""
+        spent = bool(self.failed) and not self.gathering and time.thread_time() - self.since > SHRINKING
+        if spent and key not in self.failed:
+            return
+        f, values = example
+        report = self.examine(f, values, brief=True)
+        if report:
+            self._count(report)  # one example that cannot be judged is no failure, too many are
+            self.passed += [example] if len(self.passed) < AGAIN else []
+            return
+        if self.gathering:
+            return
+        self.since = self.since if self.failed else time.thread_time()
+        self.failed[key] = self.last = example
+        raise GradientError(report)
+
+    def _count(self, report: Report) -> None:
         self.examples += 1
         self.entries += sum(report.counts.values())
         self.inconclusive += report.counts.get("inconclusive", 0)
+
+    def error(self, found: GradientError) -> GradientError:
+        """Return the error of the last example that failed, with all that can be said of it."""
+        if self.last is None:
+            return found
+        report = self.examine(*self.last)
+        error = found if report else GradientError(report)
+        others = [lines_of(functools.partial(self.examine, *e, brief=True)) for e in self.passed]
+        own = lines_of(functools.partial(self.examine, *self.last, brief=True))
+        notes = [*getattr(found, "__notes__", ()), explained(own, others)]
+        error.__notes__ = [note for note in notes if note]
+        return error
 
     def require(self, name: str, limit: float) -> None:
         """Raise if so little was judged that passing would mean nothing."""
@@ -92,6 +133,7 @@ def checks_gradient(
         parameters = inspect.signature(f).parameters
         drawn, names, outside = _sources(f.__name__, list(parameters), together, arguments)
         options: dict[str, Any] = {"order": order, "modes": modes, "rtol": rtol, "kinks": kinks, "noise": noise}
+        examine = functools.partial(examined, gradient=gradient, **options)
         tallies: list[Tally] = []
 
         def run(**found: Any) -> None:
@@ -104,28 +146,30 @@ def checks_gradient(
 
             call.__name__ = call.__qualname__ = f.__name__
             call.__signature__ = inspect.Signature([parameters[n] for n in names])  # type: ignore[attr-defined]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", InconclusiveWarning)
-                report = gradcheck(call, *(found[n] for n in names), gradient=gradient, raises=False, **options)
-            if not report:
-                raise GradientError(report)
-            tallies[-1].add(report)  # one example that cannot be judged is no failure, too many are
+            tallies[-1].look(_key(found), (call, tuple(found[n] for n in names)))
 
         for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
             setattr(run, attribute, getattr(f, attribute))
         run.__signature__ = _keywords([*drawn, *outside])  # type: ignore[attr-defined]
-        settings = {"deadline": None} if examples is None else {"deadline": None, "max_examples": examples}
+        settings: dict[str, Any] = {"deadline": None, "phases": _phases(hypothesis)}
+        settings |= {} if examples is None else {"max_examples": examples}
         test = hypothesis.settings(**settings)(hypothesis.given(**drawn)(run))
+        phases = {"phases": [hypothesis.Phase.generate], "max_examples": 2 * AGAIN, "database": None}
+        others = hypothesis.settings(deadline=None, **phases)(hypothesis.given(**drawn)(run))
 
         @functools.wraps(test)
         def wrapper(*args: Any, **kwargs: Any) -> None:
             __tracebackhide__ = True
-            tallies.append(Tally())
+            tallies.append(Tally(examine))
+            kwargs |= dict(zip(outside, args, strict=False))
             try:
-                test(**dict(zip(outside, args, strict=False)), **kwargs)
+                test(**kwargs)
                 tallies[-1].require(f.__name__, inconclusive)
             except GradientError as error:  # the report says it all, our own frames would bury it
-                raise error.with_traceback(None) from None
+                if not tallies[-1].passed:  # the first example failed: one that Hypothesis has kept, perhaps
+                    tallies[-1].gathering = True
+                    others(**kwargs)
+                raise tallies[-1].error(error).with_traceback(None) from None
             finally:
                 tallies.pop()
 
@@ -134,6 +178,19 @@ def checks_gradient(
         return wrapper
 
     return decorate
+
+
+def _phases(hypothesis: Any) -> list[Any]:
+    """Return what Hypothesis does, but for its own explanation of failures."""
+    return [p for p in hypothesis.settings.default.phases if p is not hypothesis.Phase.explain]
+
+
+def _key(found: dict[str, Any]) -> Any:
+    """Return something by which an example is known again."""
+    return tuple(
+        (a.dtype.str, a.shape, a.strides, a.tobytes()) if isinstance(a, np.ndarray) else repr(a)
+        for a in flatten(list(found.values()))[0]
+    )
 
 
 GROUP = "operands"  # under this name Hypothesis prints what was drawn together

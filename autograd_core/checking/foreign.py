@@ -41,17 +41,14 @@ def to_numpy(x: Any) -> Any:
 
 
 def like(model: Any, x: Array) -> Any:
-    """Return values as an array of the same library as another."""
+    """Return values as an array of the same library as another, or as a scalar of the same kind."""
     if home(model) == "torch":
         return sys.modules["torch"].tensor(x)
     if home(model) == "jax":
         with _wide():
             return sys.modules["jax"].numpy.asarray(x)
-    if isinstance(model, Tensor):
-        return Tensor(x, requires_grad=False)
-    if isinstance(model, float | complex):
-        return x.item()
-    return np.array(x) if isinstance(model, np.ndarray) else x[()]
+    # np.float64 is a float, but one with .shape and .dtype.
+    return x[()] if isinstance(model, np.generic) else x.item()
 
 
 def _wide() -> Any:
@@ -113,6 +110,16 @@ class TorchFunction(Program):
             _refuse(f, args, "torch", "{}.double()")
             raise TypeError("gradcheck needs a tensor of floats to differentiate by")
 
+    def tensors(self, xs: Sequence[Array]) -> list[Any]:
+        """Return values as tensors with the strides of those that were given."""
+        found = []
+        for slot, x in zip(self.slots, xs, strict=True):
+            laid = slot.laid_out(x)
+            if not laid.flags.writeable:
+                laid.flags.writeable = True  # `to_numpy` may have forbidden it, and PyTorch knows no such thing
+            found.append(self.torch.from_numpy(laid) if laid.ndim else self.torch.tensor(x))
+        return found
+
     def run(self, ts: Sequence[Any]) -> list[Any]:
         """Call the function with tensors in the places of its slots."""
         leaves = list(self.leaves)
@@ -132,7 +139,7 @@ class TorchFunction(Program):
     def values(self, xs: Sequence[Array]) -> list[Array]:
         """Run without recording."""
         with self.torch.no_grad():
-            ts = [self.torch.tensor(x) for x in xs]
+            ts = self.tensors(xs)
             results = [np.array(to_numpy(r)) for r in self.run(ts)]
         for slot, t, x in zip(self.slots, ts, xs, strict=True) if self.watched else ():
             if not np.array_equal(to_numpy(t), x, equal_nan=True):
@@ -143,7 +150,7 @@ class TorchFunction(Program):
         """Run once; PyTorch pulls back. Its gradient by a complex number is the conjugate of ours."""
         torch = self.torch
         with torch.enable_grad():
-            ts = [torch.tensor(x, requires_grad=True) for x in xs]
+            ts = [t.requires_grad_() for t in self.tensors(xs)]
             results = self.run([t.clone() for t in ts])  # clones: a leaf must not be changed in place
         used = [r for r in results if r.requires_grad]
 

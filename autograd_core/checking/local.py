@@ -6,6 +6,7 @@ that is wrong is where a wrong gradient begins, whatever the other thousand do.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from ..tree import flatten
 from . import numeric
 from .programs import Array, Derivative, Slot, Traced, is_float
 from .report import Blame, Entry
+from .retrials import difference_in_disguise, one_triangle
+from .ties import together
 from .trial import Claim, Trial
 
 LIMIT = 5000  # operations; beyond, the first ones
@@ -74,28 +77,33 @@ def find_wrong(
         note: Any = getattr(node, "note", None)
         if not getattr(note, "operands", ()):
             continue
-        entries = check_operation(Operation(node, note), rng, settings, depth)
+        trial, entries = check_operation(Operation(node, note), rng, settings, depth)
         kinks = kinks or any(e.verdict == "kink" for e in entries)
         wrong = [e for e in entries if e.verdict in ("wrong", "nonfinite")]
         if wrong:
             operand = wrong[0].input.partition("[")[0]
-            found.append(Blame(node.op.name, position, len(nodes), note.line, operand, wrong[0]))
+            disguise = "" if settings.brief or trial is None else difference_in_disguise(trial, wrong)
+            found.append(Blame(node.op.name, position, len(nodes), note.line, operand, wrong[0], difference=disguise))
             if len(found) >= most:
                 break
     return found, kinks
 
 
-def check_operation(operation: Operation, rng: np.random.Generator, settings: Any, depth: int = 0) -> list[Entry]:
-    """Return the entries of one operation's derivative that are not simply right."""
+def check_operation(
+    operation: Operation, rng: np.random.Generator, settings: Any, depth: int = 0
+) -> tuple[Trial | None, list[Entry]]:
+    """Return the trial of one operation, and the entries of its derivative that are not simply right."""
     program: Traced = operation
     try:
         for _ in range(depth):
             results = program.values([s.value for s in program.slots])
             program = Derivative(program, results, rng)
         trial = Trial(program, [s.value for s in program.slots], rng, settings.silent())
-        return compare(trial, settings.modes, trial.x.size <= WHOLE)
+        entries = compare(trial, settings.modes, trial.x.size <= WHOLE)
+        one_triangle(trial, entries)  # of a matrix that is symmetric here
+        return trial, entries
     except (AssertionError, TypeError, ValueError, np.linalg.LinAlgError):  # a checkpoint, or no longer what it was
-        return []
+        return None, []
 
 
 def compare(trial: Trial, modes: Sequence[str], full: bool) -> list[Entry]:
@@ -113,7 +121,8 @@ def compare(trial: Trial, modes: Sequence[str], full: bool) -> list[Entry]:
 def _reverse(trial: Trial, full: bool) -> list[Entry]:
     if full:
         rows = trial.rows()
-        return trial.by_entry(rows, _by_reverse(trial, rows), "reverse")
+        claim = _by_reverse(trial, rows)
+        return _with_ties(trial, rows, claim, trial.by_entry(rows, claim, "reverse"))
     entries: list[Entry] = []
     for _ in range(trial.settings.projections):
         w, u = trial.weights(), trial.direction()
@@ -121,7 +130,18 @@ def _reverse(trial: Trial, full: bool) -> list[Entry]:
         if any(e.verdict in ("wrong", "nonfinite") for e in found):
             return entries + (_located(trial, w) or found)
         entries += found
-    return entries
+    rows = trial.weights()[None]
+    return _with_ties(trial, rows, _by_reverse(trial, rows), entries, full=False)
+
+
+def _with_ties(trial: Trial, rows: Array, claim: Claim, entries: list[Entry], full: bool = True) -> list[Entry]:
+    """Add what is wrong where tied entries move together, if nothing else is."""
+    if any(e.verdict in ("wrong", "nonfinite") for e in entries):
+        return entries
+    claimed = claim(trial.xs)
+    noise = functools.cache(lambda: trial.noise_of(claim, claimed, apart=False))
+    kinks = [e.column for e in entries if e.column is not None and e.verdict == "kink"]
+    return together(trial, rows, claimed, noise, kinks, full) + entries
 
 
 def _additive(trial: Trial) -> list[Entry]:

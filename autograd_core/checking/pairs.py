@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tensor import Tensor
 from ..tree import flatten
 from .foreign import like, to_numpy
 from .names import name_of, named_leaves
@@ -15,6 +16,8 @@ from .programs import Array, Program, Pull, Slot, argument_of, is_float, refuse_
 
 class Pair(Program):
     """A function and its gradient, written by anybody in anything."""
+
+    differentiates = "the gradient"
 
     def __init__(self, f: Callable[..., Any], gradient: Callable[..., Any], args: tuple[Any, ...], wrt: Any) -> None:
         self.f, self.gradient = f, gradient
@@ -32,22 +35,41 @@ class Pair(Program):
         if not self.slots:
             refuse_integers([(names[k], a) for k, a in arrays.items()])
             raise TypeError("gradcheck needs an argument of floats to differentiate by")
+        first: dict[int, int] = {}
+        self.twins = [first.setdefault(id(self.leaves[s.place]), k) for k, s in enumerate(self.slots)]
+        moved = {s.place for s in self.slots}
+        self.constants = {
+            k: (names[k], np.array(a))
+            for k, a in enumerate(self.leaves)
+            if isinstance(a, np.ndarray) and k not in moved and a.dtype != object
+        }
 
     def _call(self, f: Callable[..., Any], xs: Sequence[Array]) -> list[Any]:
         leaves = list(self.leaves)
-        given = []
-        for slot, x in zip(self.slots, xs, strict=True):
-            leaves[slot.place] = a = like(self.leaves[slot.place], x)
+        given: list[Any] = []
+        for slot, x, twin in zip(self.slots, xs, self.twins, strict=True):
+            # One array in two places is one array, unless its two roles have to be moved apart.
+            same = twin < len(given) and np.array_equal(x, xs[twin], equal_nan=True)
+            leaves[slot.place] = a = given[twin] if same else _like(self.leaves[slot.place], slot, x)
             given.append(a)
         out = flatten(f(*self.rebuild(leaves)))[0]
-        for slot, a, x in zip(self.slots, given, xs, strict=True) if self.watched else ():
-            if isinstance(a, np.ndarray) and not np.array_equal(a, x, equal_nan=True):
-                self.changed = slot.name
+        if self.watched:
+            self._look(given, xs)
         return [to_numpy(r) for r in out]
+
+    def _look(self, given: Sequence[Any], xs: Sequence[Array]) -> None:
+        """Note which argument a call has changed; give constants back their values."""
+        for slot, a, x in zip(self.slots, given, xs, strict=True):
+            if isinstance(a, np.ndarray | Tensor) and not np.array_equal(to_numpy(a), x, equal_nan=True):
+                self.changed = slot.name
+        for k, (name, before) in self.constants.items():
+            if not np.array_equal(self.leaves[k], before, equal_nan=before.dtype.kind in "fc"):
+                self.changed = name
+                self.leaves[k][...] = before
 
     def values(self, xs: Sequence[Array]) -> list[Array]:
         """Call the function."""
-        return [np.asarray(r) for r in self._call(self.f, xs) if is_float(r)]
+        return [np.array(r) for r in self._call(self.f, xs) if is_float(r)]  # copies: of a buffer that is used again
 
     def pull(self, xs: Sequence[Array]) -> tuple[list[Array], Pull]:
         """Call the gradient; what it returns are gradients of one number, or Jacobians."""
@@ -65,6 +87,13 @@ class Pair(Program):
             return [np.asarray(t, b.dtype) for t, b in zip(total, blocks[0], strict=True)]
 
         return results, pull
+
+
+def _like(leaf: Any, slot: Slot, x: Array) -> Any:
+    """Return values as what was given: an array in its memory, a scalar of its kind, an array of its library."""
+    if isinstance(leaf, np.ndarray):
+        return slot.laid_out(x)
+    return slot.tensor(x, requires_grad=False) if isinstance(leaf, Tensor) else like(leaf, x)
 
 
 def _is_number(g: Any) -> bool:

@@ -19,6 +19,7 @@ from ..recording import plain, wrap
 from ..state import deeper, switched
 from ..tensor import Tensor
 from ..tree import flatten
+from .layouts import laid_out
 from .names import name_of, named_leaves, parameter_names
 
 Array = np.ndarray[Any, Any]
@@ -26,15 +27,30 @@ Pull = Callable[[Sequence[Any]], list[Any]]  # cotangents of the results -> grad
 
 
 class Slot:
-    """An input that is differentiated by: its name, its value, and the Tensor that holds it if it is no argument."""
+    """An input that is differentiated by: its name, its value, and the Tensor that holds it if it is no argument.
 
-    __slots__ = ("held", "name", "place", "value")
+    `model` is the array that was given, in its own memory; `value` is a copy in this machine's byte order.
+    """
+
+    __slots__ = ("held", "model", "name", "place", "value")
 
     def __init__(self, name: str, value: Any, place: int = -1, held: Any = None) -> None:
         self.name = name
-        self.value: Array = np.array(value)
+        self.model: Array = value if isinstance(value, np.ndarray) else np.asarray(value)
+        self.value: Array = np.array(self.model, self.model.dtype.newbyteorder("="))
         self.place = place
         self.held = held
+
+    def laid_out(self, x: Array) -> Array:
+        """Return values in memory of the form of what was given."""
+        return laid_out(self.model, x)
+
+    def tensor(self, x: Array, **options: Any) -> Tensor:
+        """Return values as a Tensor, in that memory: a copy of its own would be in order."""
+        t = Tensor(laid := self.laid_out(x), **options)
+        if laid.ndim:
+            t._data = laid
+        return t
 
 
 class Program:
@@ -43,6 +59,7 @@ class Program:
     name = "f"
     slots: list[Slot]
     can_push = False
+    differentiates = "the function"  # what runs when gradients are computed
     watched = True  # look whether calls change their arguments
     changed: str | None = None  # the name of an argument that a call has changed in place
 
@@ -71,11 +88,12 @@ class Traced(Program):
     def values(self, xs: Sequence[Array]) -> list[Array]:
         """Run on untracked Tensors."""
         with switched(grad=False):
-            return [_array(r) for r in self.trace([Tensor(x, requires_grad=False) for x in xs])]
+            ts = [slot.tensor(x, requires_grad=False) for x, slot in zip(xs, self.slots, strict=True)]
+            return [_array(r) for r in self.trace(ts)]
 
     def recorded(self, xs: Sequence[Array]) -> tuple[list[Any], list[Any]]:
         """Run on fresh tracked Tensors; return them and the results."""
-        ts = [Tensor(x, name=slot.name) for x, slot in zip(xs, self.slots, strict=True)]
+        ts = [slot.tensor(x, name=slot.name) for x, slot in zip(xs, self.slots, strict=True)]
         leaves = [t._node for t in ts]
         with deeper():
             results = self.trace(ts)

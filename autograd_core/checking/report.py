@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SHOWN = 10  # entries in a table
-VERDICTS = ("nondeterministic", "structure", "wrong", "nonfinite", "inconclusive", "kink", "ok")  # worst first
-FAILURES = ("nondeterministic", "structure", "wrong", "nonfinite")
+FAILURES = ("nondeterministic", "structure", "wrong", "nonfinite", "approximate", "triangle")
+VERDICTS = (*FAILURES, "inconclusive", "kink", "ok")  # worst first
 
 
 class GradientError(AssertionError):
@@ -43,6 +43,8 @@ class Entry:
     mode: str = "reverse"
     row: int | None = None
     column: int | None = None
+    combination: int = 0  # which combination of results
+    tied: bool = False  # entries that tie, moved together
 
     @property
     def ratio(self) -> float:
@@ -84,6 +86,7 @@ class Blame:
     operand: str
     entry: Entry
     source: str = ""
+    difference: str = ""  # in place of a derivative
 
     def __str__(self) -> str:
         where = f", called at {self.line}" if self.line else ""
@@ -116,6 +119,7 @@ class Report:
     projections: int = 0
     rtol: float = 1e-6
     evaluations: int = 0
+    accuracy: float | None = None  # of a derivative that is right to some digits only
     seed: int = 0
     detached: tuple[str, ...] = ()
 
@@ -166,7 +170,7 @@ class Report:
         return f"{k} random projections miss what is wrong with an entry with probability at most {', '.join(chances)}"
 
     def __str__(self) -> str:
-        head = f"gradcheck of {self.name}: {self.verdict.upper() if not self else self.verdict}"
+        head = f"gradcheck of {self.name}: {self._verdict()}"
         lines = [head + self._summary()]
         if self.message:
             lines.append(f"  {self.message}")
@@ -181,6 +185,13 @@ class Report:
 
     __repr__ = __str__
 
+    def _verdict(self) -> str:
+        if self.verdict == "approximate":
+            return f"approximate ({brief_power(self.accuracy or 0.0)})"
+        if self.verdict == "triangle":
+            return "one triangle only"
+        return self.verdict if self else self.verdict.upper()
+
     def _summary(self) -> str:
         if not self.counts:
             return ""
@@ -188,6 +199,17 @@ class Report:
         how = f"{self.size:,} entries" if self.full else f"{self.projections} projections of {self.size:,} entries"
         more = f", order {self.order}" if self.order > 1 else ""
         return f" ({parts}; {how} of {', '.join(self.inputs[:4])}{', ...' if len(self.inputs) > 4 else ''}{more})"
+
+
+def brief_power(x: float) -> str:
+    """Return the power of ten that is not less than a number.
+
+    Examples
+    --------
+    >>> brief_power(4e-6)
+    '1e-5'
+    """
+    return f"1e{math.ceil(math.log10(x))}" if x else "0"
 
 
 def _chance(ratio: float, k: int) -> str:

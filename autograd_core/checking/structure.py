@@ -18,8 +18,11 @@ class Refusal(Exception):
         self.verdict = verdict
 
 
-def inspect(program: Program, xs: Sequence[Array], rng: np.random.Generator) -> list[Array]:
-    """Raise a `Refusal` unless the program is one that has gradients; return its results."""
+Pulled = tuple[list[Array], list[Array | None]]  # cotangents, and the gradients that they gave
+
+
+def inspect(program: Program, xs: Sequence[Array], rng: np.random.Generator) -> Pulled:
+    """Raise a `Refusal` unless the program is one that has gradients; return some."""
     results = _values(program, xs)
     again = _values(program, xs)
     _refuse_change(program)
@@ -38,11 +41,19 @@ def inspect(program: Program, xs: Sequence[Array], rng: np.random.Generator) -> 
         recorded, pull = program.pull(xs)
     except Misshapen as error:
         raise Refusal("structure", str(error)) from None
-    _refuse_change(program)
+    _refuse_change(program, program.differentiates)
     _refuse_other_values(results, recorded)
-    _spaces(program, xs, results, pull, rng)
+    pulled = _spaces(program, xs, results, pull, rng)
     program.watched = False
-    return results
+    return pulled
+
+
+def inspect_again(program: Program, xs: Sequence[Array], before: Pulled) -> None:
+    """Raise a `Refusal` if the gradient is another now than it was in the beginning."""
+    g, found = before
+    for slot, a, b in zip(program.slots, found, _pulled(program.pull(xs)[1], g), strict=True):
+        if not _close(a, b):
+            raise Refusal("nondeterministic", f"called often, the gradient by {slot.name} becomes another")
 
 
 def _refuse_input(program: Program, xs: Sequence[Array]) -> None:
@@ -60,12 +71,12 @@ def _values(program: Program, xs: Sequence[Array]) -> list[Array]:
     return results
 
 
-def _refuse_change(program: Program) -> None:
+def _refuse_change(program: Program, who: str = "the function") -> None:
     name = program.changed
     if name is not None:
         raise Refusal(
             "structure",
-            f"the function changes {name} in place, so it computes something else the next time: work on a copy, "
+            f"{who} changes {name} in place, so it computes something else the next time: work on a copy, "
             f"{name.partition('[')[0]} = {name.partition('[')[0]}.copy()",
         )
 
@@ -102,10 +113,13 @@ def _refuse_other_values(results: Sequence[Array], recorded: Sequence[Array]) ->
 
 def _spaces(
     program: Program, xs: Sequence[Array], results: Sequence[Array], pull: Pull, rng: np.random.Generator
-) -> None:
+) -> Pulled:
     """Compare shapes and dtypes of gradients with their variables', and gradients of several cotangents."""
     g = [np.asarray(rng.uniform(0.5, 1.5, r.shape) * rng.choice([-1.0, 1.0], r.shape), r.dtype) for r in results]
-    found = _pulled(pull, g)
+    given = [y.copy() for y in g]
+    found = _pulled(pull, given)
+    if not all(map(np.array_equal, g, given)):
+        raise Refusal("structure", "the rule changes its cotangent g in place, which others may need: work on a copy")
     for slot, x, got in zip(program.slots, xs, found, strict=True):
         if got is not None and got.shape != x.shape:
             raise Refusal(
@@ -113,7 +127,7 @@ def _spaces(
                 f"the gradient by {slot.name} has shape {got.shape}, expected {x.shape}"
                 + ("; its axes are swapped" if got.shape == x.shape[::-1] else ""),
             )
-        if got is not None and got.dtype != x.dtype:
+        if got is not None and got.dtype.newbyteorder("=") != x.dtype:
             raise Refusal("structure", f"the gradient by {slot.name} has dtype {got.dtype}, expected {x.dtype}")
     for slot, a, b in zip(program.slots, found, _pulled(pull, g), strict=True):
         if not _close(a, b):
@@ -132,6 +146,7 @@ def _spaces(
             )
         if zero is not None and np.any(zero[np.isfinite(zero)] != 0):
             raise Refusal("structure", f"the gradient by {slot.name} of a zero cotangent is not zero")
+    return g, found
 
 
 def _pulled(pull: Pull, g: Sequence[Array]) -> list[Array | None]:

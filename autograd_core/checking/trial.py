@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import numeric
+from . import numeric, ties
 from .coordinates import Coordinates
 from .judging import agreed, combine, differ, judge, reduce, refined, total
+from .layouts import repeats
 from .programs import Array, Program, Pull
 from .report import Entry
 
@@ -105,6 +106,10 @@ class Trial:
 
         return line
 
+    def moved(self, u: Array) -> list[Array]:
+        """Return the inputs a little farther on."""
+        return [np.asarray(x + v.astype(x.dtype)) for x, v in zip(self.xs, self.inputs.arrays(u), strict=True)]
+
     # --- the claimed derivative ---------------------------------------------------------------------------------------
 
     def cotangents(self, w: Array) -> list[Array]:
@@ -172,6 +177,7 @@ class Trial:
             found = self.examine(
                 rows, claimed[:, j], self.along_entry(j), size, j, mode, floor=noise[:, j], rest=rest / size
             )
+            self.look_around(rows, found, ties.restricted(self.scale, j) / size)
             self.count("ok", len(rows) - len(found))
             entries += found
             for entry in found:
@@ -180,24 +186,44 @@ class Trial:
                 break
         return entries
 
-    def noise_of(self, claim: Claim, claimed: Array) -> Array:
+    def noise_of(self, claim: Claim, claimed: Array, apart: bool = True, terms: float = 0.0) -> Array:
         """Return how far claimed derivatives move when the inputs do by a few units in the last place.
 
         A derivative that cancels, as ``1 - tanh(x)**2`` does at 15, is right and yet off by more than the allowance.
+        Unless they move `apart`, entries that tie tie on: a slope that is another without a tie is no noise.
         """
-        found = np.zeros(claimed.shape)
+        found = [claimed]
         with np.errstate(all="ignore"):
-            for _ in range(3):
-                moved = [
-                    x * (1 + self.unit * self.rng.integers(1, 4, x.shape) * self.rng.choice([-1, 1], x.shape))
-                    for x in self.xs
-                ]
-                moved = [np.asarray(m, x.dtype) for m, x in zip(moved, self.xs, strict=True)]
+            for _ in range(6):
                 try:
-                    found = np.fmax(found, np.abs(claim(moved) - claimed))
+                    found.append(claim(self._nearly(apart)))
                 except Exception:  # as near to the edge of the domain as that
                     continue
-        return 4 * np.where(np.isfinite(found), found, 0.0)
+                if len(found) == 4 and not np.any(_alone(np.array(found), terms)):
+                    break
+        if len(found) == 1:
+            return np.zeros(claimed.shape)
+        table = np.where(np.isfinite(claimed) & np.isfinite(found), np.array(found), claimed)
+        off = np.max(np.abs(table - claimed), axis=0)
+        return np.asarray(
+            4 * np.where(_alone(table, terms), np.ptp(table[1:], axis=0), np.where(np.isfinite(off), off, 0.0))
+        )
+
+    def _nearly(self, apart: bool) -> list[Array]:
+        """Return the inputs, off by a few units in the last place."""
+        same: Array | None = None
+        twins = getattr(self.program, "twins", range(len(self.xs)))
+        moved = []
+        for k, (slot, x) in enumerate(zip(self.program.slots, self.xs, strict=True)):
+            bound = not apart or list(twins).count(twins[k]) > 1 or repeats(slot.model)  # or it were another array
+            if bound and same is None:
+                same = self._few_places(())
+            places = same if bound and same is not None else self._few_places(x.shape)
+            moved.append(np.asarray(x * (1 + places), x.dtype))
+        return moved
+
+    def _few_places(self, shape: tuple[int, ...]) -> Array:
+        return np.asarray(self.unit * self.rng.integers(1, 4, shape) * self.rng.choice([-1, 1], shape))
 
     def _rest(self, rows: Array, claimed: Array) -> Array:
         """Return what rounding in a rule may leave of a zero, at size 1: units in the last place of its neighbours.
@@ -296,6 +322,14 @@ class Trial:
                 verdicts = self._judge(a, first, floor, cancelled, rest)
         return [self._entry(i, j, rows, a, first, v, mode) for i, v in enumerate(verdicts) if v != "ok"]
 
+    def look_around(self, rows: Array, found: Sequence[Entry], u: Array) -> None:
+        """Let a slope pass that is none here, along a line, but one of those that there are all around."""
+        for e in found if self.settings.kinks == "subgradient" else ():
+            if e.verdict in ("wrong", "inconclusive"):
+                sides = ties.slopes_beside(self, rows[e.combination], e.got, u)
+                if sides is not None:
+                    e.verdict, e.sides = "kink", sides
+
     def _smallest(self, rows: Array, a: Array) -> Array:
         """Return for every result the smallest slope other than 0 that is claimed of it, or infinity."""
         shares = np.where(rows * a[:, None] != 0, np.abs(a[:, None]) / np.abs(rows), np.inf)
@@ -328,6 +362,7 @@ class Trial:
             mode=mode,
             row=i if one else None,
             column=j,
+            combination=i,
         )
 
     def entry_of(self, j: int, got: float, expected: float, error: float) -> Entry:
@@ -362,13 +397,25 @@ class Trial:
                     return []
         far = 1.0 / float(np.max(np.abs(u), initial=TINY))
         last = 8 * SMALLEST * float(np.max(np.abs(u), initial=0.0)) * float(np.sum(np.abs(w)))  # places of subnormals
-        floor = self.noise_of(claim, a) + last
+        floor = self.noise_of(claim, a, terms=terms) + last
         found = self.examine(w[None], a, line, 1.0, None, mode, floor=floor, cancelled=terms, far=far)
+        self.look_around(w[None], found, u)
         for entry in found:
             self.count(entry.verdict)
         if not found:
             self.count("ok")
         return found
+
+
+def _alone(table: Array, terms: float) -> Array:
+    """Say where the first number stands apart from all others, which agree: that is no noise, nor what terms leave."""
+    if len(table) < 4:
+        return np.zeros(table.shape[1:], bool)
+    off, spread = np.max(np.abs(table[1:] - table[0]), axis=0), np.ptp(table[1:], axis=0)
+    size = np.maximum(
+        1e-2 * np.max(np.abs(table), axis=0), 1e-6 * max(terms, float(np.max(np.abs(table), initial=0.0)))
+    )
+    return np.asarray((off > size) & (spread <= 1e-3 * off))
 
 
 def _unit(dtype: Any) -> float:

@@ -108,7 +108,7 @@ def test_an_operation_changed_in_place():
 
 def test_an_operation_alone():
     node = nodes_of(lambda x: np.sum(np.abs(x)), np.array([0.0, 1.0]))[0]
-    found = check_operation(Operation(node, node.note), np.random.default_rng(0), _settings("forbid"))
+    _, found = check_operation(Operation(node, node.note), np.random.default_rng(0), _settings("forbid"))
     assert [e.verdict for e in found] == ["wrong"]
 
 

@@ -421,3 +421,51 @@ def test_arguments_that_do_not_exist_are_refused():
         checks_gradient(z=(3,))(lambda x: x)
     with pytest.raises(TypeError, match="one strategy"):
         checks_gradient(operands(1), operands(1))(lambda x, y: x + y)
+
+
+def transposing(a, b):
+    return (np.ones((3, 3)) @ b.T).T, a.T @ np.ones((3, 3))
+
+
+def test_a_transposed_gradient_is_called_so(monkeypatch):
+    monkeypatch.setattr("autograd_core.checking.decorator.SHRINKING", 0.3)
+
+    @checks_gradient(a=(3, 3), b=(3, 3), gradient=transposing)
+    def product(a, b):
+        return np.sum(a @ b)
+
+    with pytest.raises(ag.GradientError, match="likely cause: it is the right one transposed") as caught:
+        product()
+    notes = "\n".join(caught.value.__notes__)
+    assert "Failing test case: product(" in notes
+    assert "autograd_core" not in notes
+    assert "numpy" not in notes
+
+
+@pytest.mark.parametrize("seconds", [0.0, 5.0])
+def test_a_failing_example_stays_one_when_time_is_up(seconds, monkeypatch):
+    monkeypatch.setattr("autograd_core.checking.decorator.SHRINKING", seconds)
+
+    @checks_gradient(x=tensors((2,)), gradient=lambda x: 2 * np.abs(x))
+    def square(x):
+        return np.sum(x * x)
+
+    with pytest.raises(ag.GradientError, match=r"the sign is wrong|one entry only"):
+        square()
+
+
+def test_the_explanation_shows_the_users_lines():
+    def gradient(x):
+        if x.ndim == 2:
+            return 3 * x + 1  # here
+        return 2 * x
+
+    @checks_gradient(x=tensors(shapes(min_side=1, max_side=2)), gradient=gradient)
+    def square(x):
+        return np.sum(x * x)
+
+    for _ in range(2):  # the second time Hypothesis begins with the example that has failed
+        with pytest.raises(ag.GradientError) as caught:
+            square()
+        note = next(n for n in caught.value.__notes__ if n.startswith("Explanation"))
+        assert note.splitlines()[1:] == [f"    {__file__}:{gradient.__code__.co_firstlineno + 2}"]

@@ -12,6 +12,8 @@ import numpy as np
 
 import autograd_core as ag
 
+from .given import widened
+
 Function = Callable[[Any], Any]
 
 
@@ -196,8 +198,10 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     >>> softmax(np.array([1e4, 1e4, -1e4]))
     array([0.5, 0.5, 0. ])
     """
-    e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+    wide = widened(x)
+    e = np.exp(wide - np.maximum.reduce(wide, axis=axis, keepdims=True))
+    found = e / e.sum(axis=axis, keepdims=True)
+    return found if wide is x else found.astype(x.dtype)
 
 
 @ag.primitive
@@ -209,13 +213,15 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> log_softmax(np.array([1e4, 0.0]))
     array([     0., -10000.])
     """
-    z = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    wide = widened(x)
+    z = wide - np.maximum.reduce(wide, axis=axis, keepdims=True)
+    found = z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+    return found if wide is x else found.astype(x.dtype)
 
 
 # fmt: off
-ag.rule(softmax,     lambda g, ans, axis=-1: ans * (g - (g * ans).sum(axis=axis, keepdims=True)))
-ag.rule(log_softmax, lambda g, ans, axis=-1: g - np.exp(ans) * g.sum(axis=axis, keepdims=True))
+ag.rule(softmax,     lambda g, ans, axis=-1: ans * (g - (g * widened(ans)).sum(axis=axis, keepdims=True)))
+ag.rule(log_softmax, lambda g, ans, axis=-1: g - np.exp(ans) * widened(g).sum(axis=axis, keepdims=True))
 # fmt: on
 
 

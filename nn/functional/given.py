@@ -75,3 +75,11 @@ def cannot_hold(dtype: Any, values: Any) -> str:
         cast = values.astype(dtype)
         lost = np.isfinite(values) & ~np.isfinite(cast) if dtype.kind in "fc" else cast != values
     return f"{values[lost].flat[0]}, which {dtype} cannot hold" if lost.any() else ""
+
+
+HALF = np.dtype(np.float16)
+
+
+def widened(x: Any) -> Any:
+    """Return half precision as float32, in which sums are reckoned: those of float16 stop growing, at 2048 of ones."""
+    return x.astype(np.float32) if getattr(x, "dtype", None) == HALF else x

@@ -8,7 +8,7 @@ import numpy as np
 
 import autograd_core as ag
 
-from .given import numbers
+from .given import numbers, widened
 
 
 def standardize(x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
@@ -34,11 +34,6 @@ def standardize_and_tell(x: Any, axis: Any = -1, eps: float = 1e-5) -> tuple[Any
     variance = np.mean(d * d, axis=axis, keepdims=True)
     d *= 1 / np.sqrt(variance + variance.dtype.type(eps))
     return (d if wide is x else d.astype(x.dtype)), mean, variance
-
-
-def widened(x: Any) -> Any:
-    """Return half precision as float32, in which statistics are reckoned."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def _standardize_pull(g: Any, x_space: Any, ans: Any, axis: Any = -1, eps: float = 1e-5) -> Any:

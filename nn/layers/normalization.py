@@ -10,8 +10,8 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import layer_norm
-from ..functional.given import is_number, numbers, whole
-from ..functional.normalization import batch_norm_and_tell, per_feature, widened
+from ..functional.given import is_number, numbers, whole, widened
+from ..functional.normalization import batch_norm_and_tell, per_feature
 from ..init import real
 from ..module import Module
 

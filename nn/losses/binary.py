@@ -9,7 +9,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional import sigmoid, softplus
-from .reductions import Reduction, clamped_log, elementwise_loss, probable, weighted
+from .reductions import Reduction, clamped_log, elementwise_loss, in_single, probable, weighted
 
 
 def signs(name: str, labels: Any) -> Any:
@@ -42,6 +42,7 @@ _logistic = elementwise_loss("logistic", lambda f, y: softplus(-y * f), lambda f
 _binomial = elementwise_loss("binomial", lambda f, y: softplus(-2 * y * f), lambda f, y: -2 * y * sigmoid(-2 * y * f))
 
 
+@in_single
 def hinge(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
     """Return max(1 - y * score, 0) for labels y of -1 and 1 (or 0 and 1); the derivative at the kink is 0.
 
@@ -53,6 +54,7 @@ def hinge(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_wei
     return _hinge(scores, signs("hinge", labels), reduction, sample_weight)
 
 
+@in_single
 def logistic(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
     """Return log(1 + exp(-y * score)) for labels y of -1 and 1; with 0 and 1 it is `bce_with_logits`.
 
@@ -64,6 +66,7 @@ def logistic(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_
     return _logistic(scores, signs("logistic", labels), reduction, sample_weight)
 
 
+@in_single
 def binomial(scores: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
     """Return log(1 + exp(-2 * y * score)), the lectures' binomial log-likelihood, for labels y of -1 and 1, or 0 and 1.
 
@@ -103,6 +106,7 @@ _bce_with_logits = elementwise_loss(
 )
 
 
+@in_single
 def bce(probabilities: Any, targets: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
     """Return -(y log p + (1 - y) log(1 - p)); a logarithm is no less than -100, as in PyTorch.
 
@@ -116,6 +120,7 @@ def bce(probabilities: Any, targets: Any, reduction: Reduction = "mean", *, samp
     return _bce(probabilities, targets, reduction, sample_weight)
 
 
+@in_single
 def bce_with_logits(
     logits: Any, targets: Any, reduction: Reduction = "mean", *, pos_weight: Any = None, sample_weight: Any = None
 ) -> Any:

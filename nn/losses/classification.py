@@ -10,9 +10,10 @@ import autograd_core as ag
 
 from ..functional import log_softmax, softmax
 from ..functional.given import numbers
-from .reductions import Reduction, clamped_log, distributed, probable, reduce, weighted
+from .reductions import Reduction, clamped_log, distributed, in_single, probable, reduce, weighted
 
 
+@in_single
 def cross_entropy(
     logits: Any,
     labels: Any,
@@ -240,6 +241,7 @@ ag.rule(
 # --- of what has been through a softmax already -----------------------------------------------------------------------
 
 
+@in_single
 def nll(
     log_probabilities: Any, labels: Any, reduction: Reduction = "mean", *, weight: Any = None, sample_weight: Any = None
 ) -> Any:
@@ -280,6 +282,7 @@ def _nll_pull(g: Any, x_space: Any, labels: Any, reduction: str = "mean") -> Any
 ag.rule(_nll, _nll_pull, None, args="x labels", name="nll")
 
 
+@in_single
 def multinomial_deviance(
     probabilities: Any, labels: Any, reduction: Reduction = "mean", *, sample_weight: Any = None
 ) -> Any:

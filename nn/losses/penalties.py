@@ -38,6 +38,9 @@ def l2_penalty(parameters: Any) -> Any:
 @ag.primitive
 def _squares(x: Any) -> Any:
     x = numbers(x, "l2_penalty", "biuf").ravel("K")
+    if x.dtype == np.float16:  # whose squares overflow at 256
+        x = x.astype(np.float32)
+        return x.dot(x).astype(np.float16)
     return x.dot(x)
 
 

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 import autograd_core as ag
 
-from ..functional.given import numbers
+from ..functional.given import HALF, numbers, widened
 
 Reduction = Literal["mean", "sum", "none"]
+Loss = TypeVar("Loss", bound=Callable[..., Any])
+
+
+def in_single(loss: Loss) -> Loss:
+    """Let a loss of half precision be reckoned in float32, and given in half: squares overflow at 256 there."""
+    first, second = loss.__code__.co_varnames[:2]
+
+    @functools.wraps(loss)
+    def given(*args: Any, **settings: Any) -> Any:
+        if len(args) >= 2:
+            prediction, target = args[:2]
+        elif second in settings:
+            prediction, target = args[0] if args else settings.get(first), settings[second]
+        else:
+            prediction = target = None  # whoever forgot it is told
+        if getattr(prediction, "dtype", None) != HALF or _is_wide(target):
+            return loss(*args, **settings)
+        rest = {name: value for name, value in settings.items() if name not in (first, second)}
+        found = loss(widened(prediction), widened(target), *args[2:], **rest)
+        with np.errstate(over="ignore"):  # a loss beyond 65504 is infinite, its gradient is not
+            return found.astype(HALF)
+
+    return given  # type: ignore[return-value]
+
+
+def _is_wide(target: Any) -> bool:
+    """Say whether a target makes the loss one of float32 or float64 by itself."""
+    dtype = getattr(target, "dtype", HALF)
+    return dtype.kind == "f" and dtype.itemsize > 2
 
 
 def reduce(losses: Any, reduction: str) -> Any:

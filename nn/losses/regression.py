@@ -9,9 +9,10 @@ import numpy as np
 
 import autograd_core as ag
 
-from .reductions import Reduction, alike, elementwise_loss, reduce, share, weighted
+from .reductions import Reduction, alike, elementwise_loss, in_single, reduce, share, weighted
 
 
+@in_single
 def mse(prediction: Any, target: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
     """Return the squared error (prediction - target)**2.
 
@@ -67,6 +68,7 @@ _l1 = elementwise_loss(
 )  # fmt: skip
 
 
+@in_single
 def l1(prediction: Any, target: Any, reduction: Reduction = "mean", *, sample_weight: Any = None) -> Any:
     """Return the absolute error ``|prediction - target|``, whose derivative where they are equal is 0.
 
@@ -78,6 +80,7 @@ def l1(prediction: Any, target: Any, reduction: Reduction = "mean", *, sample_we
     return _l1(prediction, target, reduction, sample_weight)
 
 
+@in_single
 def huber(
     prediction: Any, target: Any, reduction: Reduction = "mean", *, delta: float = 1.0, sample_weight: Any = None
 ) -> Any:

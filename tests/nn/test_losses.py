@@ -547,3 +547,88 @@ def test_lists_and_dicts():
     assert nn.multinomial_deviance(p.tolist(), LABELS.tolist()) == nn.multinomial_deviance(p, LABELS)
     assert nn.l2_penalty({"w": np.ones(3), "b": 2.0}) == 7
     assert nn.l1_penalty({"w": -np.ones(3)}) == 3
+
+
+# --- half precision ---------------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(7)
+SIGNS, CLASSES = np.where(RNG.random((64, 8)) < 0.5, -1, 1), RNG.integers(0, 8, 64)
+ZEROS_AND_ONES, SCORES = (SIGNS + 1) // 2, RNG.normal(size=(64, 8))
+CHANCES = np.clip(RNG.random((64, 8)), 0.05, 0.95)
+HALVES = {  # loss, prediction, target; PyTorch's loss of float32
+    "mse": (nn.mse, 300 * SCORES, np.zeros((64, 8)), "mse_loss"),
+    "mse of differences of 300": (nn.mse, np.full((64, 8), 300.0), np.zeros((64, 8)), "mse_loss"),
+    "mse of few": (nn.mse, np.full(3, 200.0), np.zeros(3), "mse_loss"),
+    "l1": (nn.l1, 3000 * SCORES, SCORES, "l1_loss"),
+    "huber": (nn.huber, 500 * SCORES, SCORES, "huber_loss"),
+    "logistic": (nn.logistic, 20 * SCORES, SIGNS, "soft_margin_loss"),
+    "bce": (nn.bce, CHANCES, ZEROS_AND_ONES, "binary_cross_entropy"),
+    "bce_with_logits": (nn.bce_with_logits, 900 * SCORES, ZEROS_AND_ONES, "binary_cross_entropy_with_logits"),
+    "cross_entropy": (nn.cross_entropy, 900 * SCORES, CLASSES, "cross_entropy"),
+    "cross_entropy, 5000 classes": (nn.cross_entropy, np.zeros((4, 5000)), np.arange(4), "cross_entropy"),
+    "nll": (nn.nll, -900 * np.abs(SCORES), CLASSES, "nll_loss"),
+}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", HALVES)
+def test_losses_of_half_precision_are_those_of_float32_rounded(name, reduction):
+    torch = pytest.importorskip("torch")
+    loss, prediction, target, theirs = HALVES[name]
+    x = ag.Tensor(prediction.astype(np.float16))
+    y = target.astype(np.float16) if target.dtype.kind == "f" else target
+    found = loss(x, y, reduction)
+    assert found.dtype == np.float16
+    x32 = torch.tensor(x.data.astype(np.float32), requires_grad=True)
+    y32 = torch.tensor(y if loss in (nn.cross_entropy, nn.nll) else y.astype(np.float32))
+    expected = getattr(torch.nn.functional, theirs)(x32, y32, reduction=reduction)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(found.data, expected.detach().numpy().astype(np.float16), rtol=2e-3, atol=1e-4)
+    expected.sum().backward()
+    found.backward(np.ones(found.shape, np.float16))
+    assert x.grad.dtype == np.float16
+    np.testing.assert_allclose(x.grad, x32.grad.numpy(), rtol=2e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_wider_target_gives_a_wider_loss(kind):
+    x = ag.Tensor(np.full(3, 300, np.float16))
+    loss = nn.mse(x, np.zeros(3, kind))
+    assert loss.dtype == kind
+    assert loss.item() == 90_000
+
+
+def test_half_precision_by_keyword():
+    x = np.full(3, 200, np.float16)
+    assert nn.mse(prediction=x, target=0 * x) == nn.mse(x, target=0 * x) == np.float16(40_000)
+    logits = SCORES.astype(np.float16)
+    assert nn.cross_entropy(labels=CLASSES, logits=logits) == nn.cross_entropy(logits, CLASSES)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'target'"):
+        nn.mse(x)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("f", [nn.softmax, nn.log_softmax])
+def test_softmax_of_half_precision_sums_in_float32(f, axis):
+    torch = pytest.importorskip("torch")
+    a = np.tile(RNG.normal(size=(1, 1)) + np.linspace(0, 0.1, 3), (6000, 1)).astype(np.float16)
+    x = ag.Tensor(a if axis == 0 else a.T)
+    y = f(x, axis=axis)
+    t = torch.tensor(x.data.astype(np.float32), requires_grad=True)
+    expected = getattr(torch, f.__name__)(t, axis)
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(y.data, expected.detach().numpy(), rtol=2e-3, atol=1e-6)
+    g = np.ones(y.shape, np.float16) if f is nn.log_softmax else SCORES.ravel()[:3].astype(np.float16)
+    g = np.broadcast_to(g if axis == 0 else g.reshape(-1, 1) if g.ndim == 1 else g, y.shape)
+    y.backward(g)
+    expected.backward(torch.tensor(g.astype(np.float32)))
+    np.testing.assert_allclose(x.grad, t.grad.numpy(), rtol=5e-3, atol=5e-3)
+
+
+def test_penalties_of_half_precision():
+    x = ag.Tensor(np.full(3, 20, np.float16))
+    assert nn.l2_penalty(x).item() == 1200
+    y = ag.Tensor(np.full(3, 300, np.float16))
+    with np.errstate(over="ignore"):
+        nn.l2_penalty(y).backward()
+    np.testing.assert_array_equal(y.grad, 600)

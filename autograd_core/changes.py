@@ -117,8 +117,7 @@ class all_or_nothing:
         else:
             self._held = [t._data for t in self._tensors]
             self._kept = [d.copy() if type(d) is np.ndarray else d for d in (*self._held, *self._arrays)]
-            if self.small and not self._held:
-                self._pairs = list(zip(self._kept, self._arrays, strict=True))
+            self._copies()
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self._pairs and error is None:
@@ -136,6 +135,13 @@ class all_or_nothing:
         if self._waits:
             self._waits = False
             self._pause.__exit__()
+
+    def _copies(self) -> list[tuple[Any, Any]]:
+        """Return pairs of a copy and its array, where the block is small and changes no Tensors."""
+        if self.small and not self._tensors and not self._pairs:
+            self._kept = self._kept or [a.copy() for a in self._arrays]
+            self._pairs = list(zip(self._kept, self._arrays, strict=True))
+        return self._pairs
 
     def _put_back(self) -> None:
         """Give everything its values back, in steps that nothing can come between: each is one call that is C's."""

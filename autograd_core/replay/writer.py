@@ -221,7 +221,15 @@ class Writer:
             stop = len(self.lines)
         before = [*head, *self.lines[given:start]] if given <= start else []
         body = self.lines[start:stop] if given <= start else [*head, *self.lines[given : max(stop, given)]]
-        self.lines = [*before, f"with {self.bind(whole, 'whole')}:", *_indented(body), *self.lines[max(stop, given) :]]
+        self.lines = [*before, *self.whole(whole, body), *self.lines[max(stop, given) :]]
+
+    def whole(self, block: all_or_nothing, body: list[str]) -> list[str]:
+        """Return lines inside such a block, spelt out where it copies small arrays: its two calls take 0.4 us."""
+        if not (pairs := block._copies()):
+            return [f"with {self.bind(block, 'whole')}:", *_indented(body)]
+        self.names["put_back"] = block._put_back
+        copying = [f"{self.bind(kept, 'k')}[...] = {self.bind(array, 'a')}" for kept, array in pairs]
+        return [*copying, "try:", *_indented(body), "except BaseException:", "    put_back()", "    raise"]
 
     def result(self, r: Any, first: bool) -> str:
         """Return source for a result of the program: nobody else's array, not even another result."""

@@ -160,7 +160,7 @@ class Within(State):
 
     def now(self) -> State:
         """Return the state that is in force: a generator that runs was called by somebody."""
-        return self.inner if self.frame.f_back is not None else standing(self.outer).now()
+        return self.inner if is_running(self.frame) else standing(self.outer).now()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.now(), name)
@@ -193,6 +193,19 @@ def generator_of(frame: Any) -> Any:
             return frame if flags & GENERATOR else None
         frame = above
     return None
+
+
+def is_running(frame: Any) -> bool:
+    """Say whether the frame of a generator is among those that have called this function.
+
+    One that is stopped has no caller; one that has ended still shows its last one from Python 3.13 on.
+    """
+    if frame.f_back is None:
+        return False
+    above: Any = sys._getframe(1)
+    while above is not None and above is not frame:
+        above = above.f_back
+    return above is frame
 
 
 def standing(state: State) -> State:

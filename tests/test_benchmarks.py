@@ -141,4 +141,4 @@ def test_the_lines_of_a_step_are_clocked(benchmarks, capsys, monkeypatch):
     assert head.startswith("train-xor-sgd: ")
     found = {row[:26].strip(): int(row[26:30]) for row in rows}
     assert found["dot"] >= 5
-    assert {"tanh", "subtract", "count"} <= set(found)
+    assert {"tanh", "subtract", "rate"} <= set(found)

@@ -49,6 +49,7 @@ class Logistic(SecondOrder):
         w, v = rng.normal(size=(2, 50)) / 5
         self.at = (w, v) if self.kind == "hvp" else (w,)
         self.data = [points * labels[:, None]]
+        self.data[0].flags.writeable = False  # it never changes, so nobody need compare it at each call
 
     def by_hand(self, *args):
         """`X' diag(s (1 - s)) X / n + penalty`, never formed for a product."""

@@ -32,7 +32,6 @@ import numpy as np
 
 from ..nodes import Leaf
 from ..state import switched
-from ..tree import flatten
 
 float64 = np.float64
 FLOAT = np.dtype(float64)
@@ -336,8 +335,3 @@ def replaced(tree: Any, by: Callable[[Variable], Any]) -> Any:
             return tree
         return kind(*parts) if hasattr(tree, "_fields") else kind(parts)
     return tree
-
-
-def leaves_that_differ(args: Any, kwargs: Any, differs: Callable[[Any], bool]) -> list[Any]:
-    """Return the leaves of arguments that a program takes as inputs."""
-    return [v for v in flatten((args, kwargs))[0] if differs(v)]

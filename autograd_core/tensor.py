@@ -525,6 +525,10 @@ class Tensor:
         """Set entries counted along the raveled array."""
         COMPOSITES[np.put](self, indices, values, mode)
 
+    def _sum_in_front(self, axis: tuple[int, ...]) -> Any:
+        """Be summed as `spaces.project` sums."""
+        return ops.reduce.sum_in_front(self, axis=axis)
+
     def _label(self) -> str:
         return f"{self.name!r}" if self.name else f"a Tensor of shape {self.shape}"
 

@@ -541,6 +541,7 @@ def running(draw):
 
 SAMPLES |= {
     reduce.total: reduction(normal),
+    reduce.sum_in_front: calls(((2, 3), (0,)), ((4,), (0,)), ((2, 3, 2), (0,)), ((2, 3, 2), (0, 1)), ((0, 3), (0,))),
     reduce.mean: reduction(normal, empty=False),
     **dict.fromkeys(
         [reduce.total_where, reduce.mean_where],

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import spaces
 from ..rules import composite, present, primitive, rule, where
 from ..spaces import array, cast, conj, from_end, unreduce
 from ..state import STATE
@@ -66,6 +67,11 @@ def total(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 rule(total, lambda g, x_space, axis=None, keepdims=False: unreduce(g, x_space, axis, keepdims), name="sum", **MOVES)
+
+
+sum_in_front = primitive(spaces.sum_in_front)
+
+rule(sum_in_front, lambda g, x_space, axis: unreduce(g, x_space, axis), params="x axis", name="sum", **MOVES)
 
 
 @primitive

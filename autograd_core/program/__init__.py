@@ -1,5 +1,6 @@
 """The program: what a function does, as data.
 
 `program` says what variables and equations are, and runs them one by one; `capture` writes them down while the function
-runs; `printing` shows them; `calls`, `weak` and `sums` say how an operation is called with plain values.
+runs; `printing` shows them; `primitives` is the table of how each operation
+runs, `passes` make better programs; `calls` and `weak` say how an operation is called with plain values.
 """

@@ -15,6 +15,7 @@ from ..rules import RULES
 from ..state import fresh
 from ..tensor import Tensor
 from ..tree import flatten
+from .primitives import NONE, PRIMITIVES
 from .weak import WeakComplex, WeakFloat, WeakInt, weak
 
 ndarray = np.ndarray
@@ -98,10 +99,11 @@ def of_networks(fn: Any) -> bool:
     return str(getattr(fn, "__module__", "")).partition(".")[0] == "nn"
 
 
-def of_ours(step: Any) -> bool:
-    """Say whether a step calls what draws, or a function of `nn`'s: it raises only by mistake."""
-    draws = step.told is draw or isinstance(getattr(step.told, "__self__", None), np.random.Generator)
-    return step.effect == "call" and (draws or of_networks(step.told))
+def of_ours(equation: Any) -> bool:
+    """Say whether an equation calls what draws, or a function of `nn`'s: it raises only by mistake."""
+    fn = equation.operation
+    draws = fn is draw or isinstance(getattr(fn, "__self__", None), np.random.Generator)
+    return equation.effect == "call" and (draws or of_networks(fn))
 
 
 def owner_of(value: Any) -> Any:
@@ -109,6 +111,15 @@ def owner_of(value: Any) -> Any:
     while type(value.base) is ndarray:
         value = value.base
     return value if value.base is None else None
+
+
+def is_locked(a: Any) -> bool:
+    """Say whether nobody can write into an array."""
+    while isinstance(a, np.ndarray):
+        if a.flags.writeable:
+            return False
+        a = a.base
+    return a is None or type(a) is bytes or (isinstance(a, np.generic) and not isinstance(a, np.void))
 
 
 def arrays_of(tree: Any) -> Iterator[Any]:
@@ -131,9 +142,7 @@ def computing(fn: Any) -> Any:
     """Return the function to be called with plain values in place of one that a recorder was told of."""
     op = RULES.get(fn)
     if op is not None and not op.aux and not op.variadic and (op.trusted or not hasattr(fn, "__wrapped__")):
-        if fn in (np.reshape, np.copy, np.astype):
-            return fn
-        return op.compute
+        return PRIMITIVES.get(fn, NONE).call or op.compute
     if op is not None and not op.trusted:
         return op.compute if not op.aux and not op.variadic else fn.__wrapped__
     return getattr(fn, "__wrapped__", fn)

@@ -20,7 +20,6 @@ import numpy as np
 
 from ..nodes import PICK, Leaf, tick
 from ..notes import GraphError, checksum, source_line
-from ..ops.reduce import total
 from ..recording import again, tensor
 from ..rules import RULES
 from ..spaces import Space
@@ -28,15 +27,14 @@ from ..state import STATE, Recorder, switched
 from ..tensor import Tensor
 from ..tree import flatten
 from .calls import WEAK, ByProducts, Draws, Steady, arrays_of, computing, made_of_others, owner_of, standing_for, strip
+from .primitives import NONE, PRIMITIVES
 from .program import SEQUENCES, Equation, Program, Variable, replaced
-from .sums import is_leading, sum_leading
-from .weak import OPERATORS, weak
+from .weak import weak
 
 ndarray = np.ndarray
 float64 = np.float64
 new = object.__new__
 PYTHONS = (*WEAK, float, int, complex)
-UNSTEADY = {np.linalg.eig, np.linalg.eigvals}  # of real matrices: real or complex, before NumPy 2.5
 LITERAL = {int, float, bool, str, type(None)}
 WATCHED = 1 << 24  # bytes up to which an array taken from around the function is watched for changes
 
@@ -227,11 +225,8 @@ class Capture(Recorder):
         if type(ans) is Tensor:
             if type(ans._data) in PYTHONS:  # of Python numbers, and a Python number itself
                 ans._data = weak(ans._data)
-                fn = OPERATORS.get(fn, fn)
+                fn = PRIMITIVES.get(fn, NONE).python or fn
                 call = self.look(fn)[0]
-            elif fn is total and is_leading(kwargs.get("axis")) and type(ans._data) is ndarray:
-                ans._data[...] = sum_leading(args[0]._data, kwargs["axis"])
-                call, params = sum_leading, {"axis": params["axis"]}
             node = ans._node
             outputs: tuple[Variable, ...] = (self.result(ans),)
             several = False
@@ -239,7 +234,7 @@ class Capture(Recorder):
             node = next((t._node.p for t in ans if t._node is not None and t._node.op is PICK), None)
             outputs = tuple([self.result(t) for t in ans])
             several = True
-        if fn in UNSTEADY:
+        if PRIMITIVES.get(fn, NONE).unsteady:
             call = Steady(fn, call, ans if several else (ans,), self.title)
         equation = Equation(fn, call, inputs, params, outputs, several, scope=STATE.get().scope, mark=self.mark)
         equation.given = kwargs
@@ -496,6 +491,15 @@ class Capture(Recorder):
         for leaf, _ in self.leaves.values():
             settle_gradient(leaf)
         return Program(self.inputs, self.equations, outputs, rebuild, name=name)
+
+    def forget_values(self) -> None:
+        """Let variables and equations go of the values that stood there, when nobody will ask for them any more."""
+        for equation in self.equations:
+            equation.given = {}
+            for v in equation.outputs:
+                v.value = None
+        for v in self.taken:
+            v.value = None
 
     def result_leaf(self, x: Any) -> Any:
         """Return the variable of a leaf of the result, or the leaf if it is literal."""

@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from ..nodes import Leaf
+from ..rules import RULES
 from ..state import switched
 
 float64 = np.float64
@@ -41,7 +42,7 @@ SEQUENCES = (tuple, list)  # a union of types would be built anew at every call
 class Variable:
     """A value that a program speaks of: its space, and where it comes from."""
 
-    __slots__ = ("dtype", "epoch", "kind", "mark", "number", "shape", "source", "value", "weak")
+    __slots__ = ("axes", "contiguous", "dtype", "epoch", "kind", "mark", "number", "shape", "source", "value", "weak")
 
     def __init__(
         self,
@@ -57,10 +58,16 @@ class Variable:
         self.kind = kind
         self.shape: Any
         self.dtype: Any
+        self.axes: tuple[int, ...] | None = None  # from the slowest to the fastest in memory, if not their own order
+        self.contiguous = True  # did its array lie in memory without gaps when it was captured?
         if type(value) is float64:
             self.shape, self.dtype = (), FLOAT
         else:  # None for what is no array: a generator
             self.shape, self.dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+            if type(value) is np.ndarray and value.shape and not value.flags.c_contiguous:
+                axes = tuple(sorted(range(value.ndim), key=lambda i: (-abs(value.strides[i]), i)))
+                self.axes = None if axes == tuple(range(value.ndim)) else axes
+                self.contiguous = value.flags.forc
         self.value = value  # while it is being captured, no longer
         self.source = source  # the Tensor, the leaf, the constant
         self.weak = weak  # a Python number, which takes the dtype of what it meets
@@ -94,8 +101,8 @@ class Equation:
     """One operation of a program; while it is captured also the note of its node on the tape."""
 
     __slots__ = (
-        "_reads", "byproduct", "call", "effect", "given", "inputs", "line", "mark", "name", "operation", "outputs",
-        "params", "quiet", "scope", "several", "shares", "target",
+        "_reads", "byproduct", "call", "effect", "form", "given", "inputs", "line", "mark", "name", "operation",
+        "outputs", "params", "quiet", "scope", "several", "shares", "target",
     )  # fmt: skip
 
     sums = operands = loose = kept = ()  # what a note of debugging has
@@ -104,7 +111,7 @@ class Equation:
     def __init__(
         self,
         operation: Any,
-        call: Callable[..., Any] | None,
+        call: Any,
         inputs: tuple[Any, ...],
         params: dict[str, Any],
         outputs: tuple[Variable, ...],
@@ -115,7 +122,7 @@ class Equation:
         mark: Any = None,
     ) -> None:
         self.operation = operation  # as NumPy or a rule knows it
-        self.call = call  # what computes it from plain values
+        self.call: Any = call  # what computes it from plain values; None for effects
         self.inputs = inputs
         self.params = params
         self.outputs = outputs
@@ -130,6 +137,7 @@ class Equation:
         self.quiet = False  # were NumPy's warnings silenced where it was captured?
         self.line: str | None = None
         self.name: str | None = None
+        self.form = ""  # a word for how it runs, once `primitives.form_of` has been asked
         self._reads: tuple[Variable, ...] | None = None
 
     @property
@@ -137,8 +145,9 @@ class Equation:
         """Return the name of the operation."""
         if self.effect in ("assign", "gradient"):
             return self.effect
+        op = RULES.get(self.operation)
         fn = getattr(self.operation, "func", self.operation)
-        return str(getattr(fn, "__name__", fn)).strip("_")
+        return op.name if op is not None else str(getattr(fn, "__name__", fn)).strip("_")
 
     @property
     def reads(self) -> tuple[Variable, ...]:
@@ -146,6 +155,26 @@ class Equation:
         if self._reads is None:
             self._reads = tuple(variables((self.inputs, self.params)))
         return self._reads
+
+    def reading(self, inputs: tuple[Any, ...], params: dict[str, Any], shares: tuple[Variable, ...]) -> Equation:
+        """Return the same operation of other operands."""
+        made = object.__new__(Equation)
+        for name in Equation.__slots__:
+            setattr(made, name, getattr(self, name))
+        made.inputs, made.params, made.shares = inputs, params, shares
+        made.form, made._reads = "", None
+        return made
+
+    def exchanged(self, by: dict[Variable, Any]) -> Equation:
+        """Return it with other variables, or literals, in the place of some; itself if it reads none of these."""
+        if not by or by.keys().isdisjoint(self.reads):
+            return self
+
+        def look(v: Variable) -> Any:
+            return by.get(v, v)
+
+        shares = tuple(variables([look(v) for v in self.shares]))
+        return self.reading(replaced(self.inputs, look), replaced(self.params, look), shares)
 
     def __repr__(self) -> str:
         from .printing import line
@@ -197,6 +226,11 @@ class Program:
             met.update(dict.fromkeys(equation.outputs))
         met.update(dict.fromkeys(variables(self.outputs)))
         return list(met)
+
+    def rewritten(self, equations: list[Equation], outputs: list[Any] | None = None) -> Program:
+        """Return a program with the same inputs and other equations: what a pass gives."""
+        outputs = self.outputs if outputs is None else outputs
+        return Program(self.inputs, equations, outputs, self.rebuild, self.leaves_of, self.name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program, equation by equation: the reference that every other way to run it is tested against."""
@@ -253,7 +287,6 @@ class _Run:
         elif equation.effect == "gradient":
             self.gradient(equation.target, inputs[0])
         else:
-            assert equation.call is not None
             with np.errstate(all="ignore" if equation.quiet else None):
                 found = equation.call(*inputs, **self.look(equation.params))
             results = found if equation.several else () if equation.effect == "check" else (found,)

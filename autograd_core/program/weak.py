@@ -82,14 +82,3 @@ for _kind in (WeakFloat, WeakInt, WeakComplex):
             setattr(_kind, _spelling, _method(_kind.__base__, _spelling))  # type: ignore[arg-type]
     for _spelling in ("__neg__", "__pos__", "__abs__"):
         setattr(_kind, _spelling, _method(_kind.__base__, _spelling))  # type: ignore[arg-type]
-
-OPERATORS = {
-    np.add: operator.add,
-    np.subtract: operator.sub,
-    np.multiply: operator.mul,
-    np.true_divide: operator.truediv,
-    np.remainder: operator.mod,
-    np.negative: operator.neg,
-    np.positive: operator.pos,
-    np.absolute: abs,
-}

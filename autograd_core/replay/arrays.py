@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..program.calls import is_locked
 from .places import Place
 
 SMALL = 1 << 16  # bytes, in all, that are compared at every call: about 5 us
@@ -82,12 +83,3 @@ def chosen(found: list[tuple[Any, Any]]) -> tuple[list[Memory], list[str]]:
 def words(x: Any, name: tuple[Any, ...]) -> str:
     """Return words for a thing in its place."""
     return str(Place(None, x, name, []))
-
-
-def is_locked(a: Any) -> bool:
-    """Say whether nobody can write into an array."""
-    while isinstance(a, np.ndarray):
-        if a.flags.writeable:
-            return False
-        a = a.base
-    return a is None or type(a) is bytes or (isinstance(a, np.generic) and not isinstance(a, np.void))

@@ -7,121 +7,117 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import reduce
+from ..program.primitives import BITS, chooses_or_zero, is_choice, is_copy, row_of, ufunc_of
+from ..program.program import Equation, Variable
 from . import groups, kernels
-from .forms import BITS, is_copy, selects_or_zero, ufunc_of
 from .groups import Group
 from .kernels import KEYWORD_OUT, loop
-from .plan import Ref, Step
-from .writer import Writer
+from .writer import Writer, local
 
 
 class Body:
     """The function of one block, under construction."""
 
-    def __init__(self, w: Writer, step: Step, name: str) -> None:
-        self.w, self.step, self.name = w, step, name
-        self.group: Group = step.fn
+    def __init__(self, w: Writer, equation: Equation, name: str) -> None:
+        self.w, self.equation, self.name = w, equation, name
+        self.group: Group = equation.call
         self.lines: list[str] = []
-        self.names: dict[int, str] = {}
+        self.names: dict[Variable, str] = {}
         self.passed: list[tuple[str, str]] = []  # names in the function, and what is handed to it
 
-    def inputs(self) -> list[int]:
+    def inputs(self) -> list[Variable]:
         """Return the operands with axes that come from outside."""
-        return [a.slot for a in self.step.args if self.w.plan.slots[a.slot].shape]
+        return [a for a in self.equation.inputs if a.shape]
 
-    def hand(self, k: int, source: str) -> str:
+    def hand(self, v: Variable, source: str) -> str:
         """Return the name of the part of an array that is known to the whole only."""
-        name = f"w{k}"
+        name = f"w{v.number}"
         self.passed.append((name, source))
         return name
 
-    def whole(self, k: int, array: str, fixed: Any) -> str:
+    def whole(self, v: Variable, array: str, fixed: Any) -> str:
         """Return the name under which the function knows a whole array, end to end if it goes entry by entry."""
         w = self.w
         if fixed is not None:
             return w.bind(fixed.reshape(-1) if self.group.flat else fixed, "a")
-        return self.hand(k, f"{array}.reshape(-1)" if self.group.flat else array)
+        return self.hand(v, f"{array}.reshape(-1)" if self.group.flat else array)
 
-    def operand(self, k: int) -> None:
+    def operand(self, v: Variable) -> None:
         """Name the part of an operand that belongs to a block."""
-        w, slot = self.w, self.w.plan.slots[k]
-        array = self.whole(k, w.slot(k), w.fixed.get(k)) if slot.shape == self.group.shape else None
-        if array is None:
-            self.names[k] = w.bind(w.fixed[k], "a") if k in w.fixed else self.hand(k, w.slot(k))
+        w, part = self.w, f"x{v.number}"
+        if v.shape == self.group.shape:
+            self.lines.append(f"{part} = {self.whole(v, w.variable(v), w.fixed.get(v))}[start:stop]")
+            self.names[v] = part
         else:
-            self.lines.append(f"x{k} = {array}[start:stop]")
-            self.names[k] = f"x{k}"
+            self.names[v] = w.bind(w.fixed[v], "a") if v in w.fixed else self.hand(v, w.variable(v))
 
-    def result(self, k: int) -> str:
+    def result(self, v: Variable) -> str:
         """Return the name of the place for a result: of a temporary, or part of its array."""
-        w, slot, inner = self.w, self.w.plan.slots[k], self.group.inner.get(k)
+        w, part, inner = self.w, f"x{v.number}", self.group.inner.get(v)
         if inner is not None:
             return f"t{inner}"
-        place = w.out(k)
-        if place is None:
-            w.lines.append(f"v{k} = {w.bind(np.empty, 'empty')}({slot.shape}, {w.bind(slot.dtype)})")
-            w.fresh.add(k)
-        array = self.whole(k, f"v{k}", w.fixed.get(k))
-        self.lines.append(f"x{k} = {array}[start:stop]")
-        return f"x{k}"
+        if w.out(v) is None:
+            w.lines.append(f"{local(v)} = {w.bind(np.empty, 'empty')}({v.shape}, {w.bind(v.dtype)})")
+            w.fresh.add(v)
+        self.lines.append(f"{part} = {self.whole(v, local(v), w.fixed.get(v))}[start:stop]")
+        return part
 
-    # --- steps --------------------------------------------------------------------------------------------------------
+    # --- equations ----------------------------------------------------------------------------------------------------
 
     def write(self) -> None:
         """Write the function's lines."""
-        for k in self.inputs():
-            self.operand(k)
+        for v in self.inputs():
+            self.operand(v)
         self.lines += [f"t{i} = room[{i}][:stop - start]" for i in range(len(self.group.scratch))]
-        for step in self.group.steps:
-            k = step.outs[0]
-            place = self.result(k)
-            self.operation(step, place)
-            self.names[k] = place
-        partial = [f"{self.w.bind(np.add.reduce, 'add_reduce')}({self.names[s.args[0].slot]})" for s in self.group.sums]
+        for equation in self.group.equations:
+            out = equation.outputs[0]
+            place = self.result(out)
+            self.operation(equation, place)
+            self.names[out] = place
+        partial = [f"{self.w.bind(np.add.reduce, 'add_reduce')}({self.names[e.inputs[0]]})" for e in self.group.sums]
         if partial:
             self.lines.append(f"return {', '.join(partial)},")
 
     def source_of(self, a: Any, dtype: Any) -> str:
         """Return source for an operand."""
-        if type(a) is Ref and a.slot in self.names:
-            return self.names[a.slot]
+        if type(a) is Variable and a in self.names:
+            return self.names[a]
         return self.w.operand(a, dtype)
 
-    def operation(self, step: Step, place: str) -> None:
+    def operation(self, equation: Equation, place: str) -> None:
         """Write one operation into its place."""
-        w, plan, k = self.w, self.w.plan, step.outs[0]
-        if selects_or_zero(plan, step):
-            mask, g = (self.source_of(a, None) for a in step.args[:2])
-            bits = w.bind(BITS[plan.slots[k].dtype])
+        w, out = self.w, equation.outputs[0]
+        if chooses_or_zero(equation):
+            mask, g = (self.source_of(a, None) for a in equation.inputs[:2])
+            bits = w.bind(BITS[out.dtype])
             f, small = w.bind(np.multiply, "multiply_"), w.bind(np.int8)
             self.lines.append(f"{f}({g}.view({bits}), {mask}.view({small}), {place}.view({bits}))")
             return
-        if step.told is np.where:
-            mask, a, b = (self.source_of(x, plan.slots[k].dtype) for x in step.args)
+        if is_choice(equation):
+            mask, a, b = (self.source_of(x, out.dtype) for x in equation.inputs)
             copyto = w.bind(np.copyto, "copyto")
             self.lines += [f"{copyto}({place}, {b})", f"{copyto}({place}, {a}, where={mask})"]
             return
-        if is_copy(step):
-            self.lines.append(f"{place}[...] = {self.source_of(step.args[0], None)}")
+        if is_copy(equation):
+            self.lines.append(f"{place}[...] = {self.source_of(equation.inputs[0], None)}")
             return
-        fn, args = ufunc_of(step)
-        operands = [self.source_of(a, d) for a, d in zip(args, loop(plan, fn, args), strict=True)]
-        out = ", out=" if fn in KEYWORD_OUT else ", "
-        self.lines.append(f"{w.bind(fn, fn.__name__ + '_')}({', '.join(operands)}{out}{place})")
+        fn, args = ufunc_of(equation)
+        operands = [self.source_of(a, d) for a, d in zip(args, loop(fn, args), strict=True)]
+        comma = ", out=" if fn in KEYWORD_OUT else ", "
+        self.lines.append(f"{w.bind(fn, fn.__name__ + '_')}({', '.join(operands)}{comma}{place})")
 
 
-def write(w: Writer, step: Step) -> None:
-    """Write one step, a group or a single operation."""
-    if step.form == "group":
-        write_group(w, step)
+def write(w: Writer, equation: Equation) -> None:
+    """Write one equation, a group or a single operation."""
+    if equation.form == "group":
+        write_group(w, equation)
     else:
-        kernels.write(w, step)
+        kernels.write(w, equation)
 
 
-def write_group(w: Writer, step: Step) -> None:
+def write_group(w: Writer, equation: Equation) -> None:
     """Write a group: its function before the others, and its call."""
-    body = Body(w, step, f"group{len(w.functions)}")
+    body = Body(w, equation, f"group{len(w.functions)}")
     group = body.group
     body.write()
     names = ", ".join(["start", "stop", "room", *(name for name, _ in body.passed)])
@@ -131,21 +127,20 @@ def write_group(w: Writer, step: Step) -> None:
     f, b, r = w.bind(groups.run, "run"), w.bind(group.bounds), w.bind(rooms)
     parts = f"parts = {f}({body.name}, {b}, {r}, {given})"
     w.lines.append(parts)
-    for i, s in enumerate(group.sums):
+    for i, e in enumerate(group.sums):
         one = f"[p[{i}] for p in parts]"
         total = f"{w.bind(groups.added, 'added')}({one}, 0, {group.length}, {group.most})"
-        _deliver(w, s, total)
+        _deliver(w, e, total)
     w.described.append(
-        f"group of {len(group.steps)} operations on {group.shape}: {len(group.bounds)} blocks of "
+        f"group of {len(group.equations)} operations on {group.shape}: {len(group.bounds)} blocks of "
         f"{math.prod(group.block)} entries, {len(group.scratch)} temporaries, {group.cores} cores"
         f"{', with sums' * bool(group.sums)}"
     )
 
 
-def _deliver(w: Writer, s: Step, total: str) -> None:
-    k = s.outs[0]
-    if s.told is reduce.total:
-        w.lines.append(f"v{k} = {total}")
-    else:
-        slot = w.plan.slots[s.args[0].slot]
-        w.lines.append(f"v{k} = {w.bind(w.plan.slots[k].dtype.type)}({total} / {slot.size})")
+def _deliver(w: Writer, equation: Equation, total: str) -> None:
+    (out,), (x,) = equation.outputs, equation.inputs
+    mean = row_of(equation).number == "mean"
+    w.lines.append(
+        f"{local(out)} = {w.bind(out.dtype.type)}({total} / {x.size})" if mean else f"{local(out)} = {total}"
+    )

@@ -21,10 +21,10 @@ BOUND = 1e-5, 1e-12  # relative, for float32 and float64: beyond it is no roundi
 def compare(f: Callable[..., Any], entry: Any, values: list[Any], args: Any, kwargs: Any) -> Any:
     """Return what a replay returns; raise if the function itself returns or does something else."""
     plan: Plan = entry.plan
-    if any(step.effect == "call" for step in plan.steps):
+    if any(e.effect == "call" for e in plan.equations):
         raise GraphError("check=True cannot call a function twice that draws or changes things through ag.fresh")
-    targets = _unique([step.target for step in plan.steps if step.effect == "assign"])
-    leaves = _unique([step.target for step in plan.steps if step.effect == "grad"])
+    targets = _unique([e.target for e in plan.equations if e.effect == "assign"])
+    leaves = _unique([e.target for e in plan.equations if e.effect == "gradient"])
     before = [np.array(t._data) for t in targets], [_copy(leaf.gradient()) for leaf in leaves]
     out = f(*args, **kwargs)
     wanted = [
@@ -46,7 +46,7 @@ def compare(f: Callable[..., Any], entry: Any, values: list[Any], args: Any, kwa
     names += [f"the gradient of {leaf.name or 'a leaf'}" for leaf in leaves]
     for name, a, b in zip(names, found, wanted, strict=True):
         _agree(name, a, b)
-    return plan.rebuild(results)
+    return plan.program.rebuild(results)
 
 
 def _agree(name: str, found: Any, wanted: Any) -> None:

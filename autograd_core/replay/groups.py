@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import reduce
-from .forms import elementwise_ufunc, is_copy, is_mean, selects_or_zero, ufunc_of
-from .plan import Plan, Ref, Step, refs
+from ..program.primitives import chooses_or_zero, is_choice, is_copy, plain_ufunc, sums_all, ufunc_of
+from ..program.program import Equation, Program, Variable, variables
 
 LARGE = 1 << 15  # entries from which a group is worth its slices
 BLOCK = 1 << 17  # bytes of one operand in a block: some six of them fit into a core's cache
@@ -27,28 +26,28 @@ COUNTED = 8  # NumPy halves an array at multiples of this
 
 
 class Group:
-    """The operation of a group: its steps, and what of them is seen outside."""
+    """The operation of a group: its equations, and what of them is seen outside."""
 
     __name__ = "group"
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
         self.flat = True  # no operand that is the same for all rows: the arrays are walked end to end
-        self.steps: list[Step] = []
-        self.sums: list[Step] = []
-        self.made: set[int] = set()
-        self.after: set[int] = set()  # results of sums, which are there when all blocks are done
+        self.equations: list[Equation] = []
+        self.sums: list[Equation] = []
+        self.made: set[Variable] = set()
+        self.after: set[Variable] = set()  # results of sums, which are there when all blocks are done
         self.most = 1  # entries, or rows, of a block
         self.bounds: list[tuple[int, int]] = []  # of all blocks
         self.block: tuple[int, ...] = ()  # shape of the longest
         self.cores = 1
-        self.inner: dict[int, int] = {}  # results that are not seen outside -> the temporary that holds them
+        self.inner: dict[Variable, int] = {}  # results that are not seen outside -> the temporary that holds them
         self.scratch: list[Any] = []  # dtypes of the temporaries
 
     @property
-    def first(self) -> int:
-        """The slot of its first result, by which it is known."""
-        return self.steps[0].outs[0]
+    def first(self) -> Variable:
+        """Return its first result, by which it is known."""
+        return self.equations[0].outputs[0]
 
     @property
     def length(self) -> int:
@@ -59,85 +58,84 @@ class Group:
         """Return the bytes of all temporaries on all cores."""
         return [math.prod(self.block) * dtype.itemsize for dtype in self.scratch] * self.cores
 
-    def overwrites(self, k: int, olds: set[int]) -> bool:
-        """Say whether result `k` may take the place of some operands: nobody reads them after it has been written."""
-        at = next(i for i, s in enumerate(self.steps) if k in s.outs)
-        if any(not olds.isdisjoint(s.reads) for s in self.steps[at + 1 :]):
+    def overwrites(self, out: Variable, olds: set[Variable]) -> bool:
+        """Say whether a result may take the place of some operands: nobody reads them after it has been written."""
+        at = next(i for i, e in enumerate(self.equations) if out in e.outputs)
+        if any(not olds.isdisjoint(e.reads) for e in self.equations[at + 1 :]):
             return False
-        return olds.isdisjoint(self.steps[at].reads) or elementwise_ufunc(self.steps[at]) is not None
+        return olds.isdisjoint(self.equations[at].reads) or plain_ufunc(self.equations[at]) is not None
 
 
 # --- the pass ---------------------------------------------------------------------------------------------------------
 
 
-def group(plan: Plan) -> None:
+def grouped(program: Program) -> Program:
     """Put runs of element-wise operations on arrays of one shape together."""
-    if all(slot.size < LARGE for slot in plan.slots):
-        return
-    steps: list[Step] = []
+    if all(v.size < LARGE for e in program.equations for v in e.outputs):
+        return program
+    equations: list[Equation] = []
     now: Group | None = None
-    for step in plan.steps:
-        shape, reads = element_wise(plan, step), step.reads
+    for equation in program.equations:
+        shape, reads = element_wise(equation), equation.reads
         if now is not None:
             if shape == now.shape and now.after.isdisjoint(reads):
-                _take(now, step)
+                _take(now, equation)
                 continue
-            if sums_all(plan, step) and not now.made.isdisjoint(reads):
-                now.sums.append(step)
-                now.after.update(step.outs)
+            if sums_all(equation) and not now.made.isdisjoint(reads):
+                now.sums.append(equation)
+                now.after.update(equation.outputs)
                 continue
-            if not step.effect and now.made.isdisjoint(reads) and now.after.isdisjoint(reads):
-                steps.append(step)  # it does not need the group, and goes before it
+            if not equation.effect and now.made.isdisjoint(reads) and now.after.isdisjoint(reads):
+                equations.append(equation)  # it does not need the group, and goes before it
                 continue
-            _close(plan, now, steps)
+            _close(now, equations)
             now = None
         if shape is not None:
             now = Group(shape)
-            _take(now, step)
+            _take(now, equation)
         else:
-            steps.append(step)
+            equations.append(equation)
     if now is not None:
-        _close(plan, now, steps)
-    plan.steps = steps
-    _results(plan)
+        _close(now, equations)
+    _results(equations, program.outputs)
+    return program.rewritten(equations)
 
 
-def _take(group: Group, step: Step) -> None:
-    group.steps.append(step)
-    group.made.update(step.outs)
+def _take(group: Group, equation: Equation) -> None:
+    group.equations.append(equation)
+    group.made.update(equation.outputs)
 
 
-def _close(plan: Plan, group: Group, steps: list[Step]) -> None:
-    """Write a group down as one step, or its only step as it was."""
-    size = plan.slots[group.steps[0].outs[0]].size
-    if len(group.steps) == 1 and not group.sums and size < SPLIT:
-        steps += group.steps
+def _close(group: Group, equations: list[Equation]) -> None:
+    """Write a group down as one equation, or its only equation as it was."""
+    if len(group.equations) == 1 and not group.sums and group.first.size < SPLIT:
+        equations += group.equations
         return
-    inside = {k for s in group.steps for k in s.outs}
-    inputs = dict.fromkeys(k for s in group.steps for k in s.reads if k not in inside)
-    group.flat = all(plan.slots[k].shape in ((), group.shape) for k in inputs)
+    inside = {v for e in group.equations for v in e.outputs}
+    inputs = dict.fromkeys(v for e in group.equations for v in e.reads if v not in inside)
+    group.flat = all(v.shape in ((), group.shape) for v in inputs)
     sums = group.sums
     if not group.flat:  # rows, whose sums do not come by halves
         group.sums = []
-    outs = tuple(k for s in (*group.steps, *group.sums) for k in s.outs)
-    steps.append(Step(group, tuple(Ref(k) for k in inputs), {}, outs, several=True))
-    steps += sums if not group.flat else []
+    outputs = tuple(v for e in (*group.equations, *group.sums) for v in e.outputs)
+    equations.append(Equation(group, group, tuple(inputs), {}, outputs, several=True))
+    equations += sums if not group.flat else []
 
 
-def _results(plan: Plan) -> None:
+def _results(equations: list[Equation], outputs: list[Any]) -> None:
     """Let groups have those results only that are read outside."""
-    used = set(refs(plan.outputs)).union(*[s.reads for s in plan.steps])
-    for step in plan.steps:
-        if isinstance(step.fn, Group):
-            step.outs = tuple(k for k in step.outs if k in used)
-            _cut(plan, step.fn)
-            _assign(plan, step.fn, set(step.outs))
+    used = set(variables(outputs)).union(*[e.reads for e in equations])
+    for equation in equations:
+        if isinstance(equation.call, Group):
+            equation.outputs = tuple(v for v in equation.outputs if v in used)
+            _cut(equation.call)
+            _assign(equation.call, set(equation.outputs))
 
 
-def _cut(plan: Plan, group: Group) -> None:
+def _cut(group: Group) -> None:
     """Choose a group's blocks, and on how many cores they are walked."""
     each = 1 if group.flat else math.prod(group.shape[1:])
-    size = max(plan.slots[s.outs[0]].dtype.itemsize for s in group.steps)
+    size = max(e.outputs[0].dtype.itemsize for e in group.equations)
     group.most = max(1, BLOCK // size // each)
     group.bounds = (halves if group.flat else rows)(0, group.length, group.most)
     longest = max(b - a for a, b in group.bounds)
@@ -145,69 +143,59 @@ def _cut(plan: Plan, group: Group) -> None:
     group.cores = cores() if group.length * each >= SPLIT and len(group.bounds) > 1 else 1
 
 
-def _assign(plan: Plan, group: Group, seen: set[int]) -> None:
+def _assign(group: Group, seen: set[Variable]) -> None:
     """Give results that are not seen outside as few temporaries as they need."""
-    last = {k: i for i, s in enumerate(group.steps) for k in s.reads}
-    last |= {s.args[0].slot: len(group.steps) for s in group.sums}
+    last = {v: i for i, e in enumerate(group.equations) for v in e.reads}
+    last |= {e.inputs[0]: len(group.equations) for e in group.sums}
     free: dict[Any, list[int]] = {}
-    for i, step in enumerate(group.steps):
-        k = step.outs[0]
-        kind = plan.slots[k].dtype
-        dying = [q for q in dict.fromkeys(step.reads) if last.get(q) == i and q in group.inner]
-        if k not in seen:
-            over = (q for q in dying if ufunc_of(step) is not None and plan.slots[q].dtype == kind)
-            if (q := next(over, None)) is not None:
-                dying.remove(q)
-                group.inner[k] = group.inner[q]
-            elif free.get(kind):
-                group.inner[k] = free[kind].pop()
+    for i, equation in enumerate(group.equations):
+        out = equation.outputs[0]
+        dying = [v for v in dict.fromkeys(equation.reads) if last.get(v) == i and v in group.inner]
+        if out not in seen:
+            over = (v for v in dying if ufunc_of(equation) is not None and v.dtype == out.dtype)
+            if (old := next(over, None)) is not None:
+                dying.remove(old)
+                group.inner[out] = group.inner[old]
+            elif free.get(out.dtype):
+                group.inner[out] = free[out.dtype].pop()
             else:
-                group.inner[k] = len(group.scratch)
-                group.scratch.append(kind)
-            if k not in last:
-                dying.append(k)
-        for q in dying:
-            free.setdefault(plan.slots[q].dtype, []).append(group.inner[q])
+                group.inner[out] = len(group.scratch)
+                group.scratch.append(out.dtype)
+            if out not in last:
+                dying.append(out)
+        for v in dying:
+            free.setdefault(v.dtype, []).append(group.inner[v])
 
 
-def element_wise(plan: Plan, step: Step) -> tuple[int, ...] | None:
-    """Return the shape of the result if a step goes entry by entry over large arrays as they lie in memory."""
-    if step.effect or len(step.outs) != 1 or step.tuple:
+def element_wise(equation: Equation) -> tuple[int, ...] | None:
+    """Return the shape of the result if an equation goes entry by entry over large arrays as they lie in memory."""
+    if equation.effect or len(equation.outputs) != 1 or equation.several:
         return None
-    out = plan.slots[step.outs[0]]
-    if not out.shape or out.size < LARGE or out.axes is not None or not known(plan, step):
+    out = equation.outputs[0]
+    if not out.shape or out.size < LARGE or out.axes is not None or not known(equation):
         return None
-    for a in step.args:
-        if type(a) is Ref and (s := plan.slots[a.slot]).shape:
-            whole = s.shape == out.shape and s.axes is None and s.forc
-            if not (whole or (len(out.shape) > 1 and across(s.shape, out.shape))):
+    for a in equation.inputs:
+        if type(a) is Variable and a.shape:
+            whole = a.shape == out.shape and a.axes is None and a.contiguous
+            if not (whole or (len(out.shape) > 1 and across(a.shape, out.shape))):
                 return None
         elif isinstance(a, np.ndarray | list | tuple):
             return None
-    return out.shape
+    return tuple(out.shape)
 
 
-def known(plan: Plan, step: Step) -> bool:
+def known(equation: Equation) -> bool:
     """Say whether it is one of the operations that a group can write down."""
-    if ufunc_of(step) is not None or selects_or_zero(plan, step):
+    if ufunc_of(equation) is not None or chooses_or_zero(equation):
         return True
-    if is_copy(step):
-        return plan.slots[step.args[0].slot].shape == plan.slots[step.outs[0]].shape
-    return step.told is np.where and len(step.args) == 3 and type(step.args[0]) is Ref
+    if is_copy(equation):
+        return bool(equation.inputs[0].shape == equation.outputs[0].shape)
+    return is_choice(equation)
 
 
 def across(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
     """Say whether an operand is the same for every part along the first axis."""
     return len(shape) < len(whole) or (len(shape) == len(whole) and shape[0] == 1)
-
-
-def sums_all(plan: Plan, step: Step) -> bool:
-    """Say whether a step is the sum or the mean over all entries, as a number."""
-    if step.effect or len(step.outs) != 1 or len(step.args) != 1 or type(step.args[0]) is not Ref:
-        return False
-    slot = plan.slots[step.args[0].slot]
-    plain = slot.dtype is not None and slot.dtype.kind == "f" and slot.dtype.itemsize > 2
-    return plain and not plan.slots[step.outs[0]].shape and (step.told is reduce.total or is_mean(plan, step))
 
 
 # --- blocks -----------------------------------------------------------------------------------------------------------

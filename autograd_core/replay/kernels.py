@@ -9,11 +9,10 @@ import numpy as np
 
 from ..nodes import Lent
 from ..ops import index, products, reduce
-from ..program.sums import is_leading, sum_rows
-from ..spaces import ones
-from .forms import BITS, index_of, is_array, is_mean, reduction, ufunc_of
-from .plan import Plan, Ref, Step
-from .writer import INFIX, Writer, give, leave
+from ..program.primitives import BITS, index_of, is_array, is_mean, is_part, reduction, row_of, ufunc_of
+from ..program.program import Equation, Variable
+from ..spaces import ones, sum_in_front
+from .writer import Writer, give, leave, local
 
 ndarray = np.ndarray
 KEYWORD_OUT = (np.maximum, np.minimum)  # of more than two arguments by position NumPy warns
@@ -22,27 +21,37 @@ KEYWORD_OUT = (np.maximum, np.minimum)  # of more than two arguments by position
 # --- writing it down --------------------------------------------------------------------------------------------------
 
 
-def write(w: Writer, step: Step) -> None:
-    """Write one step in the best way known."""
-    FORMS[step.form](w, step)
+def write(w: Writer, equation: Equation) -> None:
+    """Write one equation in the best way known."""
+    FORMS[equation.form](w, equation)
 
 
-def _call(w: Writer, step: Step) -> None:
+def _call(w: Writer, equation: Equation) -> None:
     """Write a plain call; numbers leave it as numbers: an array without axes might be a view of a buffer."""
-    slots = [w.plan.slots[k] for k in step.outs]
-    numbers = [s.number for s in slots if s.shape == () and not (s.weak or isinstance(step.fn, np.ufunc))]
-    if step.told is index.getitem and not step.effect:
-        w.lines.append(f"v{step.outs[0]} = {w.expression(step.args[0])}[{w.expression(index_of(step))}]")
-        w.lines += [f"v{k} = {w.bind(number)}(v{k})" for k in numbers]
+    if is_part(equation) and not equation.effect:
+        _item(w, equation)
         return
-    parts = [w.expression(a) for a in step.args]
-    parts += [f"{name}={w.expression(v)}" for name, v in step.kwargs.items()]
-    call = f"{w.bind(step.fn, 'f')}({', '.join(parts)})"
-    if not (step.effect or step.shares):
-        w.made.update(step.outs)
-    targets = ", ".join(f"v{k}" for k in step.outs) + "," * step.tuple
-    w.lines.append(f"{targets} = {call}" if step.outs else call)
-    w.lines += [f"v{k} = {w.bind(number)}(v{k})" for k in numbers]
+    parts = [w.expression(a) for a in equation.inputs]
+    parts += [f"{name}={w.expression(v)}" for name, v in equation.params.items()]
+    call = f"{w.bind(equation.call, 'f')}({', '.join(parts)})"
+    if not (equation.effect or equation.shares):
+        w.made.update(equation.outputs)
+    targets = ", ".join(local(v) for v in equation.outputs) + "," * equation.several
+    w.lines.append(f"{targets} = {call}" if equation.outputs else call)
+    if type(equation.call) is not np.ufunc:
+        _as_numbers(w, equation)
+
+
+def _item(w: Writer, equation: Equation) -> None:
+    """Write the reading of entries."""
+    array, index = w.expression(equation.inputs[0]), w.expression(index_of(equation))
+    w.lines.append(f"{local(equation.outputs[0])} = {array}[{index}]")
+    _as_numbers(w, equation)
+
+
+def _as_numbers(w: Writer, equation: Equation) -> None:
+    names = [local(v) for v in equation.outputs if v.shape == () and not v.weak]
+    w.lines += [f"{name} = {w.bind(number)}({name})" for name in names]
 
 
 def number(x: Any) -> Any:
@@ -50,81 +59,93 @@ def number(x: Any) -> Any:
     return x[()] if type(x) is np.ndarray else x
 
 
-def _number(w: Writer, step: Step) -> None:
+def _number(w: Writer, equation: Equation) -> None:
     """Write an operation whose result is a number."""
-    plan, k = w.plan, step.outs[0]
-    arrays = any(is_array(plan, a) for a in step.args)
-    sign = INFIX.get(step.told)
-    if sign and not arrays and not step.kwargs and len(step.args) == 2 and all(map(_number_like, step.args)):
-        w.lines.append(f"v{k} = {w.expression(step.args[0])} {sign} {w.expression(step.args[1])}")
-        w.fresh.add(k)  # a number
-    elif arrays and is_mean(plan, step):
-        kind = w.bind(plan.slots[k].dtype.type)
-        w.lines.append(f"v{k} = {kind}({_summed(w, step)} / {plan.slots[step.args[0].slot].size})")
-    elif arrays and step.told is reduce.total and not step.kwargs.get("keepdims"):
-        w.lines.append(f"v{k} = {_summed(w, step)}")
-    elif step.told is np.dot and len(step.args) == 2 and all(is_array(plan, a) for a in step.args):
-        a, b = map(w.expression, step.args)
-        w.lines.append(f"v{k} = {a}.dot({b})")
-    else:
-        _call(w, step)
+    row, out, inputs = row_of(equation), local(equation.outputs[0]), equation.inputs
+    if not any(map(is_array, inputs)):
+        if row.sign and not equation.params and len(inputs) == 2 and all(map(_number_like, inputs)):
+            w.lines.append(f"{out} = {w.expression(inputs[0])} {row.sign} {w.expression(inputs[1])}")
+            w.fresh.add(equation.outputs[0])  # a number
+            return
+    elif is_mean(equation):
+        kind = w.bind(equation.outputs[0].dtype.type)
+        w.lines.append(f"{out} = {kind}({_summed(w, equation)} / {inputs[0].size})")
+        return
+    elif row.number == "sum" and not equation.params.get("keepdims"):
+        w.lines.append(f"{out} = {_summed(w, equation)}")
+        return
+    elif row.number == "dot" and len(inputs) == 2 and all(map(is_array, inputs)):
+        a, b = map(w.expression, inputs)
+        w.lines.append(f"{out} = {a}.dot({b})")
+        return
+    _call(w, equation)
 
 
 def _number_like(a: Any) -> bool:
-    return type(a) in (Ref, int, float) or isinstance(a, np.number)
+    return type(a) in (Variable, int, float) or isinstance(a, np.number)
 
 
-def _summed(w: Writer, step: Step) -> str:
+def _summed(w: Writer, equation: Equation) -> str:
     """Return source for the sum of all entries."""
-    a = step.args[0].slot
+    a = equation.inputs[0]
     reduce_ = w.bind(np.add.reduce, "add_reduce")
     if a in w.fixed and w.fixed[a].flags.c_contiguous:
         return f"{reduce_}({w.bind(w.fixed[a].reshape(-1), 'a')})"
-    return f"{reduce_}({w.expression(step.args[0])}, None)"
+    return f"{reduce_}({w.expression(a)}, None)"
 
 
-def _view(w: Writer, step: Step) -> None:
-    base, k = step.args[0].slot, step.outs[0]
+def _fixed_view(w: Writer, equation: Equation) -> bool:
+    """Take a view here and now, if the array is known before any call; say whether it is."""
+    base = equation.inputs[0]
     if base in w.fixed:
-        made = step.fn(w.fixed[base], *step.args[1:], **step.kwargs)
+        made = equation.call(w.fixed[base], *equation.inputs[1:], **equation.params)
         if np.may_share_memory(made, w.fixed[base]):
-            w.view(k, made)
-            return
-    plan = w.plan
-    if (
-        step.told is np.transpose
-        and len(plan.slots[k].shape) == 2
-        and tuple(step.kwargs.get("axes") or (1, 0)) == (1, 0)
-    ):
-        w.lines.append(f"v{k} = {w.expression(step.args[0])}.T")
-    elif step.told is np.reshape:
-        w.lines.append(f"v{k} = {w.expression(step.args[0])}.reshape({plan.slots[k].shape})")
-    else:
-        _call(w, step)
+            w.view(equation.outputs[0], made)
+            return True
+    return False
 
 
-def _ufunc(w: Writer, step: Step) -> None:
+def _view(w: Writer, equation: Equation) -> None:
+    if not _fixed_view(w, equation):
+        _call(w, equation)
+
+
+def _transpose(w: Writer, equation: Equation) -> None:
+    out = equation.outputs[0]
+    if not _fixed_view(w, equation):
+        if len(out.shape) == 2 and tuple(equation.params.get("axes") or (1, 0)) == (1, 0):
+            w.lines.append(f"{local(out)} = {w.expression(equation.inputs[0])}.T")
+        else:
+            _call(w, equation)
+
+
+def _reshape(w: Writer, equation: Equation) -> None:
+    out = equation.outputs[0]
+    if not _fixed_view(w, equation):
+        w.lines.append(f"{local(out)} = {w.expression(equation.inputs[0])}.reshape({out.shape})")
+
+
+def _ufunc(w: Writer, equation: Equation) -> None:
     """Write ``fn(a, b, out)``."""
-    fn, args = ufunc_of(step)
-    operands = [w.operand(a, d) for a, d in zip(args, loop(w.plan, fn, args), strict=True)]
+    fn, args = ufunc_of(equation)
+    operands = [w.operand(a, d) for a, d in zip(args, loop(fn, args), strict=True)]
     f = w.bind(fn, fn.__name__ + "_")
     inside = ", ".join(operands)
     comma = ", out=" if fn in KEYWORD_OUT else ", "
-    w.put(step.outs[0], f"{f}({inside})", f"{f}({inside}{comma}{{}})")
+    w.put(equation.outputs[0], f"{f}({inside})", f"{f}({inside}{comma}{{}})")
 
 
 PYTHON = {"f": float, "i": int, "c": complex}
 
 
-def loop(plan: Plan, fn: np.ufunc, args: Any) -> list[Any]:
-    """Return the dtypes in which a ufunc computes with these arguments; nobody asks for those of arrays."""
-    if all(is_array(plan, a) for a in args):
+def loop(fn: np.ufunc, args: Any) -> list[Any]:
+    """Return the dtypes in which a ufunc computes with these operands; nobody asks for those of arrays."""
+    if all(map(is_array, args)):
         return [None] * len(args)
     kinds: list[Any] = []
     for a in args:
-        if type(a) is Ref:
-            slot = plan.slots[a.slot]
-            kinds.append(PYTHON[slot.dtype.kind] if slot.weak else slot.dtype)
+        if type(a) is Variable:
+            kinds.append(PYTHON[a.dtype.kind] if a.weak else a.dtype)
         else:
             kinds.append(type(a) if type(a) in (int, float, complex) else np.asarray(a).dtype)
     try:
@@ -133,93 +154,94 @@ def loop(plan: Plan, fn: np.ufunc, args: Any) -> list[Any]:
         return [None] * len(args)
 
 
-def _product(w: Writer, step: Step) -> None:
-    (a, b), k = map(w.expression, step.args), step.outs[0]
-    if step.told is np.matmul and not all(_blas(w, x.slot) for x in step.args):
-        f = w.bind(products.matmul, "f")
-        g = w.bind(np.matmul, "f")
-        w.put(k, f"{f}({a}, {b})", f"{g}({a}, {b}, {{}})")
+def _matmul(w: Writer, equation: Equation) -> None:
+    if all(_blas(w, x) for x in equation.inputs):
+        _dot(w, equation)
     else:
-        w.put(k, f"{a}.dot({b})", f"{a}.dot({b}, {{}})")
+        a, b = map(w.expression, equation.inputs)
+        f, g = w.bind(products.matmul, "f"), w.bind(np.matmul, "f")
+        w.put(equation.outputs[0], f"{f}({a}, {b})", f"{g}({a}, {b}, {{}})")
 
 
-def _blas(w: Writer, k: int) -> bool:
+def _dot(w: Writer, equation: Equation) -> None:
+    a, b = map(w.expression, equation.inputs)
+    w.put(equation.outputs[0], f"{a}.dot({b})", f"{a}.dot({b}, {{}})")
+
+
+def _blas(w: Writer, v: Variable) -> bool:
     """Say whether a matrix lies in memory as BLAS takes it."""
-    if k in w.fixed:
-        return bool(w.fixed[k].flags.forc)
-    return bool(w.plan.slots[k].forc)
+    return bool(w.fixed[v].flags.forc) if v in w.fixed else v.contiguous
 
 
-def _reduction(w: Writer, step: Step) -> None:
-    k, (a,), axis = step.outs[0], step.args, step.kwargs.get("axis")
-    if is_leading(axis) and axis == (0,) and len(w.plan.slots[a.slot].shape) == 2:
-        n, dtype = w.plan.slots[a.slot].shape[0], w.plan.slots[a.slot].dtype
-        if a.slot in w.fixed and w.fixed[a.slot].flags.c_contiguous:
-            row = w.bind(ones(n, dtype))
-            w.put(k, f"{row}.dot({w.expression(a)})", f"{row}.dot({w.expression(a)}, {{}})")
-        else:
-            w.put(
-                k,
-                f"{w.bind(sum_rows, 'f')}({w.expression(a)})",
-                f"{{}}[...] = {w.bind(sum_rows, 'f')}({w.expression(a)})",
-            )
-        return
-    fn = reduction(step)
-    f, keep = w.bind(fn.reduce, f"{fn.__name__}_reduce"), bool(step.kwargs.get("keepdims", False))
+def _reduction(w: Writer, equation: Equation) -> None:
+    out, (a,), axis = equation.outputs[0], equation.inputs, equation.params.get("axis")
+    fn = reduction(equation)
+    f, keep = w.bind(fn.reduce, f"{fn.__name__}_reduce"), bool(equation.params.get("keepdims", False))
     x, ax = w.expression(a), w.expression(tuple(axis) if isinstance(axis, tuple) else axis)
-    w.put(k, f"{f}({x}, {ax}, None, None, {keep})", f"{f}({x}, {ax}, None, {{}}, {keep})")
+    w.put(out, f"{f}({x}, {ax}, None, None, {keep})", f"{f}({x}, {ax}, None, {{}}, {keep})")
 
 
-def _mean(w: Writer, step: Step) -> None:
-    k, (a,), axis = step.outs[0], step.args, step.kwargs.get("axis")
-    if w.memory.layout.places.get(k) is None:
-        _call(w, step)
-        w.fresh.add(k)
+def _front(w: Writer, equation: Equation) -> None:
+    """Write the sum of a matrix's rows as `spaces.project` takes it."""
+    out, (a,) = equation.outputs[0], equation.inputs
+    if a in w.fixed and w.fixed[a].flags.c_contiguous:
+        row = w.bind(ones(a.shape[0], a.dtype))
+        w.put(out, f"{row}.dot({w.expression(a)})", f"{row}.dot({w.expression(a)}, {{}})")
+    else:
+        call = f"{w.bind(sum_in_front, 'f')}({w.expression(a)}, (0,))"
+        w.put(out, call, f"{{}}[...] = {call}")
+
+
+def _mean(w: Writer, equation: Equation) -> None:
+    out, (a,), axis = equation.outputs[0], equation.inputs, equation.params.get("axis")
+    if w.memory.layout.places.get(out) is None:
+        _call(w, equation)
+        w.fresh.add(out)
         return
-    place = w.out(k)
-    n, keep = reduce.count(w.plan.slots[a.slot], axis), bool(step.kwargs.get("keepdims", False))
+    place = w.out(out)
+    n, keep = reduce.count(a, axis), bool(equation.params.get("keepdims", False))
     axis = tuple(axis) if isinstance(axis, tuple | list) else axis
     w.lines.append(f"{w.bind(np.add.reduce, 'add_reduce')}({w.expression(a)}, {axis!r}, None, {place}, {keep})")
-    w.lines.append(f"{w.bind(np.true_divide, 'divide_')}({place}, {w.number(n, w.plan.slots[k].dtype)}, {place})")
+    w.lines.append(f"{w.bind(np.true_divide, 'divide_')}({place}, {w.number(n, out.dtype)}, {place})")
 
 
-def _select(w: Writer, step: Step) -> None:
-    """Write ``np.where(mask, g, 0)`` as `rules.where` has it: by multiplying bits with 0 and 1."""
-    mask, g, k = step.args[0].slot, step.args[1].slot, step.outs[0]
-    place = w.out(k)
+def _select(w: Writer, equation: Equation) -> None:
+    """Write ``np.where(mask, g, 0)`` as its rule has it: by multiplying bits with 0 and 1."""
+    mask, g, out = equation.inputs[0], equation.inputs[1], equation.outputs[0]
+    place = w.out(out)
     if place is None:
-        w.lines.append(f"v{k} = {w.bind(np.where, 'where')}({', '.join(map(w.expression, step.args))})")
-        w.fresh.add(k)
+        w.lines.append(f"{local(out)} = {w.bind(np.where, 'where')}({', '.join(map(w.expression, equation.inputs))})")
+        w.fresh.add(out)
         return
-    bits = BITS[w.plan.slots[g].dtype]
+    bits = BITS[g.dtype]
     left = _seen_as(w, g, bits)
     right = _seen_as(w, mask, np.int8)
-    w.lines.append(f"{w.bind(np.multiply, 'multiply_')}({left}, {right}, {w.bind(w.fixed[k].view(bits), 'b')})")
+    w.lines.append(f"{w.bind(np.multiply, 'multiply_')}({left}, {right}, {w.bind(w.fixed[out].view(bits), 'b')})")
 
 
-def _seen_as(w: Writer, k: int, kind: Any) -> str:
-    if k in w.fixed and w.fixed[k].strides and (w.fixed[k].flags.c_contiguous or kind is not np.int8):
-        return w.bind(w.fixed[k].view(kind), "a")
-    return f"{w.slot(k)}.view({w.bind(kind)})"
+def _seen_as(w: Writer, v: Variable, kind: Any) -> str:
+    if v in w.fixed and w.fixed[v].strides and (w.fixed[v].flags.c_contiguous or kind is not np.int8):
+        return w.bind(w.fixed[v].view(kind), "a")
+    return f"{w.variable(v)}.view({w.bind(kind)})"
 
 
-def _join(w: Writer, step: Step) -> None:
-    k, (arrays,) = step.outs[0], step.args
-    if k in w.memory.layout.joined:
-        w.out(k)  # its parts are written in their places
-    elif (place := w.out(k)) is None:
-        _call(w, step)
+def _join(w: Writer, equation: Equation) -> None:
+    out, (arrays,) = equation.outputs[0], equation.inputs
+    if out in w.memory.layout.joined:
+        w.out(out)  # its parts are written in their places
+    elif (place := w.out(out)) is None:
+        _call(w, equation)
     else:
-        axis = w.expression(step.kwargs.get("axis", 0))
+        axis = w.expression(equation.params.get("axis", 0))
         w.lines.append(f"{w.bind(np.concatenate, 'f')}({w.expression(tuple(arrays))}, {axis}, {place})")
 
 
-def _scatter(w: Writer, step: Step) -> None:
-    place = w.out(step.outs[0])
+def _scatter(w: Writer, equation: Equation) -> None:
+    place = w.out(equation.outputs[0])
     if place is None:
-        _call(w, step)
+        _call(w, equation)
         return
-    g, at = w.expression(step.args[0]), index_of(step)
+    g, at = w.expression(equation.inputs[0]), index_of(equation)
     w.lines.append(f"{place}.fill(0)")
     if index.is_basic(at):
         w.lines.append(f"{place}[{w.expression(at)}] = {g}")
@@ -227,20 +249,20 @@ def _scatter(w: Writer, step: Step) -> None:
         w.lines.append(f"{w.bind(index.add_at, 'f')}({place}, {w.expression(at)}, {g})")
 
 
-def _setitem(w: Writer, step: Step) -> None:
-    a, b = map(w.expression, step.args[:2])
-    place = w.out(step.outs[0])
+def _setitem(w: Writer, equation: Equation) -> None:
+    a, b = map(w.expression, equation.inputs[:2])
+    place = w.out(equation.outputs[0])
     if place is None:
-        _call(w, step)
+        _call(w, equation)
     else:
-        w.lines += [f"{place}[...] = {a}", f"{place}[{w.expression(index_of(step))}] = {b}"]
+        w.lines += [f"{place}[...] = {a}", f"{place}[{w.expression(index_of(equation))}] = {b}"]
 
 
-def _copy(w: Writer, step: Step) -> None:
-    a = w.expression(step.args[0])
-    place = w.out(step.outs[0])
+def _copy(w: Writer, equation: Equation) -> None:
+    a = w.expression(equation.inputs[0])
+    place = w.out(equation.outputs[0])
     if place is None:
-        _call(w, step)
+        _call(w, equation)
     else:
         w.lines.append(f"{place}[...] = {a}")
 
@@ -248,16 +270,16 @@ def _copy(w: Writer, step: Step) -> None:
 # --- effects ----------------------------------------------------------------------------------------------------------
 
 
-def _assign(w: Writer, step: Step) -> None:
-    target, (value,) = step.target, step.args
+def _assign(w: Writer, equation: Equation) -> None:
+    target, (value,) = equation.target, equation.inputs
     data = target._data
     if type(data) is not ndarray or not data.flags.writeable:
         w.change(target)
         w.lines.append(f"assign({w.bind(target, 't')}, {w.expression(value)})")
         return
     w.rebinding.append((w.bind(target, "t"), w.bind(data, "a")))
-    k = value.slot if type(value) is Ref else None
-    if not (k in w.fixed and _same_memory(w.fixed[k], data)):
+    v = value if type(value) is Variable else None
+    if not (v in w.fixed and _same_memory(w.fixed[v], data)):
         w.change(data)
         w.lines.append(f"{w.bind(data, 'a')}[...] = {w.expression(value)}")
     if target._node is not None:
@@ -269,41 +291,47 @@ def _same_memory(a: Any, b: Any) -> bool:
     return a is b or a.__array_interface__ == b.__array_interface__
 
 
-def _grad(w: Writer, step: Step) -> None:
-    leaf, (value,) = step.target, step.args
+def _gradient(w: Writer, equation: Equation) -> None:
+    leaf, (value,) = equation.target, equation.inputs
     name = w.bind(leaf, "l")
-    k = value.slot if type(value) is Ref else None
-    is_lent = k is not None and k in w.fixed and w.memory.layout.is_lent(k, leaf)
+    v = value if type(value) is Variable else None
+    is_lent = v is not None and v in w.fixed and w.memory.layout.is_lent(v, leaf)
     if not is_lent and id(leaf) in w.lent:
         w.reset.append(leaf)
     if value is None:
-        if id(step) not in w.needless:
+        if id(equation) not in w.needless:
             w.lines.append(f"{name}.grad = None")
-    elif k is not None and is_lent:
-        w.lines.append(f"{name}.grad = {w.bind(Lent(w.fixed[k]), 'g')}")
+    elif v is not None and is_lent:
+        w.lines.append(f"{name}.grad = {w.bind(Lent(w.fixed[v]), 'g')}")
         w.given = len(w.lines)
-    elif k in w.fresh and w.escapes[k] == 1:
+    elif v in w.fresh and w.escapes[v] == 1:
         w.lines.append(f"{name}.grad = {w.expression(value)}")
-    elif k in w.made and w.escapes[k] == 1:
+    elif v in w.made and w.escapes[v] == 1:
         w.lines.append(f"{w.bind(leave, 'f')}({name}, {w.expression(value)})")
     else:
         w.lines.append(f"{w.bind(give, 'f')}({name}, {w.expression(value)})")
 
 
-FORMS: dict[str, Callable[[Writer, Step], None]] = {
+FORMS: dict[str, Callable[[Writer, Equation], None]] = {
     "assign": _assign,
     "call": _call,
     "check": _call,
     "copy": _copy,
-    "grad": _grad,
+    "dot": _dot,
+    "front": _front,
+    "gradient": _gradient,
+    "item": _item,
     "join": _join,
     "mean": _mean,
     "number": _number,
-    "product": _product,
+    "matmul": _matmul,
     "reduction": _reduction,
     "scatter": _scatter,
     "selection": _select,
     "setitem": _setitem,
     "ufunc": _ufunc,
-    "view": _view,
+    "part": _view,
+    "reshape": _reshape,
+    "stretch": _view,
+    "transpose": _transpose,
 }

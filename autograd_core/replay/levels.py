@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .scalars import SUM, Graph, Kernel, replaying
+from ..program.primitives import SUM, Kernel
+from .scalars import Graph, replaying
 
 LONG = 3  # terms from which on a chain of additions is one operation
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..program.calls import of_ours
-from .forms import WRITABLE, is_flat_join, is_group, is_reshape, may_raise
+from ..program.primitives import VIEWS, WRITABLE, is_flat_join, is_group, may_raise
+from ..program.program import Equation, Program, Variable, variables
 from .groups import Group
-from .plan import Plan, Ref, Step, refs
 
 ndarray = np.ndarray
 ALIGNED = 64
@@ -21,22 +21,20 @@ ALIGNED = 64
 class Memory:
     """The arrays of one instance of a plan: parts of a block of bytes, as a layout has them."""
 
-    def __init__(self, plan: Plan, layout: Layout) -> None:
+    def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.used = layout.used
         self.alive: list[Any] = []
         self.block = _aligned(layout.size)
-        self.slots = plan.slots
 
-    def buffer(self, k: int) -> Any:
+    def buffer(self, v: Variable) -> Any:
         """Return the array for a result, or None if it has none."""
-        place = self.layout.places.get(k)
+        place = self.layout.places.get(v)
         if place is None or isinstance(place, ndarray):
             return place
-        slot = self.slots[k]
-        if slot.axes is None:
-            return self.part(place, slot.shape, slot.dtype)
-        return self.part(place, [slot.shape[i] for i in slot.axes], slot.dtype).transpose(np.argsort(slot.axes))
+        if v.axes is None:
+            return self.part(place, v.shape, v.dtype)
+        return self.part(place, [v.shape[i] for i in v.axes], v.dtype).transpose(np.argsort(v.axes))
 
     def part(self, start: int, shape: Any, dtype: Any) -> Any:
         """Return part of the block as an array."""
@@ -51,107 +49,105 @@ class Memory:
 class Layout:
     """For each result where in the block it begins, or the array of somebody else that it is written into at once.
 
-    Results share bytes if they do not live at the same time. Gradients that leaves are lent live from the step that
+    Results share bytes if they do not live at the same time. Gradients that leaves are lent live from the equation that
     makes them until the next call; they lie at the bottom, those made last first: what ends before has room there.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.places: dict[int, Any] = {}
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.places: dict[Variable, Any] = {}
         self.size = 0
-        self.rooms: dict[int, list[int]] = {}  # for the first result of a group: where its temporaries are kept
-        self.lent: set[int] = set()  # roots of gradients that leaves are lent
-        self.kept: list[tuple[int, int]] = []  # the steps that make these, falling, and where their bytes end
-        self.joined: set[int] = set()  # results of concatenations whose parts are written in their places at once
-        self.used = {k for step in plan.steps for k in step.reads} | set(refs(plan.outputs))
-        self.root = list(range(len(plan.slots)))
-        for step in plan.steps:
-            if step.form == "view":
-                self.root[step.outs[0]] = step.args[0].slot
-            elif step.shares:  # slots that may share memory live and die together
-                roots = sorted({self.find(k) for k in (*step.shares, *step.outs)})
-                for r in roots:
-                    self.root[r] = roots[0]
-        self.root = [self.find(k) for k in range(len(self.root))]
+        self.rooms: dict[Variable, list[int]] = {}  # for the first result of a group: where its temporaries are kept
+        self.lent: set[Variable] = set()  # roots of gradients that leaves are lent
+        self.kept: list[tuple[int, int]] = []  # the equations that make these, falling, and where their bytes end
+        self.joined: set[Variable] = set()  # results of concatenations whose parts are written in their places at once
+        self.used = {v for e in program.equations for v in e.reads} | set(variables(program.outputs))
+        self.parts: dict[Variable, Variable] = {}  # of views and their like -> what else lies in the same memory
+        for equation in program.equations:
+            if equation.form in VIEWS:
+                self.parts[equation.outputs[0]] = equation.inputs[0]
+            elif equation.shares:  # variables that may share memory live and die together
+                roots = {self.root(v) for v in (*equation.shares, *equation.outputs)}
+                first = min(roots, key=lambda v: v.number)
+                self.parts.update((v, first) for v in roots if v is not first)
         self.last = self.last_uses()
         self.adopt()
         self.lend()
         self.share()
 
-    def described(self) -> dict[int, str]:
+    def described(self) -> dict[Variable, str]:
         """Return in words where each result lives."""
-        here = {k: f"byte {place}" for k, place in self.places.items() if isinstance(place, int)}
-        return {k: here.get(k, "where the old value stood") for k in self.places}
+        old = "where the old value stood"
+        return {v: f"byte {place}" if isinstance(place, int) else old for v, place in self.places.items()}
 
-    def find(self, k: int) -> int:
-        """Return the slot whose memory another is part of."""
-        while self.root[k] != k:
-            self.root[k] = k = self.root[self.root[k]]
-        return k
+    def root(self, v: Variable) -> Variable:
+        """Return the variable in whose memory another lies; most lie in their own."""
+        while (whole := self.parts.get(v)) is not None:
+            v = whole
+        return v
 
-    def last_uses(self) -> dict[int, int]:
-        """Return for each root the number of the last step that reads it or a view of it."""
-        last: dict[int, int] = {}
-        for i, step in enumerate(self.plan.steps):
-            for k in step.reads:
-                last[self.root[k]] = i
-        for k in refs(self.plan.outputs):
-            last[self.root[k]] = len(self.plan.steps)
+    def last_uses(self) -> dict[Variable, int]:
+        """Return for each root the number of the last equation that reads it or a view of it."""
+        last: dict[Variable, int] = {}
+        for i, equation in enumerate(self.program.equations):
+            for v in equation.reads:
+                last[self.root(v)] = i
+        for v in variables(self.program.outputs):
+            last[self.root(v)] = len(self.program.equations)
         return last
 
     # --- results that live in arrays of others ----------------------------------------------------------------------
 
     def adopt(self) -> None:
         """Let new values of Tensors be computed in their own places, where nobody needs the old."""
-        plan = self.plan
-        made = {k: i for i, step in enumerate(plan.steps) for k in step.outs}
+        program = self.program
+        made = {v: i for i, equation in enumerate(program.equations) for v in equation.outputs}
         taken: set[int] = set()
-        results = set(refs(plan.outputs))
-        for i, step in enumerate(plan.steps):
-            if step.effect != "assign" or type(step.args[0]) is not Ref:
+        results = set(variables(program.outputs))
+        for i, equation in enumerate(program.equations):
+            if equation.effect != "assign" or type(equation.inputs[0]) is not Variable:
                 continue
-            k = step.args[0].slot
-            target = step.target._data
-            slot = plan.slots[k]
+            v = equation.inputs[0]
+            target = equation.target._data
             if (
-                k in made
-                and k not in self.places
-                and self.root[k] == k
+                v in made
+                and v not in self.places
+                and self.root(v) == v
                 and type(target) is ndarray
                 and target.flags.writeable
                 and target.flags.c_contiguous
-                and (target.shape, target.dtype, None) == (slot.shape, slot.dtype, slot.axes)
-                and plan.steps[made[k]].form in WRITABLE
-                and k not in results
+                and (target.shape, target.dtype, None) == (v.shape, v.dtype, v.axes)
+                and program.equations[made[v]].form in WRITABLE
+                and v not in results
                 and id(target) not in taken
-                and self.undisturbed(k, target, made[k], i)
+                and self.undisturbed(v, target, made[v], i)
             ):
-                self.places[k] = target
+                self.places[v] = target
                 taken.add(id(target))
 
-    def undisturbed(self, new: int, target: Any, start: int, stop: int) -> bool:
-        """Say whether nobody reads the old values of an array after the step that makes the new ones, nor calls out."""
-        steps = self.plan.steps
+    def undisturbed(self, new: Variable, target: Any, start: int, stop: int) -> bool:
+        """Say whether nobody reads an array's old values, nor calls out, after the equation that makes the new ones."""
+        equations = self.program.equations
         for i in range(start, stop + 1):
-            step = steps[i]
-            if step.effect == "call" and i > start:
+            equation = equations[i]
+            if equation.effect == "call" and i > start:
                 return False
-            if start < i < stop and may_raise(step):
+            if start < i < stop and may_raise(equation):
                 return False  # the old values are to be there then
-            olds = {k for k in step.reads if self.overlapping(k, target)}
-            if olds and (i > start or not overwritable(self.plan, step, olds, new)):
+            olds = {v for v in equation.reads if self.overlapping(v, target)}
+            if olds and (i > start or not overwritable(equation, olds, new)):
                 return False
-            if i != start and step.effect == "assign" and i != stop and overlaps(step, target):
+            if i != start and equation.effect == "assign" and i != stop and overlaps(equation, target):
                 return False
         last = self.last.get(new, start)
-        return not any(overlaps(step, target) for step in steps[stop + 1 : last])
+        return not any(overlaps(equation, target) for equation in equations[stop + 1 : last])
 
-    def overlapping(self, k: int, target: Any) -> bool:
-        """Say whether a slot is memory around the program, or a view of it, that overlaps an array."""
-        slot = self.plan.slots[self.root[k]]
-        if slot.kind == "input":  # which may be anything
-            return bool(slot.shape)
-        held = slot.source._data if slot.kind == "tensor" else slot.source if slot.kind == "constant" else None
+    def overlapping(self, v: Variable, target: Any) -> bool:
+        """Say whether a variable is memory around the program, or a view of it, that overlaps an array."""
+        whole = self.root(v)
+        if whole.kind == "input":  # which may be anything
+            return bool(whole.shape)
+        held = whole.source._data if whole.kind == "tensor" else whole.source if whole.kind == "constant" else None
         return type(held) is ndarray and np.may_share_memory(held, target)
 
     # --- gradients, which stay where they are until the next call ----------------------------------------------------
@@ -161,100 +157,98 @@ class Layout:
 
         What only others will read is made anew at each call: lent, it would have to be copied for them.
         """
-        plan, given = self.plan, used_after(self.plan)
-        results = {self.root[k] for k in refs(plan.outputs)}
-        made = {k: i for i, step in enumerate(plan.steps) if step.form in WRITABLE for k in step.outs}
+        program, given = self.program, used_after(self.program)
+        results = {self.root(v) for v in variables(program.outputs)}
+        made = {v: i for i, e in enumerate(program.equations) if e.form in WRITABLE for v in e.outputs}
         taken = results | set(self.places)
-        whole = {k: k for k in made if plan.slots[k].nbytes and taken.isdisjoint((k, self.root[k]))}
-        self.lent = {self.root[k] for k in given} & set(whole)
-        free, together = set(self.lent), list[tuple[int, int, list[int]]]()
-        for step in plan.steps:
-            if is_reshape(step) and step.args[0].slot in whole and plan.slots[step.args[0].slot].axes is None:
-                whole[step.outs[0]] = whole[step.args[0].slot]
-            if is_flat_join(plan, step) and step.outs[0] in whole:
-                parts = [whole.get(k, -1) for k in step.reads]
-                if len(set(parts)) == len(parts) and free.issuperset(parts):
-                    together.append((min(made[k] for k in parts), step.outs[0], parts))
-                    self.joined.add(step.outs[0])
+        whole = {v: v for v in made if v.nbytes and taken.isdisjoint((v, self.root(v)))}
+        self.lent = {self.root(v) for v in given} & set(whole)
+        free, together = set(self.lent), list[tuple[int, Variable, list[Variable]]]()
+        for equation in program.equations:
+            if equation.form == "reshape" and equation.inputs[0] in whole and equation.inputs[0].axes is None:
+                whole[equation.outputs[0]] = whole[equation.inputs[0]]
+            if is_flat_join(equation) and (joined := equation.outputs[0]) in whole:
+                parts = [whole[v] for v in equation.reads if v in whole]
+                if len(parts) == len(set(parts)) == len(equation.reads) and free.issuperset(parts):
+                    together.append((min(made[v] for v in parts), joined, parts))
+                    self.joined.add(joined)
                     free.difference_update(parts)
-        together += [(made[k], k, [k]) for k in free]
-        for first, whole_, parts in sorted(together, reverse=True):
-            self.places[whole_] = start = self.size
-            for k in parts:
-                self.places[k] = start
-                start += plan.slots[k].nbytes
+        together += [(made[v], v, [v]) for v in free]
+        for first, joined, parts in sorted(together, key=lambda t: (t[0], t[1].number), reverse=True):
+            self.places[joined] = start = self.size
+            for v in parts:
+                self.places[v] = start
+                start += v.nbytes
             self.size = _padded(start)
             self.kept.append((first, self.size))
 
     def needless(self) -> set[int]:
-        """Return the identities of steps that forget a gradient, where one is lent before anybody could look."""
+        """Return the identities of equations that forget a gradient, where one is lent before anybody could look."""
         found: set[int] = set()
         later: set[int] = set()  # leaves that are lent one, seen from the end
-        for step in reversed(self.plan.steps):
-            if step.effect == "call":
+        for equation in reversed(self.program.equations):
+            if equation.effect == "call":
                 later.clear()
-            elif step.effect == "grad" and step.args[0] is None and id(step.target) in later:
-                found.add(id(step))
-            elif step.effect == "grad":
-                lent = type(step.args[0]) is Ref and self.is_lent(step.args[0].slot, step.target)
-                (later.add if lent else later.discard)(id(step.target))
+            elif equation.effect == "gradient" and equation.inputs[0] is None and id(equation.target) in later:
+                found.add(id(equation))
+            elif equation.effect == "gradient":
+                (later.add if self.is_lent(equation.inputs[0], equation.target) else later.discard)(id(equation.target))
         return found
 
     def lent_to(self) -> set[int]:
-        """Return the identities of leaves that are lent a gradient at some step."""
-        given = [s for s in self.plan.steps if s.effect == "grad" and type(s.args[0]) is Ref]
-        return {id(s.target) for s in given if self.is_lent(s.args[0].slot, s.target)}
+        """Return the identities of leaves that are lent a gradient at some equation."""
+        given = (e for e in self.program.equations if e.effect == "gradient")
+        return {id(e.target) for e in given if self.is_lent(e.inputs[0], e.target)}
 
-    def is_lent(self, k: int, leaf: Any) -> bool:
+    def is_lent(self, v: Any, leaf: Any) -> bool:
         """Say whether a leaf may be given the array of a result as it is."""
-        slot = self.plan.slots[k]
-        return self.root[k] in self.lent and (slot.shape, slot.dtype) == (leaf.shape, leaf.dtype)
+        is_result = type(v) is Variable and self.root(v) in self.lent
+        return is_result and (v.shape, v.dtype) == (leaf.shape, leaf.dtype)
 
     def unread(self) -> bool:
         """Say whether nobody reads the gradients of the call before while the program runs."""
-        foreign = (s for s in self.plan.steps if s.effect == "call" and not of_ours(s))
-        return all(slot.kind != "grad" for slot in self.plan.slots) and next(foreign, None) is None
+        foreign = (e for e in self.program.equations if e.effect == "call" and not of_ours(e))
+        return all(v.kind != "gradient" for v in self.used) and next(foreign, None) is None
 
     # --- all else ----------------------------------------------------------------------------------------------------
 
     def share(self) -> None:
         """Give every other result that can be written into a place, bytes that are free again first."""
-        plan, bottom = self.plan, self.size
-        outputs = {self.root[k] for k in (*refs(plan.outputs), *given_away(plan))}
+        program, bottom = self.program, self.size
+        outputs = {self.root(v) for v in (*variables(program.outputs), *given_away(program))}
         kept = self.kept if self.unread() else []
-        free, owner, ends = Gaps(), dict[int, int](), dict[int, list[int]]()
-        for i, step in enumerate(plan.steps):
-            for k in step.outs if step.form in WRITABLE else ():
-                slot = plan.slots[k]
-                if k in self.places or k in outputs or self.root[k] != k or not (slot.shape and slot.nbytes):
+        free, owner, ends = Gaps(), dict[int, Variable](), dict[int, list[Variable]]()
+        for i, equation in enumerate(program.equations):
+            for v in equation.outputs if equation.form in WRITABLE else ():
+                if v in self.places or v in outputs or v in self.parts or not (v.shape and v.nbytes):
                     continue
-                last = max(self.last.get(k, i), i)
+                last = max(self.last.get(v, i), i)
                 limit = _end_of(kept, last)
-                start = next(
-                    (p for p in self.dying(step, k, i, owner) if p >= bottom or p + slot.nbytes <= limit), None
-                )
-                self.places[k] = start = free.take(slot.nbytes, limit, bottom) if start is None else start
-                owner[start] = k
-                ends.setdefault(last, []).append(k)
-            if step.form == "group":
-                self.rooms[step.fn.first] = [free.take(n, _end_of(kept, i), bottom) for n in step.fn.rooms()]
-                for start, n in zip(self.rooms[step.fn.first], step.fn.rooms(), strict=True):
+                dying = self.dying(equation, v, i, owner)
+                start = next((at for at in dying if at >= bottom or at + v.nbytes <= limit), None)
+                self.places[v] = start = free.take(v.nbytes, limit, bottom) if start is None else start
+                owner[start] = v
+                ends.setdefault(last, []).append(v)
+            if equation.form == "group":
+                sizes = equation.call.rooms()
+                self.rooms[equation.call.first] = [free.take(n, _end_of(kept, i), bottom) for n in sizes]
+                for start, n in zip(self.rooms[equation.call.first], sizes, strict=True):
                     free.give(start, n)
-            for k in ends.pop(i, ()):
-                if owner[self.places[k]] == k:
-                    free.give(self.places[k], plan.slots[k].nbytes)
+            for v in ends.pop(i, ()):
+                if owner[self.places[v]] is v:
+                    free.give(self.places[v], v.nbytes)
         self.size = max(self.size, free.highest)
 
-    def dying(self, step: Step, k: int, i: int, owner: dict[int, int]) -> Iterator[int]:
+    def dying(self, equation: Equation, out: Variable, i: int, owner: dict[int, Variable]) -> Iterator[int]:
         """Yield the places of operands that end here and may be written over entry by entry."""
-        for q in dict.fromkeys(step.reads):
-            place = self.places.get(q)
+        for v in dict.fromkeys(equation.reads):
+            place = self.places.get(v)
             if (
                 isinstance(place, int)
-                and self.root[q] == q
-                and self.last.get(q) == i
-                and owner.get(place) == q
-                and in_place(self.plan, step, q, k)
+                and v not in self.parts
+                and self.last.get(v) == i
+                and owner.get(place) is v
+                and in_place(equation, v, out)
             ):
                 yield place
 
@@ -299,50 +293,48 @@ def _padded(n: int) -> int:
 
 
 def _end_of(kept: list[tuple[int, int]], last: int) -> int:
-    """Return where the bytes end that nobody needs for a gradient up to a step."""
+    """Return where the bytes end that nobody needs for a gradient up to an equation."""
     n = bisect.bisect_left(kept, -last, key=lambda entry: -entry[0])
     return kept[n - 1][1] if n else 0
 
 
-def in_place(plan: Plan, step: Step, q: int, k: int) -> bool:
-    """Say whether a step may write its result over an operand."""
-    a, b = plan.slots[q], plan.slots[k]
-    alike = (a.shape, a.dtype, a.axes) == (b.shape, b.dtype, b.axes)
-    if is_group(step):
-        return alike and bool(step.fn.overwrites(k, {q}))
-    return alike and step.form == "ufunc"
+def in_place(equation: Equation, old: Variable, out: Variable) -> bool:
+    """Say whether an equation may write its result over an operand."""
+    alike = (old.shape, old.dtype, old.axes) == (out.shape, out.dtype, out.axes)
+    if is_group(equation):
+        return alike and bool(equation.call.overwrites(out, {old}))
+    return alike and equation.form == "ufunc"
 
 
-def given_away(plan: Plan) -> list[int]:
-    """Return the slots whose arrays become gradients of leaves, who keep them."""
-    return [k for s in plan.steps if s.effect == "grad" for k in s.reads]
+def given_away(program: Program) -> list[Variable]:
+    """Return the variables whose arrays become gradients of leaves, who keep them."""
+    return [v for e in program.equations if e.effect == "gradient" for v in e.reads]
 
 
-def used_after(plan: Plan) -> set[int]:
-    """Return the slots of gradients that leaves are given and that are read afterwards, by an optimizer in general."""
-    later: set[int] = set()
-    found: set[int] = set()
-    for step in reversed(plan.steps):
-        if step.effect == "grad":
-            found.update(later.intersection(step.reads))
+def used_after(program: Program) -> set[Variable]:
+    """Return the gradients that leaves are given and that are read afterwards, by an optimizer in general."""
+    later: set[Variable] = set()
+    found: set[Variable] = set()
+    for equation in reversed(program.equations):
+        if equation.effect == "gradient":
+            found.update(later.intersection(equation.reads))
         else:
-            later.update(step.reads)
+            later.update(equation.reads)
     return found
 
 
-def overwritable(plan: Plan, step: Step, olds: set[int], new: int) -> bool:
-    """Say whether a step may write a result over what it reads in some slots."""
-    if is_group(step):
-        shape = plan.slots[new].shape
-        return all(plan.slots[k].shape == shape for k in olds) and bool(step.fn.overwrites(new, olds))
-    return all(in_place(plan, step, k, new) for k in olds)
+def overwritable(equation: Equation, olds: set[Variable], out: Variable) -> bool:
+    """Say whether an equation may write a result over some of what it reads."""
+    if is_group(equation):
+        return all(v.shape == out.shape for v in olds) and bool(equation.call.overwrites(out, olds))
+    return all(in_place(equation, v, out) for v in olds)
 
 
-def overlaps(step: Step, target: Any) -> bool:
-    """Say whether a step writes into an array of somebody else, as far as can be known."""
-    if step.effect == "call":
+def overlaps(equation: Equation, target: Any) -> bool:
+    """Say whether an equation writes into an array of somebody else, as far as can be known."""
+    if equation.effect == "call":
         return True
-    held = step.target._data if step.effect == "assign" else None
+    held = equation.target._data if equation.effect == "assign" else None
     return type(held) is ndarray and np.may_share_memory(held, target)
 
 

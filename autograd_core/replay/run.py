@@ -23,7 +23,6 @@ from ..tree import flatten, rests
 from . import blocks, width
 from .arrays import Memory as Compared
 from .memory import Layout, Memory
-from .passes import optimised
 from .plan import Plan
 from .quick import NOTHING, shortcut
 from .scalars import NotFinite
@@ -129,7 +128,7 @@ class Compiled:
             self.entries.move_to_end(key)
         self.fast = entry.shortcut(args) if state.grad and not kwargs else None
         try:
-            return entry.plan.rebuild(entry.replay(*values))
+            return entry.rebuild(entry.replay(*values))
         except NotFinite:  # nothing has been changed yet
             return uncompiled(self.f, args, kwargs)
 
@@ -165,12 +164,13 @@ class Compiled:
             STATE.set(outer)  # by a call of C's: the end of a with-statement can be interrupted
             trace.put_back()
             raise
-        trace.plan.guards += around.guards() + tracked(trace.tensors.values())
-        if trace.plan.finite and not trace.all_finite():
+        finite = trace.finite
+        if finite and not trace.all_finite():
             trace.put_back()
             return uncompiled(self.f, *rebuild(leaves))
-        entry = Entry(trace.plan)
-        if trace.plan.finite and entry.scalar is None:  # the next call records anew, with the masks
+        trace.forget_values()
+        entry = Entry(Plan(trace.program, [*trace.guards, *around.guards(), *tracked(trace.tensors.values())], finite))
+        if finite and entry.scalar is None:  # the next call records anew, with the masks
             self.masked.add(key)
             return found
         self.entries[key] = [entry, *self.entries.get(key, [])][:STATES]
@@ -259,11 +259,12 @@ class Entry:
 
     def __init__(self, plan: Plan) -> None:
         self.scalar = width.executor(plan)
-        self.plan = optimised(plan) if self.scalar is None else plan
-        self.guards = plan.guards
+        if self.scalar is None:
+            plan.optimise()
+        self.plan, self.guards = plan, plan.guards
         unused = self.scalar is not None or plan.finite
         self.pool: list[Any] = [] if unused else [executor(self.plan)]
-        self.rebuild = self.plan.rebuild
+        self.rebuild = plan.program.rebuild
         self.single = len(plan.outputs) == 1 and self.rebuild([self]) is self
         self.fast: Any = None
 
@@ -296,8 +297,8 @@ class Entry:
 
 def executor(plan: Plan) -> Callable[..., list[Any] | None]:
     """Return a function that runs a plan, with buffers of its own; it returns None if parameters have moved."""
-    layout = Layout(plan)
-    writer = Writer(plan, Memory(plan, layout))
+    layout = Layout(plan.program)
+    writer = Writer(plan, Memory(layout))
     source = writer.source(blocks.write)
     plan.notes |= {"buffers": f"{layout.size:,} bytes", "source": source, "places": layout.described()}
     plan.notes |= {f"group {i}": line for i, line in enumerate(writer.described)}

@@ -8,9 +8,7 @@ function itself. What nobody needs is not computed, so it does not warn either.
 
 from __future__ import annotations
 
-import itertools
 import math
-import operator
 from collections.abc import Callable
 from itertools import repeat
 from typing import Any
@@ -18,12 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..nodes import Leaf, Lent, tick
-from ..ops.elementwise import relu
-from ..ops.index import getitem
-from ..ops.parts import sign
+from ..program.primitives import Kernel, by_entry, into_last, is_part, row_of
+from ..program.program import Equation, Variable, variables
 from ..rules import RULES
-from ..tensor import _square
-from .plan import Plan, Ref, Step, refs
+from .plan import Plan
 
 
 class NotFinite(ArithmeticError):
@@ -32,122 +28,24 @@ class NotFinite(ArithmeticError):
 
 # --- operations -------------------------------------------------------------------------------------------------------
 
-
-class Kernel:
-    """An operation on scalars: on arrays by ``f(*operands, out)``, on floats by an expression, or by a function.
-
-    In an expression ``{0}`` is the first operand and ``{f}`` the function. A result may be finite although an operand
-    in `hides` is not: the exponential of minus infinity, what `where` does not take.
-    """
-
-    __slots__ = ("expression", "f", "hides", "name", "repeats", "scalar")
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        expression: str = "",
-        name: str = "",
-        scalar: Any = None,
-        hides: tuple[int, ...] = (0, 1, 2),
-    ) -> None:
-        self.f = f
-        self.scalar = scalar or f
-        self.expression = expression
-        self.name = name or f.__name__
-        self.hides = hides
-        self.repeats = any(expression.count(f"{{{i}}}") > 1 for i in range(3))
-
-
-def _by_entry(fn: Any) -> Callable[..., None]:
-    """Return a function on arrays that calls one on numbers for each entry."""
-
-    def into(*operands: Any) -> None:
-        operands[-1][:] = list(itertools.starmap(fn, np.broadcast(*operands[:-1])))
-
-    return into
-
-
-def _into(fn: Any) -> Callable[..., None]:
-    """Return a function that writes what another one returns into its last argument."""
-
-    def into(*operands: Any) -> None:
-        operands[-1][:] = fn(*operands[:-1])
-
-    return into
-
-
-def _floor(x: Any, out: Any) -> None:
-    np.maximum(x, 0.0, out=out)
-
-
-def _larger(a: Any, b: Any, out: Any) -> None:
-    np.maximum(a, b, out=out)
-
-
-def _smaller(a: Any, b: Any, out: Any) -> None:
-    np.minimum(a, b, out=out)
-
-
-def _squared(x: float) -> float:
-    return math.pow(x, 2.0)
-
-
-def _infix(fn: Any, sign: str, *hides: int) -> Kernel:
-    return Kernel(fn, f"({{0}} {sign} {{1}})", hides=hides)
-
-
-# A scalar's power is C's, which NumPy's of arrays is not: of squares one in a thousand has another last bit. The larger
-# of two zeros depends on the machine, so at a tie NumPy is asked.
-SUM = Kernel(np.add, name="sum", hides=())  # of more than two: what chains of additions become
-KERNELS: dict[Any, Kernel] = {
-    **{fn: _infix(fn, sign) for fn, sign in ((np.add, "+"), (np.subtract, "-"), (np.multiply, "*"))},
-    np.true_divide: _infix(np.true_divide, "/", 1),
-    **{fn: _infix(fn, sign, 0, 1) for fn, sign in (
-        (np.greater, ">"), (np.greater_equal, ">="), (np.less, "<"), (np.less_equal, "<="), (np.equal, "=="),
-        (np.not_equal, "!="), (np.logical_or, "or"), (np.logical_and, "and"),
-    )},
-    np.bitwise_or: _infix(np.logical_or, "or"),
-    np.bitwise_and: _infix(np.logical_and, "and"),
-    np.bitwise_xor: _infix(np.not_equal, "!="),
-    np.logical_not: Kernel(np.logical_not, "(not {0})"),
-    np.invert: Kernel(np.logical_not, "(not {0})"),
-    np.negative: Kernel(np.negative, "(-{0})", hides=()),
-    np.absolute: Kernel(np.absolute, "abs({0})", hides=()),
-    np.sin: Kernel(np.sin, hides=()),
-    np.cos: Kernel(np.cos, hides=()),
-    _square: Kernel(_by_entry(_squared), "{f}({0}, 2.0)", "square", math.pow, hides=()),
-    operator.pow: Kernel(_by_entry(math.pow), "{f}({0}, {1})", "pow", math.pow),
-    relu.__wrapped__: Kernel(_floor, "({0} if {0} > 0 or {0} != {0} else 0.0)", "relu"),  # type: ignore[attr-defined]
-    sign.__wrapped__: Kernel(np.sign),  # type: ignore[attr-defined]
-    np.where: Kernel(_into(np.where), "({1} if {0} else {2})", "where"),
-    np.maximum: Kernel(_larger, "({0} if {0} > {1} else {1} if {0} < {1} else {f}({0}, {1}))", "maximum", np.maximum),
-    np.minimum: Kernel(_smaller, "({0} if {0} < {1} else {1} if {0} > {1} else {f}({0}, {1}))", "minimum", np.minimum),
-    **{fn: Kernel(_by_entry(fn), name=fn.__name__, scalar=fn) for fn in (np.power, np.float_power, np.fmax, np.fmin)},
-}  # fmt: skip
-ALIASES = {operator.add: np.add, operator.sub: np.subtract, operator.mul: np.multiply, operator.neg: np.negative,
-           operator.truediv: np.true_divide, abs: np.absolute}  # fmt: skip
-SAME = {np.positive, operator.pos, np.conjugate, np.real}
-OF_NUMBERS = {np.add, np.absolute}  # which are others of booleans: True + True is True
 FLOAT, BOOL = FITTING = np.dtype(np.float64), np.dtype(np.bool_)
 
 
-def kernel_of(step: Step, name: str) -> Kernel | None:
-    """Return the kernel of the function of a step, None if it returns its operand; `name` for one without its own."""
-    fn = ALIASES.get(step.fn, step.fn)
-    if fn in SAME:
-        return None
-    found, operands = KERNELS.get(fn) or KERNELS.get(step.told), len(step.args)
-    if found is not None:
+def kernel_of(equation: Equation, name: str) -> Kernel | None:
+    """Return the kernel of an operation, None if its result is its operand; `name` for one without its own."""
+    fn, operands = equation.call, len(equation.inputs)
+    found = row_of(equation).scalar
+    if not isinstance(found, str):
         return found
     if isinstance(fn, np.ufunc):
         if fn.nin == operands and not {"d" * operands + "->d", "d" * operands + "->?"}.isdisjoint(fn.types):
             return Kernel(fn, name=name)
-    elif (op := RULES.get(step.told)) is not None and op.elementwise and len(op.args) == operands:
+    elif (op := RULES.get(equation.operation)) is not None and op.elementwise and len(op.args) == operands:
 
         def scalar(*operands: Any) -> Any:
-            return fn(*map(np.float64, operands))  # it may ask for a dtype, which Python's floats do not have
+            return fn(*map(np.float64, operands))  # it may ask for a dtype, which floats do not have
 
-        return Kernel(_into(fn) if op.trusted else _by_entry(scalar), name=name, scalar=scalar)
+        return Kernel(into_last(fn) if op.trusted else by_entry(scalar), name=name, scalar=scalar)
     raise Unfit
 
 
@@ -160,8 +58,8 @@ class Graph:
     Attributes
     ----------
     sources : list of (kind, what)
-        ("input", position), ("tensor", Tensor), ("grad", leaf), ("constant", float); of an array that is only indexed
-        ("input entry", (position, index)), ("tensor entry", (Tensor, index)) or ("array entry", (array, index)).
+        ("input", position), ("tensor", Tensor), ("gradient", leaf), ("constant", float); of an array that is only
+        indexed ("input entry", (position, index)), ("tensor entry", (Tensor, index)), ("array entry", (array, index)).
     operations : list of (Kernel, operands) or None
         None for what nobody needs.
     gradients, values : list of (leaf, number or None) and of (Tensor, number)
@@ -215,8 +113,6 @@ class Unfit(Exception):
 
 def read(plan: Plan) -> Graph | None:
     """Return a plan as a scalar graph, or None if it is none."""
-    if any(s.shape for s in plan.slots if s.kind == "value" and s.dtype not in FITTING):
-        return None
     try:
         return _Reader(plan).read()
     except Unfit:
@@ -229,92 +125,86 @@ class _Reader:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.graph = Graph()
-        self.numbers: list[int | None] = [None] * len(plan.slots)  # slot -> number
+        self.numbers: dict[Variable, int] = {}
         self.kernels: dict[Any, Kernel | None] = {}  # of functions met so far
         self.seen: dict[Any, int] = {}  # operation and operands -> number
         self.sources: dict[Any, int] = {}
         self.literals: dict[Any, int] = {}
-        self.views: dict[int, tuple[str, Any, Any]] = {}  # slot of an array -> kind, owner, flat indices
+        self.views: dict[Variable, tuple[str, Any, Any]] = {}  # array -> kind, owner, flat indices
         self.gradients: dict[int, tuple[Leaf, int | None]] = {}  # the last one that each leaf is given
         self.values: dict[int, tuple[Any, int]] = {}  # the same for Tensors
-        self.position = {k: i for i, k in enumerate(plan.inputs)}
+        self.position = {v: i for i, v in enumerate(plan.inputs)}
 
     def read(self) -> Graph:
-        for step in self.plan.steps:
-            if step.effect:
-                self.effect(step)
-            elif step.told is getitem:
-                self.index(step)
+        for equation in self.plan.equations:
+            if equation.effect:
+                self.effect(equation)
+            elif is_part(equation):
+                self.index(equation)
             else:
-                self.operation(step)
+                self.operation(equation)
         graph = self.graph
-        graph.outputs = [(self.kind(r), self.number(r)) if type(r) is Ref else (None, r) for r in self.plan.outputs]
+        outputs = self.plan.outputs
+        graph.outputs = [(kind(r), self.number(r)) if type(r) is Variable else (None, r) for r in outputs]
         graph.gradients, graph.values = list(self.gradients.values()), list(self.values.values())
         graph.drop()
         return graph
 
-    def operation(self, step: Step) -> None:
-        if not step.outs:  # np.shape of a number: of no results
+    def operation(self, equation: Equation) -> None:
+        if not equation.outputs:  # np.shape of a number: of no results
             return
-        out = step.outs[0]
-        slot = self.plan.slots[out]
-        is_float = slot.dtype is FLOAT or slot.dtype == FLOAT
-        if slot.shape != () or step.kwargs or step.tuple or not (is_float or slot.dtype == BOOL):
+        out = equation.outputs[0]
+        is_float = out.dtype is FLOAT or out.dtype == FLOAT
+        if out.shape != () or equation.params or equation.several or not (is_float or out.dtype == BOOL):
             raise Unfit
         operands, numbers = [], self.numbers
-        for a in step.args:
-            k = numbers[a.slot] if type(a) is Ref else None
+        for a in equation.inputs:
+            k = numbers.get(a) if type(a) is Variable else None
             operands.append(self.number(a) if k is None else k)
         try:
-            kernel = self.kernels[step.fn]
+            kernel = self.kernels[equation.call]
         except KeyError:
-            kernel = self.kernels[step.fn] = kernel_of(step, f"own{len(self.kernels)}")
+            kernel = self.kernels[equation.call] = kernel_of(equation, f"own{len(self.kernels)}")
         if kernel is None:
             numbers[out] = operands[0]
             return
-        if not is_float and kernel.f in OF_NUMBERS:
+        if not is_float and kernel.of_numbers:
             raise Unfit
         made, operations = (kernel, tuple(operands)), self.graph.operations
         numbers[out] = found = self.seen.setdefault(made, len(operations))
         if found == len(operations):
             operations.append(made)
 
-    def effect(self, step: Step) -> None:
-        target = step.target
-        if step.effect == "grad" and target.dtype is np.float64:
-            value = step.args[0]
+    def effect(self, equation: Equation) -> None:
+        target = equation.target
+        if equation.effect == "gradient" and target.dtype is np.float64:
+            value = equation.inputs[0]
             self.gradients[id(target)] = target, None if value is None else self.number(value)
-        elif step.effect == "assign" and type(target._data) is np.float64:  # names may share memory of arrays
-            self.values[id(target)] = target, self.number(step.args[0])
+        elif equation.effect == "assign" and type(target._data) is np.float64:  # names may share memory of arrays
+            self.values[id(target)] = target, self.number(equation.inputs[0])
         else:
             raise Unfit
-
-    def kind(self, r: Ref) -> type:
-        """Return the type of a result."""
-        slot = self.plan.slots[r.slot]
-        return float if slot.weak else np.bool_ if slot.dtype == BOOL else np.float64
 
     # --- operands -----------------------------------------------------------------------------------------------------
 
     def number(self, a: Any) -> int:
         """Return the number of an argument."""
-        if type(a) is not Ref:
+        if type(a) is not Variable:
             return self.literal(a)
-        found = self.numbers[a.slot]
+        found = self.numbers.get(a)
         if found is None:
-            slot = self.plan.slots[a.slot]
-            if slot.shape != () or slot.dtype not in FITTING:
+            if a.shape != () or a.dtype not in FITTING:
                 raise Unfit
-            found = self.numbers[a.slot] = self.taken(slot)
+            found = self.numbers[a] = self.taken(a)
         return found
 
-    def taken(self, slot: Any) -> int:
-        """Return the number of what stands in a slot before the call."""
-        kind, what = slot.kind, slot.source
+    def taken(self, v: Variable) -> int:
+        """Return the number of a value that is there before the call."""
+        kind, what = v.kind, v.source
         if kind == "input":
-            return self.source("input", self.position[slot.number], slot.number)
-        if kind == "grad":
-            return self.source("grad", what, id(what))
+            return self.source("input", self.position[v], v)
+        if kind == "gradient":
+            return self.source("gradient", what, id(what))
         if kind == "tensor" and type(what._data) is np.float64:
             given = self.values.get(id(what))
             return self.source("tensor", what, id(what)) if given is None else given[1]
@@ -341,29 +231,33 @@ class _Reader:
             self.graph.sources.append((kind, what))
         return found
 
-    def index(self, step: Step) -> None:
-        """Read a step that takes entries of an array."""
-        array, index = step.args[0], step.kwargs.get("index", step.args[-1])
-        if type(array) is not Ref or refs(index):
+    def index(self, equation: Equation) -> None:
+        """Read an equation that takes entries of an array."""
+        array, index = equation.inputs[0], equation.params.get("index", equation.inputs[-1])
+        if type(array) is not Variable or variables(index):
             raise Unfit
-        kind, owner, flat = self.view(array.slot)
+        kind, owner, flat = self.view(array)
         part = flat[index]
-        (out,) = step.outs
+        (out,) = equation.outputs
         if np.ndim(part):
             self.views[out] = kind, owner, part
         else:
             key = owner if kind == "input" else id(owner)
             self.numbers[out] = self.source(f"{kind} entry", (owner, int(part)), (key, int(part)))
 
-    def view(self, number: int) -> tuple[str, Any, Any]:
+    def view(self, v: Variable) -> tuple[str, Any, Any]:
         """Return what an array is part of, and the indices of its entries there."""
-        if number not in self.views:
-            slot = self.plan.slots[number]
-            if slot.kind not in KINDS or slot.epoch or not slot.shape or slot.dtype != FLOAT:
+        if v not in self.views:
+            if v.kind not in KINDS or v.epoch or not v.shape or v.dtype != FLOAT:
                 raise Unfit
-            owner = self.position[number] if slot.kind == "input" else slot.source
-            self.views[number] = KINDS[slot.kind], owner, np.arange(slot.size).reshape(slot.shape)
-        return self.views[number]
+            owner = self.position[v] if v.kind == "input" else v.source
+            self.views[v] = KINDS[v.kind], owner, np.arange(v.size).reshape(v.shape)
+        return self.views[v]
+
+
+def kind(v: Variable) -> type:
+    """Return the type of a result."""
+    return float if v.weak else np.bool_ if v.dtype == BOOL else np.float64
 
 
 KINDS = {"input": "input", "tensor": "tensor", "constant": "array"}  # of arrays whose entries may be sources
@@ -374,7 +268,7 @@ KINDS = {"input": "input", "tensor": "tensor", "constant": "array"}  # of arrays
 READERS: dict[str, Callable[[Any, tuple[Any, ...]], Any]] = {
     "input": lambda k, given: given[k],
     "tensor": lambda t, _: t._data,
-    "grad": lambda leaf, _: leaf.gradient() if type(leaf.grad) is Lent else leaf.grad,
+    "gradient": lambda leaf, _: leaf.gradient() if type(leaf.grad) is Lent else leaf.grad,
     "input entry": lambda entry, given: given[entry[0]].item(entry[1]),
     "tensor entry": lambda entry, _: entry[0]._data.item(entry[1]),
     "array entry": lambda entry, _: entry[0].item(entry[1]),

@@ -6,56 +6,61 @@ from typing import Any
 
 import numpy as np
 
+from ..program.primitives import VIEWS
+from ..program.program import Variable
+
 
 def text(plan: Any) -> str:
     """Return a plan as a table of lines."""
-    head = ", ".join(_place(plan, k) for k in plan.inputs)
-    lines = [f"plan of {len(plan.steps)} steps"]
+    head = ", ".join(map(_place, plan.inputs))
+    lines = [f"plan of {len(plan.equations)} equations"]
     lines += [f"  {k}: {v}" for k, v in plan.notes.items() if isinstance(v, str | int) and k != "source"]
     lines.append(f"  inputs {head or 'none'}")
-    read = {k for step in plan.steps for k in step.reads}
-    around = [_called(slot) for slot in plan.slots if slot.kind == "tensor" and slot.number in read]
-    lines += [f"  around {', '.join(around)}"] if around else []
-    for step in plan.steps:
-        lines.append("  " + _line(plan, step))
-    lines.append("  return " + ", ".join(_argument(r) for r in plan.outputs))
+    around = dict.fromkeys(v for e in plan.equations for v in e.reads if v.kind == "tensor")
+    lines += [f"  around {', '.join(map(_called, around))}"] if around else []
+    for equation in plan.equations:
+        lines.append("  " + _line(plan, equation))
+    lines.append("  return " + ", ".join(map(_operand, plan.outputs)))
     if "source" in plan.notes:
         lines += ["source", *("  " + line for line in plan.notes["source"].splitlines())]
     return "\n".join(lines)
 
 
-def _line(plan: Any, step: Any) -> str:
-    args = [_argument(a) for a in step.args] + [f"{k}={_argument(v)}" for k, v in step.kwargs.items()]
-    if step.effect in ("assign", "grad"):
-        target = getattr(step.target, "name", None) or f"{step.target.dtype}{list(step.target.shape)}"
-        return f"{step.effect} {target} <- {', '.join(args)}"
-    if step.effect == "check":
-        return f"{step.name}({', '.join(args)})"
-    results = ", ".join(_place(plan, k) for k in step.outs)
+def _line(plan: Any, equation: Any) -> str:
+    operands = [*map(_operand, equation.inputs), *(f"{k}={_operand(v)}" for k, v in equation.params.items())]
+    if equation.effect in ("assign", "gradient"):
+        target = getattr(equation.target, "name", None) or f"{equation.target.dtype}{list(equation.target.shape)}"
+        what = "grad" if equation.effect == "gradient" else "assign"
+        return f"{what} {target} <- {', '.join(operands)}"
+    if equation.effect == "check":
+        return f"{equation.title}({', '.join(operands)})"
     places = plan.notes.get("places", {})
-    where = ", ".join(dict.fromkeys(places[k] for k in step.outs if k in places)) or "view" * (step.form == "view")
-    return f"{results} = {step.name}({', '.join(args)}){'  !' if step.effect else ''}{'  -> ' + where if where else ''}"
+    view = "view" * (equation.form in VIEWS)
+    where = ", ".join(dict.fromkeys(places[v] for v in equation.outputs if v in places)) or view
+    results = ", ".join(map(_place, equation.outputs))
+    anew = "  !" if equation.effect else ""
+    return f"{results} = {equation.title}({', '.join(operands)}){anew}{'  -> ' + where if where else ''}"
 
 
-def _place(plan: Any, k: int) -> str:
-    return _place_of(plan.slots[k])
+def _place(v: Any) -> str:
+    if v.dtype is None:
+        return _name(v)
+    return f"{_name(v)} {'number' if v.weak else np.dtype(v.dtype).name + str(list(v.shape))}"
 
 
-def _place_of(slot: Any) -> str:
-    if slot.dtype is None:
-        return f"%{slot.number}"
-    return f"%{slot.number} {'number' if slot.weak else np.dtype(slot.dtype).name + str(list(slot.shape))}"
+def _name(v: Any) -> str:
+    return f"%{v.number}"
 
 
-def _called(slot: Any) -> str:
-    name = getattr(slot.source, "name", None)
-    return f"{_place_of(slot)}{f' {name}' if name else ''}"
+def _called(v: Any) -> str:
+    name = getattr(v.source, "name", None)
+    return f"{_place(v)}{f' {name}' if name else ''}"
 
 
-def _argument(a: Any) -> str:
+def _operand(a: Any) -> str:
     if isinstance(a, tuple | list):
-        inner = ", ".join(_argument(v) for v in a)
+        inner = ", ".join(map(_operand, a))
         return f"({inner})" if isinstance(a, tuple) else f"[{inner}]"
-    if hasattr(a, "slot"):
-        return repr(a)
+    if type(a) is Variable:
+        return _name(a)
     return repr(a) if isinstance(a, int | float | str | slice | type(None)) else type(a).__name__

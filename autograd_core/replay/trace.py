@@ -14,8 +14,6 @@ from ..program.program import variables
 from ..state import switched
 from ..tensor import Tensor
 from ..tree import flatten
-from .bridge import as_plan
-from .plan import Plan
 from .refusals import (
     ASKED,
     refuse_changing,
@@ -33,14 +31,14 @@ ndarray = np.ndarray
 
 
 class Trace(Capture):
-    """A recorder that writes a plan."""
+    """A recorder that writes a program for replays."""
 
     title = "ag.compile"
 
     def __init__(self, around: Surroundings, masks: bool = False) -> None:
         super().__init__(masks, inline=True)
         self.around_function = around
-        self.plan: Plan
+        self.program: Any
 
     def refuse(self, fn: Any, args: Any, params: dict[str, Any], ans: Any) -> None:
         """Raise where a shape depends on values."""
@@ -99,8 +97,7 @@ class Trace(Capture):
 
     def finish(self, out: Any, name: str = "program") -> Any:
         """Take down what the function returns; return it with plain values."""
-        program = super().finish(out, name)
-        self.plan = as_plan(program, self)
+        self.program = program = super().finish(out, name)
         plain = [x._data if isinstance(x, Tensor) else x for x in flatten(out)[0]]
         return program.rebuild([v.copy() if type(v) is ndarray and v.shape else number_of(v) for v in plain])
 

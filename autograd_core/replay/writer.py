@@ -1,14 +1,13 @@
-"""Straight-line Python source for a plan: one line a step, no loop over steps, everything bound by name.
+"""Straight-line Python source for a plan: one line an equation, no loop over steps, everything bound by name.
 
-A slot is *fixed* where its array is known before any call: a buffer of ours, a parameter, a constant, or a view of
-one of these; everything else is a local variable of the function. Operations that can write into a buffer do; views of
+A variable is *fixed* where its array is known before any call: a buffer of ours, a parameter, a constant, or a view of
+one of these; everything else is a local name of the function. Operations that can write into a buffer do; views of
 fixed arrays are taken once, here; numbers are computed by Python's own operators.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -18,17 +17,14 @@ import numpy as np
 from ..changes import all_or_nothing
 from ..nodes import Leaf, tick
 from ..program.calls import of_ours
+from ..program.primitives import may_raise
+from ..program.program import Variable, variables
 from ..tensor import Tensor
-from .forms import may_raise
 from .memory import Memory, given_away
-from .plan import Plan, Ref, refs
+from .plan import Plan
 
 ndarray = np.ndarray
 LARGE = 1 << 15  # bytes from which on a variable lets go of an array as soon as it can
-INFIX = {
-    np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/", operator.add: "+", operator.sub: "-",
-    operator.mul: "*", operator.truediv: "/", operator.pow: "**",
-}  # fmt: skip
 
 
 class Writer:
@@ -42,25 +38,27 @@ class Writer:
         self.lines: list[str] = []
         self.functions: list[str] = []  # of groups, before the one that replays
         self.described: list[str] = []  # groups, for people
-        self.fixed: dict[int, Any] = {}  # slot -> its array
-        self.boxes: dict[tuple[int, Any], str] = {}  # a number as an array without axes, for ufuncs
+        self.fixed: dict[Variable, Any] = {}  # their arrays
+        self.boxes: dict[tuple[Any, Any], str] = {}  # a number as an array without axes, for ufuncs
         self.rebinding: list[tuple[str, str]] = []
         self.touched: dict[int, Any] = {}
         self.reset: list[Leaf] = []  # leaves whose gradient of before is given up before they are lent another
         self.given = 0  # lines until the last has been
         self.changed: dict[int, Any] = {}  # arrays around the program that it writes into, Tensors that hold a number
-        self.writes = False  # has the step under way done so?
+        self.writes = False  # has the equation under way done so?
         self.needless = memory.layout.needless()
         self.lent = memory.layout.lent_to()
-        self.escapes = Counter((*refs(plan.outputs), *given_away(plan)))  # results and gradients that an array is
-        self.fresh: set[int] = set()  # slots whose array is nobody else's
-        self.made: set[int] = set()  # slots whose array was new when it was recorded
-        for slot in plan.slots:
-            if slot.kind == "constant" and isinstance(slot.source, ndarray):
-                self.fixed[slot.number] = slot.source
-            elif slot.kind == "tensor" and type(slot.source._data) is ndarray and slot.number in memory.used:
-                self.fixed[slot.number] = slot.source._data
-                self.rebinding.append((self.bind(slot.source, "t"), self.bind(slot.source._data, "a")))
+        self.escapes = Counter(
+            (*variables(plan.outputs), *given_away(plan.program))
+        )  # results and gradients that an array is
+        self.fresh: set[Variable] = set()  # variables whose array is nobody else's
+        self.made: set[Variable] = set()  # variables whose array was new when it was recorded
+        for v in sorted(memory.used, key=lambda v: v.number):
+            if v.kind == "constant" and isinstance(v.source, ndarray):
+                self.fixed[v] = v.source
+            elif v.kind == "tensor" and type(v.source._data) is ndarray:
+                self.fixed[v] = v.source._data
+                self.rebinding.append((self.bind(v.source, "t"), self.bind(v.source._data, "a")))
 
     # --- names ------------------------------------------------------------------------------------------------------
 
@@ -76,11 +74,11 @@ class Writer:
     def expression(self, tree: Any) -> str:
         """Return source for an argument."""
         kind = type(tree)
-        if kind is Ref:
-            return self.slot(tree.slot)
-        if kind in (list, dict) and not any(True for _ in refs(tree)):
+        if kind is Variable:
+            return self.variable(tree)
+        if kind in (list, dict) and not variables(tree):
             return self.bind(tree)
-        if hasattr(tree, "_fields") and not any(True for _ in refs(tree)):
+        if hasattr(tree, "_fields") and not variables(tree):
             return self.bind(tree)
         if isinstance(tree, tuple):
             return "(" + "".join(self.expression(v) + ", " for v in tree) + ")"
@@ -88,37 +86,31 @@ class Writer:
             return "[" + ", ".join(self.expression(v) for v in tree) + "]"
         if kind is dict:
             return "{" + ", ".join(f"{k!r}: {self.expression(v)}" for k, v in tree.items()) + "}"
-        if kind is slice and any(True for _ in refs(tree)):
+        if kind is slice and variables(tree):
             return f"slice({', '.join(self.expression(v) for v in (tree.start, tree.stop, tree.step))})"
         if kind in (int, bool, str, type(None)) or (kind is float and tree - tree == 0):
             return repr(tree) if kind in (str, type(None)) or tree >= 0 else f"({tree!r})"
         return self.bind(tree)
 
-    def slot(self, number: int) -> str:
-        """Return the name under which a slot is read."""
-        if number in self.fixed:
-            return self.bind(self.fixed[number], "a")
-        slot = self.plan.slots[number]
-        if slot.kind == "constant":
-            return self.bind(slot.source)
-        if slot.kind == "tensor":
-            return f"{self.bind(slot.source, 't')}._data"
-        if slot.kind == "grad":
-            return f"v{number}"
-        return f"v{number}"
+    def variable(self, v: Variable) -> str:
+        """Return the name under which a variable is read."""
+        if v in self.fixed:
+            return self.bind(self.fixed[v], "a")
+        if v.kind == "constant":
+            return self.bind(v.source)
+        return f"{self.bind(v.source, 't')}._data" if v.kind == "tensor" else local(v)
 
     def operand(self, a: Any, dtype: Any) -> str:
         """Return source for an operand of a ufunc: numbers as arrays without axes, which costs half."""
-        if type(a) is Ref:
-            slot = self.plan.slots[a.slot]
-            if slot.shape == () and a.slot not in self.fixed and slot.dtype.kind in "iufc":
-                kind = dtype if slot.weak else slot.dtype
-                box = self.boxes.get((a.slot, kind))
+        if type(a) is Variable:
+            if a.shape == () and a not in self.fixed and a.dtype.kind in "iufc":
+                kind = dtype if a.weak else a.dtype
+                box = self.boxes.get((a, kind))
                 if box is None:
-                    box = self.boxes[a.slot, kind] = self.bind(np.zeros((), kind), "s")
-                    self.lines.append(f"{box}[()] = {self.slot(a.slot)}")
+                    box = self.boxes[a, kind] = self.bind(np.zeros((), kind), "s")
+                    self.lines.append(f"{box}[()] = {self.variable(a)}")
                 return box
-            return self.slot(a.slot)
+            return self.variable(a)
         if type(a) in (int, float) and dtype is not None and dtype.kind in "fc" and type(a) is not bool:
             return self.number(a, dtype)
         if isinstance(a, np.generic):
@@ -128,33 +120,29 @@ class Writer:
     def number(self, value: Any, dtype: Any) -> str:
         """Return the name of a constant without axes, one for equal ones."""
         key = (repr(value), np.dtype(dtype))
-        name = self.boxes.get(key)  # type: ignore[arg-type]
+        name = self.boxes.get(key)
         if name is None:
-            name = self.boxes[key] = self.bind(np.array(value, dtype), "n")  # type: ignore[index]
+            name = self.boxes[key] = self.bind(np.array(value, dtype), "n")
         return name
 
     # --- places -----------------------------------------------------------------------------------------------------
 
-    def space(self, a: Any) -> Any:
-        """Return the slot of an argument, or None for a literal."""
-        return self.plan.slots[a.slot] if type(a) is Ref else None
-
-    def out(self, k: int) -> str | None:
+    def out(self, v: Variable) -> str | None:
         """Return the name of the buffer for a result, if it has one."""
-        found = self.memory.buffer(k)
+        found = self.memory.buffer(v)
         if found is None:
             return None
-        if self.memory.layout.places[k] is found:
+        if self.memory.layout.places[v] is found:
             self.change(found)
-        self.fixed[k] = found
+        self.fixed[v] = found
         return self.bind(found, "b")
 
-    def put(self, k: int, call: str, into: str) -> None:
+    def put(self, v: Variable, call: str, into: str) -> None:
         """Write a call with its result in a buffer, if there is one for it; `into` is the same call with a hole."""
-        place = self.out(k)
+        place = self.out(v)
         if place is None:
-            self.fresh.add(k)
-            self.lines.append(f"v{k} = {call}")
+            self.fresh.add(v)
+            self.lines.append(f"{local(v)} = {call}")
         else:
             self.lines.append(into.format(place))
 
@@ -163,40 +151,40 @@ class Writer:
         self.changed[id(what)] = what
         self.writes = True
 
-    def view(self, k: int, array: Any) -> None:
-        """Let a slot be a view of a fixed array."""
-        self.fixed[k] = array
+    def view(self, v: Variable, array: Any) -> None:
+        """Let a variable be a view of a fixed array."""
+        self.fixed[v] = array
         self.memory.alive.append(array)
 
     # --- the whole --------------------------------------------------------------------------------------------------
 
     def source(self, write: Callable[[Writer, Any], None]) -> str:
-        """Return the source of the function; `write` knows how to write down a step."""
-        last = {k: i for i, step in enumerate(self.plan.steps) for k in step.reads}
-        ends: dict[int, list[int]] = {}
-        for k, i in last.items():
-            if self.plan.slots[k].kind == "value" and self.plan.slots[k].nbytes >= LARGE:
-                ends.setdefault(i, []).append(k)
-        kept = set(refs(self.plan.outputs))
-        for slot in self.plan.slots:
-            if slot.kind == "grad" and slot.number in self.memory.used:  # before another one takes its place
-                self.lines.append(f"v{slot.number} = {self.bind(slot.source, 'l')}.gradient()")
-        writing: list[tuple[int, int, int]] = []  # number, and lines, of each step that writes into what is around
-        for i, step in enumerate(self.plan.steps):
+        """Return the source of the function; `write` knows how to write down an equation."""
+        last = {v: i for i, equation in enumerate(self.plan.equations) for v in equation.reads}
+        ends: dict[int, list[Variable]] = {}
+        for v, i in last.items():
+            if v.kind == "value" and v.nbytes >= LARGE:
+                ends.setdefault(i, []).append(v)
+        kept = set(variables(self.plan.outputs))
+        for v in sorted(self.memory.used, key=lambda v: v.number):
+            if v.kind == "gradient":  # before another one takes its place
+                self.lines.append(f"{local(v)} = {self.bind(v.source, 'l')}.gradient()")
+        writing: list[tuple[int, int, int]] = []  # number, and lines, of each equation that writes into what is around
+        for i, equation in enumerate(self.plan.equations):
             start, self.writes = len(self.lines), False
-            write(self, step)
+            write(self, equation)
             if self.writes:
                 writing.append((i, start, len(self.lines)))
-            self.lines += [f"v{k} = None" for k in ends.get(i, ()) if k not in self.fixed and k not in kept]
-        first = {r.slot: i for i, r in reversed(list(enumerate(self.plan.outputs))) if type(r) is Ref}
-        results = [self.result(r, type(r) is Ref and first[r.slot] == i) for i, r in enumerate(self.plan.outputs)]
+            self.lines += [f"{local(v)} = None" for v in ends.get(i, ()) if v not in self.fixed and v not in kept]
+        first = {r: i for i, r in reversed(list(enumerate(self.plan.outputs))) if type(r) is Variable}
+        results = [self.result(r, type(r) is Variable and first[r] == i) for i, r in enumerate(self.plan.outputs)]
         self.lines.append(f"return [{', '.join(results)}]")
         self.protect(writing)
         current = self.current()
         if current:
             self.lines.insert(0, f"if not ({current}): return None")
-        inputs = ", ".join(f"v{k}" for k in self.plan.inputs)
-        if "quiet" in self.plan.notes:
+        inputs = ", ".join(map(local, self.plan.inputs))
+        if self.plan.quiet:
             self.names["errstate"] = np.errstate
             self.lines = ["with errstate(all='ignore'):", *_indented(self.lines)]
         return "\n".join([*self.functions, f"def replay({inputs}):", *_indented(self.lines)])
@@ -215,7 +203,8 @@ class Writer:
             self.lines = [*head, *self.lines[given:]]
             return
         start, stop = writing[0][1], writing[-1][2] + bool(self.touched)
-        trusted = not any(may_raise(step) and not of_ours(step) for step in self.plan.steps[writing[0][0] :])
+        after = self.plan.equations[writing[0][0] :]
+        trusted = not any(may_raise(equation) and not of_ours(equation) for equation in after)
         whole = all_or_nothing(*self.changed.values(), trusted=trusted)
         if not trusted or whole.small:  # copies are made, and whatever comes up to the end is no danger
             stop = len(self.lines)
@@ -233,13 +222,18 @@ class Writer:
 
     def result(self, r: Any, first: bool) -> str:
         """Return source for a result of the program: nobody else's array, not even another result."""
-        if type(r) is not Ref or (r.slot in self.fresh and first) or self.plan.slots[r.slot].weak:
+        if type(r) is not Variable or (r in self.fresh and first) or r.weak:
             return self.expression(r)
         return f"own({self.expression(r)})"
 
     def current(self) -> str:
         """Return the condition under which the parameters are where they were when this was written."""
         return " and ".join(f"{t}._data is {a}" for t, a in dict.fromkeys(self.rebinding))
+
+
+def local(v: Variable) -> str:
+    """Return the local name of a variable."""
+    return f"v{v.number}"
 
 
 def compiled(source: str, names: dict[str, Any], name: str = "replay") -> Callable[..., Any]:

@@ -171,8 +171,8 @@ def test_what_does_not_need_the_update_is_computed_before_it(hidden):
     step = ag.compile(lambda x, A: at_the_end(w, x, A))
     step(X, GOOD), step(X, GOOD)
     source = step.plan.notes["source"]
-    inverse = next(i for i, s in enumerate(step.plan.steps) if s.name == "inv")
-    changed = next(i for i, s in enumerate(step.plan.steps) if s.effect == "assign" and s.target is not w.count)
+    inverse = next(i for i, s in enumerate(step.plan.equations) if s.title == "inv")
+    changed = next(i for i, s in enumerate(step.plan.equations) if s.effect == "assign" and s.target is not w.count)
     assert inverse < changed
     assert "with whole" in source
 

@@ -67,9 +67,9 @@ def test_other_results_stand_where_gradients_will_be():
     step = ag.compile(step)
     step(X, LABELS)
     step(X, LABELS)
-    layout, slots = Layout(step.plan), step.plan.slots
+    layout = Layout(step.plan.program)
     size = sum(p.data.nbytes for p in model.parameters())
-    other = {slots[k].shape for k, place in layout.places.items() if type(place) is int and place < size}
+    other = {v.shape for v, place in layout.places.items() if type(place) is int and place < size}
     assert (6, 8) in other  # activations
     assert all(type(p._node.grad) is Lent for p in model.parameters())
 

@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 
 
 def names(compiled):
-    return [step.name for step in compiled.plan.steps]
+    return [step.title for step in compiled.plan.equations]
 
 
 def twice(compiled, *args):

@@ -335,7 +335,7 @@ def test_training_in_the_style_of_micrograd(way, monkeypatch):
         assert [p.grad for p in eager] == [p.grad for p in replayed]
         assert all(type(p.data) is type(p.grad) is np.float64 for p in replayed)
     assert len(replay.plans) == 1
-    assert len(replay.plan.steps) > 100
+    assert len(replay.plan.equations) > 100
 
 
 def test_the_width_decides():

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.against import OURS, compare
 from benchmarks.imports import import_times
 from benchmarks.libraries import COMPILED, DEFAULT, LIBRARIES
 from benchmarks.measure import Plan, measure, say
@@ -29,6 +30,11 @@ def main(argv=None):
             print(f"{name:22}{title}")
         return 0
     rows = [row for row in ROWS if chosen(row.name, args.rows)]
+    if args.against:
+        table, failures = compare(args.against, rows, OURS if args.libs == DEFAULT else args.libs, args.plan)
+        print(table.markdown() if args.markdown else table.text())
+        print("\n".join(failures), end="", file=sys.stderr)
+        return 1 if failures else 0
     extras = [name for name in EXTRAS if chosen(name, args.rows)]
     with ExitStack() as stack:
         workers = start_workers(args.libs, stack)
@@ -59,6 +65,7 @@ def arguments(argv):
         help=f"of {','.join(LIBRARIES)}, or all; default: those that compile nothing",
     )
     parser.add_argument("--rounds", type=int, help="default: 7, or 3 with --quick")
+    parser.add_argument("--against", metavar="REV", help="compare ours with its state at a revision of Git's")
     parser.add_argument("--quick", action="store_true", help="short turns, and slow libraries left out of slow rows")
     parser.add_argument("--stat", choices=report.STATS, default="median", help="of the paired ratios; default: median")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every time measured")

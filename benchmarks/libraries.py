@@ -41,7 +41,7 @@ class Library:
             logging.disable(logging.WARNING)  # of its own profiler's hooks, and of its deprecated functions
             warnings.simplefilter("ignore")
         threads = module.get_num_threads() if self.module == "torch" else None
-        return {"version": version(module), "threads": threads}
+        return {"version": version(module), "threads": threads, "file": module.__file__}
 
 
 def version(module):

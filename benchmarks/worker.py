@@ -6,6 +6,7 @@ Nothing else is imported here than the library itself and NumPy, so that no libr
 import gc
 import itertools
 import multiprocessing
+import sys
 import time
 import traceback
 
@@ -20,8 +21,10 @@ SLOW = 1.0  # seconds; a step longer than this is not repeated within a turn
 ROW = {row.name: row for row in ROWS}
 
 
-def serve(connection, library):
+def serve(connection, library, folder):
     """Answer `(question, *arguments)` until `None`: with `("ok", answer)`, or `("error", sentence)`."""
+    if folder:
+        sys.path.insert(0, folder)
     state = Bench(library)
     for question, *arguments in iter(connection.recv, None):
         try:
@@ -108,10 +111,14 @@ def as_float64(value):
 
 
 class Worker:
-    """The other end: a process of its own for one library, which can be asked and ended."""
+    """The other end: a process of its own for one library, which can be asked and ended.
 
-    def __init__(self, library):
+    `folder` is where it is looked for first: an earlier state of ours, for example.
+    """
+
+    def __init__(self, library, folder=""):
         self.library = library
+        self.folder = folder
         self.process = None
 
     def ask(self, *question, patience=300):
@@ -134,7 +141,7 @@ class Worker:
         """Start the process and let it import its library."""
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, self.library), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs, self.library, self.folder), daemon=True)
         self.process.start()
         theirs.close()
         self.info = self.ask("prepare")

@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+import subprocess
 import sys
 from pathlib import Path
 
@@ -142,3 +143,34 @@ def test_the_lines_of_a_step_are_clocked(benchmarks, capsys, monkeypatch):
     found = {row[:26].strip(): int(row[26:30]) for row in rows}
     assert found["dot"] >= 5
     assert {"tanh", "subtract", "rate"} <= set(found)
+
+
+def test_an_earlier_state_stands_beside_this_one(benchmarks):
+    against, measure = benchmarks("against"), benchmarks("measure")
+    rows = [row for row in benchmarks("rows").ROWS if row.name in ("xor", "readme")]
+    cells = {
+        "readme": {
+            "ours": measure.Cell(times={0: 1.0, 1: 4.0}),
+            "ours before": measure.Cell(times={0: 2.0, 1: 4.0}),
+            "compiled": measure.Cell(times={0: 1.0}, wait=3.0),
+            "compiled before": measure.Cell(times={0: 4.0}, wait=2.0),
+        },
+        "xor": {"ours": measure.Cell(times={0: 3.0}), "ours before": measure.Cell(failure="ValueError: no")},
+    }
+    found = against.table("HEAD~1", rows, cells, ["ours", "compiled"])
+    assert found.headings[2:] == ["ours", "compiled", "recording"]
+    lines = {line[0]: line[2:] for line in found.rows}
+    assert lines["readme"] == lines["median"] == ["0.75", "0.25", "1.50"]
+    assert lines["xor"] == ["–", "–", "–"]
+
+
+def test_an_earlier_state_is_taken_from_git(benchmarks):
+    if subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True).returncode:
+        pytest.skip("not a checkout of Git's")
+    with benchmarks("against").exported("HEAD") as folder, benchmarks("worker").Worker("ours", folder) as worker:
+        assert (Path(folder) / "autograd_core" / "tensor.py").exists()
+        worker.start()
+        assert worker.info["file"].startswith(folder)
+        results, _, _ = worker.ask("check", "xor")
+        assert results
+    assert not Path(folder).exists()

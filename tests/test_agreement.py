@@ -8,6 +8,7 @@ import autograd_core as ag
 
 X = np.array([[0.4, -1.2, 0.7], [1.9, 0.3, -0.6]])
 MASK = np.array([[True, False, True], [False, True, True]])
+OLDER = np.lib.NumpyVersion(np.__version__) < "2.4.0"
 
 
 def drawn(shape):
@@ -96,6 +97,8 @@ WRITERS = {
 @pytest.mark.parametrize("name", WRITERS)
 def test_writers_take_what_numpys_take(name):
     for shape in [(), (0,), (1,), (2,), (3,), (7,), (2, 3), (2, 2), (1, 6), (1, 1, 3)]:
+        if name == "put_along_axis without an axis" and OLDER and shape not in [(), (1,), (3,)]:
+            continue  # older NumPy repeats values, or leaves some out, as np.put does; here they are refused
         agrees(changed(WRITERS[name]), X, drawn(shape), compiled=False)
 
 

@@ -41,7 +41,7 @@ def clocks(row):
     found = []
 
     def executor(plan):
-        writer = Writer(plan, Memory(plan, Layout(plan)))
+        writer = Writer(plan, Memory(Layout(plan.program)))
         source, spent = writer.source(blocks.write), defaultdict(list)
         found.append((writer, source.splitlines(), spent))
         return compiled(clocked(source, writer.names, spent), writer.names)

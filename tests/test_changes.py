@@ -252,7 +252,6 @@ def test_all_programs_are_interrupted(interrupts):
     assert list(interrupts.PROGRAMS) == NAMES
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="its tracer is told of fewer moments, and few are in updates")
 def test_a_torn_update_would_be_found(interrupts, monkeypatch):
     """Without what makes an update whole, interrupts tear it."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # `signal.signal` makes enumerations of numbers: 10 us, not 0.5
 import operator
 import warnings
+import weakref
 from itertools import repeat
 from typing import Any
 
@@ -21,6 +22,7 @@ SMALL = 1 << 15  # bytes; to copy them takes a microsecond, to let Ctrl-C wait t
 SIGINT = _signal.SIGINT
 KNOWN: tuple[Any, bool] = (None, False)  # settings of floating-point errors, and whether they make NumPy raise
 FILTERS: tuple[Any, bool] = (None, False)  # filters of warnings, and whether any makes an error
+BROKEN: Any = weakref.WeakValueDictionary()  # arrays, or what they are parts of, whose update was broken off, by `id`
 
 # What `np.errstate` sets, to be compared by identity: `np.geterr` takes a microsecond.
 settings_of_errors: Any = getattr(np.geterr.__globals__.get("_extobj_contextvar"), "get", np.geterr)
@@ -88,7 +90,9 @@ class all_or_nothing:
     [1. 2.] [0. 0.]
     """
 
-    __slots__ = ("_arrays", "_copied", "_held", "_kept", "_pairs", "_pause", "_tensors", "_waits", "small", "torn")
+    __slots__ = (
+        "_arrays", "_copied", "_held", "_kept", "_pairs", "_pause", "_tensors", "_trusted", "_waits", "small",
+    )  # fmt: skip
 
     def __init__(self, *values: Any, trusted: bool = False) -> None:
         self._tensors = [v for v in values if isinstance(v, Tensor)]
@@ -99,15 +103,16 @@ class all_or_nothing:
                 raise TypeError(f"{v._label()} is the result of an operation, whose values do not change")
         self._arrays = united([v for v in values if not isinstance(v, Tensor)])
         self.small = sum(v.nbytes for v in values) <= SMALL
-        self._copied = self.small or not trusted
+        self._trusted, self._copied = trusted, self.small or not trusted
         self._kept: list[Any] = []
         self._held: list[Any] = []
         self._pairs: list[tuple[Any, Any]] = []  # small arrays and their copies, from the second time on
         self._pause = uninterrupted()
         self._waits = False  # is Ctrl-C waiting?
-        self.torn = False  # has an update of large arrays been broken off, against all that was said?
 
     def __enter__(self) -> None:
+        if BROKEN and self._trusted:
+            self.refuse()
         if self._pairs:
             for kept, array in self._pairs:
                 kept[...] = array
@@ -125,16 +130,37 @@ class all_or_nothing:
         if error is not None and not self._waits:
             self._put_back()
         elif error is not None:
-            self.torn = True
+            BROKEN.update({id(a): a for a in self._owners()})
             error.add_note(
                 "This has broken off an update: part of the arrays is new, so load their last state before going on."
             )
+        elif BROKEN and not self._trusted:  # parameters on their own are as they should be; an optimizer has moments
+            self.forget([a for a in self._owners() if any(a is t._data for t in self._tensors)])
         if not self._pairs:
             self._kept = []
         self._held = []
         if self._waits:
             self._waits = False
             self._pause.__exit__()
+
+    def _owners(self) -> list[Any]:
+        """Return the arrays, or what they are parts of: an optimizer and a compiled step have different parts."""
+        arrays = [*self._arrays, *(t._data for t in self._tensors)]
+        return [a.base if type(a.base) is np.ndarray else a for a in arrays if type(a) is np.ndarray]
+
+    def refuse(self) -> None:
+        """Raise where an update of these arrays was broken off and nothing has been loaded since."""
+        if any(id(a) in BROKEN for a in self._owners()):
+            raise RuntimeError(
+                "an update of these arrays was broken off in the middle, and part of them is new: load a state of the "
+                "model and one of the optimizer before going on; without an optimizer, give all parameters their "
+                "values in `with ag.all_or_nothing(*parameters):`"
+            )
+
+    def forget(self, owners: list[Any] | None = None) -> None:
+        """Take all arrays for whole again, since they were given new values."""
+        for a in self._owners() if owners is None else owners:
+            BROKEN.pop(id(a), None)
 
     def _copies(self) -> list[tuple[Any, Any]]:
         """Return pairs of a copy and its array, where the block is small and changes no Tensors."""

@@ -195,7 +195,8 @@ def test_a_trusted_block_is_put_back_where_numpy_raises(size, how):
             a *= 1e308
             a *= 1e308
     np.testing.assert_array_equal(a, 1)
-    assert not block.torn
+    with block:
+        a += 1
 
 
 def test_a_trusted_block_lets_an_interrupt_wait():
@@ -214,7 +215,12 @@ def test_a_trusted_block_that_raises_all_the_same_says_so():
         a += 1
         raise KeyError
     assert "part of the arrays is new" in caught.value.__notes__[0]
-    assert block.torn
+    for again in (block, ag.all_or_nothing(a[:5], trusted=True)):
+        with pytest.raises(RuntimeError, match="was broken off in the middle, and part of them is new"), again:
+            a += 1
+    block.forget()
+    with block:
+        a += 1
 
 
 @pytest.mark.parametrize(
@@ -248,6 +254,78 @@ def test_an_interrupted_update_is_made_whole_or_not_at_all(interrupts, name):
     assert not interrupts.wrong(found)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_an_update_that_fails_is_made_whole_or_refuses_to_go_on(interrupts, name):
+    found = interrupts.judge(interrupts.PROGRAMS[name], 6, seed=len(name), errors=True)
+    assert not interrupts.wrong(found)
+
+
+class Failing(nn.SGD):
+    """An optimizer of one's own whose memory is exhausted in the middle of an update."""
+
+    fails = False
+
+    @staticmethod
+    def update(p, g, state, t, lr, settings):  # noqa: ARG004
+        p -= 0.5 * lr * g
+        if Failing.fails:
+            raise MemoryError
+        p -= 0.5 * lr * g
+
+
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_an_optimizer_that_was_broken_off_wants_a_state(monkeypatch, size):
+    model = nn.Linear(size, 1, rng=0)
+    optimizer = Failing(model.parameters(), lr=0.1, momentum=0.5)
+
+    def step():
+        optimizer.zero_grad()
+        np.sum(model.weight**2).backward()
+        np.sum(model.bias**2).backward()
+        optimizer.step()
+
+    compiled = ag.compile(step)
+    compiled()
+    weights, state = model.state_dict(), optimizer.state_dict()
+    with monkeypatch.context() as m, pytest.raises(MemoryError) as caught:
+        m.setattr(Failing, "fails", True)
+        step()
+    assert bool(getattr(caught.value, "__notes__", None)) == (size == LARGE)
+    if size == LARGE:
+        for refused in (step, optimizer.step, optimizer.state_dict, compiled):
+            with pytest.raises(RuntimeError, match="load a state of the model and one of the optimizer"):
+                refused()
+        model.load_state_dict(weights)
+        with pytest.raises(RuntimeError, match="broken off in the middle"):  # moments may be new
+            step()
+        optimizer.load_state_dict(state)
+    np.testing.assert_equal((model.state_dict(), optimizer.state_dict()), (weights, state))
+    step()
+    compiled()
+    assert optimizer.state_dict()["state"][0]["step"] == 3
+
+
+def test_parameters_without_an_optimizer_are_whole_when_they_have_all_new_values():
+    p = ag.Tensor(np.ones(LARGE))
+
+    @ag.compile
+    def step():
+        p.grad = None
+        np.sum(p * p).backward()
+        p.data = p.data - 0.1 * p.grad
+
+    step()
+    with pytest.raises(KeyError), ag.all_or_nothing(p._data, trusted=True):
+        p._data[:5] = 3
+        raise KeyError
+    with pytest.raises(RuntimeError, match=r"in `with ag\.all_or_nothing\(\*parameters\):`"):
+        step()
+    with ag.all_or_nothing(p):
+        p.data = np.ones(LARGE)
+    step()
+    np.testing.assert_allclose(p.data, 0.8)
+
+
 def test_all_programs_are_interrupted(interrupts):
     assert list(interrupts.PROGRAMS) == NAMES
 
@@ -255,12 +333,7 @@ def test_all_programs_are_interrupted(interrupts):
 def test_a_torn_update_would_be_found(interrupts, monkeypatch):
     """Without what makes an update whole, interrupts tear it."""
 
-    class Careless:
-        torn = False
-
-        def __init__(self, *_, **__):
-            pass
-
+    class Careless(ag.all_or_nothing):
         def __enter__(self):
             pass
 

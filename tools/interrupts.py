@@ -10,6 +10,7 @@ the undisturbed ones have led.
 from __future__ import annotations
 
 import argparse
+import opcode
 import random
 import signal
 import sys
@@ -64,6 +65,17 @@ class Steps:
         found |= {f"extra {i}": p.data.copy() for i, p in enumerate(self.extra)}
         state = self.optimizer.state_dict()["state"]
         return found | {f"state {i} {k}": np.asarray(a) for i, s in state.items() for k, a in s.items()}
+
+    def save(self) -> list[Any]:
+        """Return what can be loaded."""
+        return [self.model.state_dict(), [p.data.copy() for p in self.extra], self.optimizer.state_dict()]
+
+    def load(self, saved: list[Any]) -> None:
+        """Go back to what was saved."""
+        self.model.load_state_dict(saved[0])
+        for p, values in zip(self.extra, saved[1], strict=True):
+            p.assign(values)
+        self.optimizer.load_state_dict(saved[2])
 
 
 class Recording(Steps):
@@ -165,22 +177,26 @@ PROGRAMS: dict[str, Any] = {
 
 
 MONITORING: Any = getattr(sys, "monitoring", None)  # since Python 3.12, where opcodes of a traced frame go unheard
+BEFORE_WITH = opcode.opmap.get("BEFORE_WITH")
 TOOL = 3  # an identifier that no debugger, profiler or coverage takes
 
 
 class Counting:
-    """Count the instructions that Python executes in a block, in this thread; send the signal at one of them."""
+    """Count the instructions that Python executes in a block, in this thread; send the signal, or raise, at one."""
 
-    def __init__(self, at: int = -1) -> None:
-        self.at, self.count, self.where = at, 0, ""
+    def __init__(self, at: int = -1, error: Any = None) -> None:
+        self.at, self.error, self.count, self.where = at, error, 0, ""
         self.thread = threading.get_ident()
 
-    def executed(self, code: Any, line: int) -> None:
-        """Count an instruction."""
+    def executed(self, code: Any, line: int, at: int) -> None:
+        """Count an instruction; a lock that was taken by `with` is not lost, since Python does not look there."""
         self.count += 1
-        if self.count == self.at:
-            self.where = f"{code.co_filename.rpartition('/')[2]}:{line} {code.co_name}"
-            signal.raise_signal(signal.SIGINT)
+        if self.count < self.at or self.at < 0 or self.where or code.co_code[max(at - 2, 0)] == BEFORE_WITH:
+            return
+        self.where = f"{code.co_filename.rpartition('/')[2]}:{line} {code.co_name}"
+        if self.error is not None:
+            raise self.error
+        signal.raise_signal(signal.SIGINT)
 
     def trace(self, frame: Any, event: str, _: Any) -> Any:
         """Look at an event of the interpreter: before Python 3.12."""
@@ -188,13 +204,13 @@ class Counting:
             frame.f_trace_opcodes = True
             frame.f_trace_lines = False
         elif event == "opcode":
-            self.executed(frame.f_code, frame.f_lineno)
+            self.executed(frame.f_code, frame.f_lineno, frame.f_lasti)
         return self.trace
 
-    def monitor(self, code: Any, _: int) -> None:
+    def monitor(self, code: Any, at: int) -> None:
         """Look at an instruction: since Python 3.12, where those of all threads are told."""
         if threading.get_ident() == self.thread:
-            self.executed(code, sys._getframe(1).f_lineno)
+            self.executed(code, sys._getframe(1).f_lineno, at)
 
     def __enter__(self) -> Counting:
         if MONITORING is None:
@@ -217,7 +233,7 @@ class Counting:
 class Timer:
     """Send the signal after a while, as somebody at the keyboard does."""
 
-    where = "by a timer"
+    where, error = "by a timer", None
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -231,14 +247,18 @@ class Timer:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def interrupted(program: Any, i: int, interrupt: Any) -> bool:
-    """Do a step that is interrupted; say whether Ctrl-C has arrived."""
+class Abort(Exception):
+    """What another thread, or a handler of another signal, may raise at any moment."""
+
+
+def interrupted(program: Any, i: int, interrupt: Any) -> BaseException | None:
+    """Do a step that is interrupted; return what has arrived."""
     try:
         with interrupt:
             program.step(i)
-    except KeyboardInterrupt:
-        return True
-    return False
+    except (KeyboardInterrupt, MemoryError, Abort) as error:
+        return error
+    return None
 
 
 # --- the verdict ------------------------------------------------------------------------------------------------------
@@ -278,14 +298,20 @@ def trial(make: Any, states: list[Any], interrupt: Any) -> str:
     k = program.warm
     for i in range(k):
         program.step(i)
+    saved = program.save() if isinstance(program, Steps) else None
     came = interrupted(program, k, interrupt)
     if isinstance(program, Fit):
-        return trial_of_fit(program, states, k, came, interrupt)
+        return trial_of_fit(program, states, k, came is not None, interrupt)
+    told = any("broken off an update" in note for note in getattr(came, "__notes__", ()))
+    if told:
+        if not (isinstance(came, interrupt.error or ()) and refuses(program, k)):
+            return f"broken off, and not refused, at {interrupt.where}"
+        program.load(saved)
     found = program.state()
-    if not came or same(found, states[k + 1]):
+    if came is None or same(found, states[k + 1]):
         verdict, k = ("after" if came else "not reached"), k + 1
     elif same(found, states[k]):
-        verdict = "before"
+        verdict = "refused" if told else "before"
     else:
         return f"torn at {interrupt.where}"
     for i in range(k, program.length):
@@ -293,6 +319,17 @@ def trial(make: Any, states: list[Any], interrupt: Any) -> str:
         if not same(program.state(), states[i + 1]):
             return f"goes on otherwise after {interrupt.where}"
     return verdict
+
+
+def refuses(program: Any, k: int) -> bool:
+    """Say whether a program refuses to go on, and to give its state away."""
+    refused = 0
+    for work in (lambda: program.step(k), program.state, lambda: program.step(k)):
+        try:
+            work()
+        except RuntimeError as error:
+            refused += "broken off in the middle" in str(error)
+    return refused == 3
 
 
 def trial_of_fit(program: Fit, states: list[Any], k: int, came: bool, interrupt: Any) -> str:
@@ -327,22 +364,23 @@ def _optimizer_state(program: Fit, found: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-def judge(make: Any, count: int, seed: int) -> Counter[str]:
-    """Interrupt a program so many times."""
+def judge(make: Any, count: int, seed: int, errors: bool = False) -> Counter[str]:
+    """Interrupt a program so many times; by errors, as exhausted memory and other threads bring them, if asked to."""
     rng = random.Random(seed)
     states, instructions, seconds = measured(make)
     found: Counter[str] = Counter()
     for n in range(count):
-        timed = n % 3 == 2 and hasattr(signal, "setitimer")
+        timed = n % 3 == 2 and hasattr(signal, "setitimer") and not errors
+        error = (MemoryError, Abort)[n // 2 % 2] if errors else None
         first = 1 if n % 2 else instructions * 4 // 5  # half of them near the end, where updates are made
-        interrupt = Timer(rng.uniform(1e-6, seconds)) if timed else Counting(rng.randint(first, instructions))
+        interrupt = Timer(rng.uniform(1e-6, seconds)) if timed else Counting(rng.randint(first, instructions), error)
         found[trial(make, states, interrupt)] += 1
     return found
 
 
 def wrong(found: Counter[str]) -> list[str]:
     """Return the verdicts that are not good ones."""
-    return [verdict for verdict in found if verdict not in ("before", "after", "not reached")]
+    return [verdict for verdict in found if verdict not in ("before", "after", "refused", "not reached")]
 
 
 def main() -> int:
@@ -350,15 +388,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=500, help="interrupts in all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--errors", action="store_true", help="raise errors in place of Ctrl-C; large updates refuse")
     parser.add_argument("--only", default="", help="programs with this in their name")
     args = parser.parse_args()
     chosen = {name: make for name, make in PROGRAMS.items() if args.only in name}
     bad = 0
     for name, make in chosen.items():
-        found = judge(make, -(-args.count // len(chosen)), args.seed)
+        found = judge(make, -(-args.count // len(chosen)), args.seed, args.errors)
         bad += bool(wrong(found))
         print(f"{name:30}", ", ".join(f"{n} {verdict}" for verdict, n in found.most_common()), flush=True)
-    print("some updates were torn" if bad else "every update was made whole or not at all")
+    print(
+        "some updates were torn" if bad else "every update was made whole or not at all, or said that it was broken off"
+    )
     return bad
 
 

@@ -160,16 +160,18 @@ class Compiled:
             found = trace.finish(out)
             STATE.set(outer)
             around.watch()
+            finite = trace.finite
+            if regular := not finite or trace.all_finite():
+                guards = [*trace.guards, *around.guards(), *tracked(trace.tensors.values())]
+                trace.forget_values()
+                entry = Entry(Plan(trace.program, guards, finite))
         except BaseException:
             STATE.set(outer)  # by a call of C's: the end of a with-statement can be interrupted
             trace.put_back()
             raise
-        finite = trace.finite
-        if finite and not trace.all_finite():
+        if not regular:
             trace.put_back()
             return uncompiled(self.f, *rebuild(leaves))
-        trace.forget_values()
-        entry = Entry(Plan(trace.program, [*trace.guards, *around.guards(), *tracked(trace.tensors.values())], finite))
         if finite and entry.scalar is None:  # the next call records anew, with the masks
             self.masked.add(key)
             return found

@@ -44,7 +44,6 @@ class Optimizer:
         self.groups: list[dict[str, Any]] = []
         self.runs: list[Run] = []
         self._whole: Any = None  # what makes an update whole, for the arrays there are
-        self._torn = False  # has an update been broken off in the middle?
         if parameters is not None:
             self.attach(parameters)
 
@@ -55,7 +54,7 @@ class Optimizer:
             outdate(old)
         runs = [run for group in groups for run in runs_of(group, self.slots(group))]
         with ag.uninterrupted():
-            self.groups, self.runs, self._whole, self._torn = groups, runs, None, False
+            self.groups, self.runs, self._whole = groups, runs, None
         return self
 
     @property
@@ -79,8 +78,7 @@ class Optimizer:
 
         Parameters, state and step counts change all together or, if this raises, not at all.
         """
-        if self._torn or not self.groups:
-            self._refuse_torn()
+        if not self.groups:
             raise RuntimeError(f"{type(self).__name__} has no parameters yet: call attach(model.parameters()) first")
         rates = [ag.fresh(run.rate, self) for run in self.runs]  # first, since an odd one raises
         for run in self.runs:
@@ -101,23 +99,16 @@ class Optimizer:
 
     def _update(self, rates: list[Any], found: list[int]) -> None:
         """Update all runs, or none."""
+        with self._whole or self._block():
+            for i, run in enumerate(self.runs):
+                run.step(self, rates[i], found[i])
+
+    def _block(self) -> Any:
+        """Return what makes an update whole, for the arrays there are."""
         if self._whole is None:
             arrays = [a for run in self.runs for a in (run.values, run.steps, *run.state)]
             self._whole = ag.all_or_nothing(*arrays, trusted=True)
-        try:
-            with self._whole:
-                for i, run in enumerate(self.runs):
-                    run.step(self, rates[i], found[i])
-        except BaseException:
-            self._torn = self._whole.torn
-            raise
-
-    def _refuse_torn(self) -> None:
-        if self._torn:
-            raise RuntimeError(
-                f"a step of {type(self).__name__} was broken off in the middle: load a state of the model and one of "
-                f"the optimizer before going on"
-            )
+        return self._whole
 
     def zero_grad(self) -> None:
         """Forget all gradients, so that the next backward() starts afresh."""
@@ -181,7 +172,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of settings and state; parameters are numbered, group after group."""
-        self._refuse_torn()
+        self._block().refuse()
         return self._state()
 
     def _state(self) -> dict[str, Any]:
@@ -223,7 +214,8 @@ class Optimizer:
                 run.steps[:] = steps
                 run.look_at_steps()
                 run.take(slots, arrays)
-            self.scale, self._whole, self._torn = scale, None, False
+            self._block().forget()
+            self.scale, self._whole = scale, None
         return self
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""The Tensor: a NumPy value that remembers how it was made, with Python's operators and ndarray's methods.
+"""The Tensor: a NumPy value that remembers how it was made.
 
-Operators and the two protocols lead to the doors of `recording`; everything else is what a person does with a value:
-look at it, walk back from it, change it in place.
+Here is what a person does with a value: look at it, walk back from it, give it away. Its `operators`, NumPy's `methods`
+and assignment `inplace` stand in files of their own, and lead, as the two protocols do, to the doors of `recording`.
 """
 
 from __future__ import annotations
@@ -10,32 +10,31 @@ import operator
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from . import ops, recording
 from .graph import pull_back
-from .nodes import Leaf, Lent, Wide, tick
-from .notes import GraphError, annotate, checksum, report_views, source_line
-from .protocols import call, call_constant, call_ufunc, narrow
+from .inplace import InPlace, dtype_key
+from .methods import Elsewhere, Methods, say_elsewhere
+from .nodes import Leaf, Lent, tick
+from .notes import GraphError, annotate, checksum, source_line
+from .operators import KNOWN, Operators
+from .protocols import call, call_ufunc, narrow
 from .recording import (
-    NOTHING_KEPT,
     again,
     plain,
-    plain_index,
-    record,
     record1,
     record2,
     record_primitive,
-    record_wide1,
     state_now,
     tensor,
     wrap,
 )
 from .rules import COMPOSITES, RULES, Door
-from .spaces import array, has_tensors, space_of
+from .spaces import array, has_tensors
 from .state import PLAIN
 
 float64 = np.float64
@@ -43,70 +42,9 @@ ndarray = np.ndarray
 new = object.__new__
 
 
-def _binary(fn: np.ufunc, compute: Callable[..., Any]) -> tuple[Any, Any]:
-    op = RULES[fn].told_as(compute) if compute is operator.pow else RULES[fn]  # x**0.5 is a square root
-
-    def forward(self: Tensor, other: Any) -> Any:
-        if type(other) in KNOWN:
-            return record2(op, compute, self, other)
-        if _is_array_like(other):
-            return record2(op, compute, self, array(other) if isinstance(other, list | tuple) else other)
-        return _left_to(fn, self, other)
-
-    def reflected(self: Tensor, other: Any) -> Any:
-        if type(other) in KNOWN:
-            return record2(op, compute, other, self)
-        if _is_array_like(other):
-            return record2(op, compute, array(other) if isinstance(other, list | tuple) else other, self)
-        return ops.sparse.product(other, self, False) if _sparse_factor(fn, other) else NotImplemented
-
-    return forward, reflected
-
-
-def _is_array_like(other: Any) -> bool:
-    """Say whether an operand is a number, an array or a list of them, rather than an object with ideas of its own."""
-    if isinstance(other, Tensor | ndarray | np.generic | int | float | complex | list | tuple):
-        return True
-    return hasattr(other, "__array__") and not hasattr(other, "__array_ufunc__")
-
-
 def _has_own_ufuncs(x: Any) -> bool:
     """Say whether an operand speaks NumPy's ufunc protocol itself, so that its turn comes after ours."""
     return hasattr(type(x), "__array_ufunc__") and not isinstance(x, Tensor | ndarray | np.generic)
-
-
-def _sparse_factor(fn: np.ufunc, other: Any) -> bool:
-    return fn is np.matmul and ops.sparse.is_sparse(other)
-
-
-def _left_to(fn: np.ufunc, t: Tensor, other: Any) -> Any:
-    """Give an unknown operand its turn, as ndarray does: by its ufunc protocol, else by its reflected operator."""
-    if _sparse_factor(fn, other):
-        return ops.sparse.product(other, t, True)
-    return fn(t, other) if getattr(other, "__array_ufunc__", None) is not None else NotImplemented
-
-
-def _constant_binary(fn: np.ufunc, compute: Callable[..., Any], swapped: bool = False) -> Any:
-    anything = (np.equal, np.not_equal)  # None, an object of no kind: NumPy compares every entry with it
-
-    def method(self: Tensor, other: Any) -> Any:
-        known = type(other) in KNOWN or _is_array_like(other) or type(other) is str
-        if not known and (fn not in anything or hasattr(type(other), "__array_ufunc__")):
-            return _left_to(fn, self, other)
-        if state_now().recorder is not None:
-            return call_constant(fn, (other, self) if swapped else (self, other), {})
-        a, b = self._data, other._data if type(other) is Tensor else other
-        return compute(b, a) if swapped else compute(a, b)
-
-    return method
-
-
-def _inplace(compute: Callable[..., Any]) -> Any:
-    def method(self: Tensor, other: Any) -> Tensor:
-        self._become(compute(self, other))
-        return self
-
-    return method
 
 
 REMEDY = (
@@ -115,7 +53,7 @@ REMEDY = (
 )
 
 
-class Tensor:
+class Tensor(Operators, InPlace, Methods):
     """A NumPy array or scalar that remembers how it was made.
 
     Parameters
@@ -138,11 +76,7 @@ class Tensor:
     array([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_node", "_var")
-
-    _data: Any
-    _node: Any
-    _var: Any  # the variable that it is to a recorder; set and read while one listens, by nobody else
+    __slots__ = ()
 
     def __init__(
         self, data: Any, *, requires_grad: bool | None = None, dtype: Any = None, name: str | None = None
@@ -173,7 +107,7 @@ class Tensor:
             )
         self._data = value if value.shape else value[()]
         tracked = kind in "fc" if requires_grad is None else requires_grad
-        self._node = Leaf(value.shape, _dtype_key(self._data), name) if tracked else None
+        self._node = Leaf(value.shape, dtype_key(self._data), name) if tracked else None
         if (recorder := state_now().recorder) is not None:
             if isinstance(data, Tensor):
                 recorder.record(np.array, (data,), {"dtype": dtype}, self)
@@ -273,8 +207,8 @@ class Tensor:
             raise TypeError(f"requires_grad needs floats or complex numbers, not {self.dtype}: write t.astype(float)")
         else:
             leaf, before, _ = _asleep.pop(id(self), (None, 0, None))
-            if leaf is None or leaf.shape != self.shape or leaf.dtype != _dtype_key(self._data):
-                leaf = Leaf(self.shape, _dtype_key(self._data))
+            if leaf is None or leaf.shape != self.shape or leaf.dtype != dtype_key(self._data):
+                leaf = Leaf(self.shape, dtype_key(self._data))
             elif checksum(self._data) != before:
                 leaf.touch()
             leaf.grad = None
@@ -395,136 +329,6 @@ class Tensor:
         self._not_recorded(".tobytes")
         return bytes(self._data.tobytes(order))
 
-    # --- changing in place ----------------------------------------------------------------------------------------
-
-    def _become(self, other: Any) -> None:
-        """Take over the value and the node of a result, as an in-place operation does."""
-        if type(self._node) is Leaf:
-            if state_now().grad:
-                raise GraphError(
-                    f"in-place change of {self._label()}, a leaf: its gradient would be lost. To update a "
-                    "parameter write p.data -= ... or "
-                    f"p.assign(...); to compute, start from y = x.copy()"
-                )
-            self.assign(other)
-            return
-        if self._node is not None and not state_now().grad:
-            raise GraphError(
-                f"in-place change of the result of {self._node.op.name} under no_grad() would lose its gradient: "
-                f"use t.detach().copy()"
-            )
-        if (recorder := (state := state_now()).recorder) is not None:
-            recorder.changing(self)
-        value = other._data if type(other) is Tensor else plain(other)
-        if np.shape(value) != self.shape:
-            raise ValueError(f"an in-place operation cannot turn shape {self.shape} into {np.shape(value)}")
-        if value.dtype != self.dtype:
-            if not np.can_cast(value.dtype, self.dtype, "same_kind"):
-                raise TypeError(f"an in-place operation cannot turn {self.dtype} into {value.dtype}")
-            other = other.astype(self.dtype) if type(other) is Tensor else value.astype(self.dtype)
-            value = other._data if type(other) is Tensor else other
-        if state.debug:
-            report_views(self._data, value)
-        self._data = value
-        self._node = other._node if type(other) is Tensor else None
-        if recorder is not None:
-            recorder.become(self, other)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        """Assign into a copy that takes the place of the old value; into that itself if nobody else can see it."""
-        node, old, state = self._node, self._data, state_now()
-        self._refuse_assignment(state)
-        where = plain_index(index)
-        value = array(value) if type(value) is list and has_tensors(value) else value
-        source = value._node if type(value) is Tensor and state.grad else None
-        given = plain(value)
-        if np.asarray(given).dtype.kind == "c" and old.dtype.kind != "c":
-            raise TypeError(f"cannot assign complex values into a Tensor of dtype {old.dtype}")
-        if source is not None and old.dtype.kind not in "fc":
-            raise TypeError(
-                f"cannot assign a tracked value into a Tensor of dtype {old.dtype}: its gradient would be lost"
-            )
-        if type(old) is not ndarray:
-            old = np.array(old)
-        elif type(node) is Leaf:  # under no_grad: an update, in its own array
-            if state.recorder is not None:
-                self.assign(ops.index.setitem(tensor(old), value, index=index))
-                return
-        elif not (old.base is None and old.flags.writeable and _getrefcount(old) <= _ALONE):
-            old = old.copy()
-        before = None if state.recorder is None else again(self, node)
-        old[where] = given
-        if state.debug:
-            report_views(self._data, old)
-        self._data = old if old.shape else old[()]
-        if type(node) is Leaf:
-            node.touch()
-        elif node is not None or source is not None:
-            space = None if source is not None else space_of(given)
-            self._node = Wide(
-                SETITEM,
-                tick(),
-                old.shape,
-                _dtype_key(self._data),
-                (node, source),
-                (None, space),
-                None,
-                {"index": where},
-            )
-        if state is not PLAIN and state.noted:
-            annotate(state, self, SETITEM, (before, value), {"index": index})
-
-    def _refuse_assignment(self, state: Any) -> None:
-        """Raise where an assignment would do less, or more, than NumPy's."""
-        node = self._node
-        if node is None or node.op is not None:
-            if node is not None and not state.grad:
-                raise GraphError(
-                    f"assignment into the result of {node.op.name} under no_grad() would lose its "
-                    "gradient: use t.detach().copy()"
-                )
-            if state.recorder is not None:
-                state.recorder.changing(self)
-            if self._is_view():
-                raise GraphError(
-                    "assignment through a view would not reach the Tensor it was taken from, as it would "
-                    "in NumPy: write "
-                    "y[index] = value on the Tensor itself, or v = v.copy() first if only the view shall change"
-                )
-        elif state.grad:
-            raise GraphError(
-                f"assignment into {self._label()}, a leaf: its gradient would be lost. Start from y = "
-                "x.copy(), build in "
-                "y = Tensor(np.zeros(shape), requires_grad=False), or update a parameter by p.assign(...)"
-            )
-
-    def _is_view(self) -> bool:
-        """Say whether NumPy would have this share memory with another array that somebody can still see."""
-        node, value = self._node, self._data
-        if node is not None and node.op is GETITEM:
-            return ops.index.is_basic(node.kwargs["index"]) and type(value) is ndarray
-        if type(value) is not ndarray or value.base is None:
-            return False
-        return _getrefcount(value.base) > 2  # the view's, and getrefcount's own
-
-    def fill(self, value: Any) -> None:
-        """Set every entry."""
-        self[...] = value
-
-    def sort(self, axis: int = -1, **kwargs: Any) -> None:
-        """Sort in place."""
-        self._refuse_assignment(state_now())
-        self._become(np.sort(self, axis, **kwargs))
-
-    def partition(self, kth: Any, axis: int = -1, **kwargs: Any) -> None:
-        """Sort in place as far as to have the entries at `kth` where they belong."""
-        self._refuse_assignment(state_now())
-        self._become(np.partition(self, kth, axis, **kwargs))
-
-    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
-        """Set entries counted along the raveled array."""
-        COMPOSITES[np.put](self, indices, values, mode)
-
     def _sum_in_front(self, axis: tuple[int, ...]) -> Any:
         """Be summed as `spaces.project` sums."""
         return ops.reduce.sum_in_front(self, axis=axis)
@@ -533,97 +337,6 @@ class Tensor:
         return f"{self.name!r}" if self.name else f"a Tensor of shape {self.shape}"
 
     # --- Python's protocols ---------------------------------------------------------------------------------------
-
-    __add__, __radd__ = _binary(np.add, operator.add)
-    __sub__, __rsub__ = _binary(np.subtract, operator.sub)
-    __mul__, __rmul__ = _binary(np.multiply, operator.mul)
-    __truediv__, __rtruediv__ = _binary(np.true_divide, operator.truediv)
-    __mod__, __rmod__ = _binary(np.remainder, operator.mod)
-    __matmul__, __rmatmul__ = _binary(np.matmul, ops.products.matmul)
-    _power, _rpower = _binary(np.power, operator.pow)
-
-    def __pow__(self, other: Any) -> Any:
-        if type(other) in (int, float) and other == 2 and self.dtype.kind in "fc":
-            return record1(SQUARE, _square, self)
-        return self._power(other)
-
-    def __rpow__(self, other: Any) -> Any:
-        python = type(other) is complex and type(self._data) is float64  # of both Python would compute the result
-        return self._rpower(np.complex128(other) if python else other)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return np.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return np.floor_divide(other, self)
-
-    def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> Any:
-        return other // self, other % self
-
-    def __neg__(self) -> Any:
-        return record1(RULES[np.negative], operator.neg, self)
-
-    def __pos__(self) -> Any:
-        return record1(RULES[np.positive], operator.pos, self)
-
-    def __abs__(self) -> Any:
-        return record1(RULES[np.absolute], abs, self)
-
-    __iadd__ = _inplace(operator.add)
-    __isub__ = _inplace(operator.sub)
-    __imul__ = _inplace(operator.mul)
-    __itruediv__ = _inplace(operator.truediv)
-    __ipow__ = _inplace(operator.pow)
-    __imatmul__ = _inplace(operator.matmul)
-    __imod__ = _inplace(operator.mod)
-    __ifloordiv__ = _inplace(operator.floordiv)
-
-    __lt__ = _constant_binary(np.less, operator.lt)
-    __le__ = _constant_binary(np.less_equal, operator.le)
-    __gt__ = _constant_binary(np.greater, operator.gt)
-    __ge__ = _constant_binary(np.greater_equal, operator.ge)
-    __eq__ = _constant_binary(np.equal, operator.eq)
-    __ne__ = _constant_binary(np.not_equal, operator.ne)
-    __and__ = __rand__ = _constant_binary(np.bitwise_and, operator.and_)
-    __or__ = __ror__ = _constant_binary(np.bitwise_or, operator.or_)
-    __xor__ = __rxor__ = _constant_binary(np.bitwise_xor, operator.xor)
-    __lshift__ = _constant_binary(np.left_shift, operator.lshift)
-    __rlshift__ = _constant_binary(np.left_shift, operator.lshift, swapped=True)
-    __rshift__ = _constant_binary(np.right_shift, operator.rshift)
-    __rrshift__ = _constant_binary(np.right_shift, operator.rshift, swapped=True)
-    __hash__ = object.__hash__
-
-    def __invert__(self) -> Any:
-        return call_constant(np.invert, (self,), {})
-
-    def __getitem__(self, index: Any) -> Any:
-        where = index if type(index) is int or type(index) is slice else plain_index(index)
-        ans = self._data[where]
-        if type(ans) is ndarray and not ans.shape:  # of t[..., 0] NumPy makes an array without axes
-            ans = ans[()]
-        node, state = self._node, state_now()
-        t = new(Tensor)
-        t._data = ans
-        if node is None or (state is not PLAIN and not state.grad):
-            t._node = None
-        else:
-            if node.op is SETITEM and type(ans) is ndarray and 8 * ans.nbytes <= self._data.nbytes and not state.debug:
-                t._data = ans = ans.copy()  # a view that is kept would make the next assignment copy the whole
-            t._node = n = new(Wide)
-            n.op = GETITEM
-            n.seq = tick()
-            n.shape = ans.shape
-            n.dtype = float64 if type(ans) is float64 else ans.dtype
-            n.sources = (node,)
-            n.args = NOTHING_KEPT
-            n.ans = None
-            n.kwargs = {"index": where}
-        if state is not PLAIN and state.noted:
-            annotate(state, t, GETITEM, (self,), {"index": index})
-        return t
 
     def __len__(self) -> int:
         if type(self._data) is not ndarray:
@@ -711,11 +424,6 @@ class Tensor:
         self._not_recorded("str")
         return str(self._data)
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """NumPy's methods are put there below."""
-
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if type(vars(Tensor).get(name)) is not Elsewhere]
 
@@ -783,195 +491,9 @@ class Tensor:
             else call(fn, args, kwargs)
         )
 
-    # --- ndarray's attributes and methods: those without a line of their own are made below --------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths of the axes."""
-        return self._data.shape
-
-    @property
-    def dtype(self) -> Any:
-        """Type of the entries."""
-        return self._data.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return self._data.size
-
-    @property
-    def T(self) -> Any:
-        """The axes in reverse order."""
-        return record_wide1(ops.shape.TRANSPOSE, self, {"axes": None})
-
-    @property
-    def mT(self) -> Any:
-        """The last two axes swapped."""
-        return np.matrix_transpose(self)
-
-    @property
-    def real(self) -> Any:
-        """The real part."""
-        return np.real(self)
-
-    @property
-    def imag(self) -> Any:
-        """The imaginary part."""
-        return np.imag(self)
-
-    @property
-    def flat(self) -> Any:
-        """An iterator over the entries."""
-        return iter(self.reshape(-1))
-
-    def reshape(self, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
-        """Return the entries in another shape."""
-        metadata = {"shape": shape[0] if len(shape) == 1 else shape}
-        if order != "C":
-            metadata["order"] = order
-        if copy is not None:
-            metadata["copy"] = copy
-        return record_primitive(ops.shape.RESHAPE, (self,), metadata)
-
-    def transpose(self, *axes: Any) -> Any:
-        """Return the axes in another order."""
-        return np.transpose(self, None if not axes or axes[0] is None else axes[0] if len(axes) == 1 else axes)
-
-    def flatten(self, order: Any = "C") -> Any:
-        """Return a copy with one axis."""
-        return np.ravel(self, order=order).copy()
-
-    def copy(self, order: Any = "C") -> Any:
-        """Return a recorded copy."""
-        return record_wide1(RULES[np.copy], self, {"order": order})
-
-    def astype(self, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: Any = True, copy: Any = True) -> Any:  # noqa: ARG002  (NumPy's signature)
-        """Return the entries in another dtype; the gradient comes back in this one."""
-        if not np.can_cast(self.dtype, dtype, casting):
-            raise TypeError(f"cannot cast {self.dtype} to {np.dtype(dtype)} under the rule {casting!r}")
-        return record(RULES[np.astype], (self,), {"dtype": np.dtype(dtype)})
-
-    def conj(self) -> Any:
-        """Return the complex conjugate."""
-        return np.conjugate(self)
-
-    conjugate = conj
-
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
-        """See `numpy.compress`."""
-        return np.compress(condition, self, axis=axis)
-
-    def resize(self, *_: Any, **__: Any) -> None:
-        """Refuse: a value does not change its shape."""
-        raise TypeError("t.resize(...) is refused for Tensors: write np.resize(t, shape)")
-
 
 def _spelt(what: str) -> str:
     return what if what in ("in", "DLPack") else what + "()"
-
-
-def _square(x: Any) -> Any:
-    return x**2
-
-
-SQUARE = RULES[np.square].told_as(_square)  # of a scalar it is C's pow, and one in a thousand has another last bit
-
-
-def _method(name: str) -> Any:
-    fn = getattr(np, name)
-
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return self.__array_function__(fn, (), (self, *args), kwargs)
-
-    method.__name__ = name
-    method.__doc__ = f"See `numpy.{name}`."
-    return method
-
-
-for _name in (
-    "all any argmax argmin argpartition argsort choose clip cumprod cumsum diagonal dot max mean min "
-    "nonzero prod ravel "
-    "repeat round searchsorted squeeze std sum swapaxes take trace var"
-).split():
-    setattr(Tensor, _name, _method(_name))
-
-
-def _attribute(name: str) -> Any:
-    return property(lambda self: getattr(self._data, name), doc=f"See `numpy.ndarray.{name}`.")
-
-
-for _name in ("nbytes", "itemsize", "strides", "flags", "device"):
-    setattr(Tensor, _name, _attribute(_name))
-
-
-class Elsewhere:
-    """An attribute that Tensors do not have and others do: asked for, it says what to write.
-
-    A `__getattr__` would say so, too, and cost each attribute of each Tensor 40 ns, a twentieth of a step of XOR.
-    """
-
-    __slots__ = ("hint", "name")
-
-    def __init__(self, name: str, hint: str) -> None:
-        self.name, self.hint = name, hint
-
-    def __get__(self, t: Any, kind: Any = None) -> Any:
-        raise AttributeError(f"a Tensor has no attribute {self.name!r}: write {self.hint}", name=self.name, obj=t)
-
-
-ELSEWHERE = {
-    "relu": "np.maximum(t, 0)",
-    "sigmoid": "nn.sigmoid(t)",
-    "softmax": "nn.softmax(t)",
-    "log_softmax": "nn.log_softmax(t)",
-    "mm": "t @ other",
-    "norm": "np.linalg.norm(t)",
-    "t": "t.T",
-    "unsqueeze": "t[..., None]",
-    "view": "t.reshape(shape)",
-    "zero_grad": "t.grad = None",
-    "add_": "t += other",
-    "append": "np.append(t, values)",
-    "clone": "t.copy()",
-    "contiguous": "np.ascontiguousarray(t)",
-    "cpu": "t.data; it is in memory",
-    "cuda": "t; it stays in memory, there is no GPU",
-    "dim": "t.ndim",
-    "double": "t.astype(np.float64)",
-    "expand": "np.broadcast_to(t, shape)",
-    "float": "t.astype(np.float32)",
-    "half": "t.astype(np.float16)",
-    "is_cuda": "t; it stays in memory, there is no GPU",
-    "long": "t.astype(np.int64)",
-    "mul_": "t *= other",
-    "numel": "t.size",
-    "permute": "np.transpose(t, axes)",
-    "repeat_interleave": "np.repeat(t, n)",
-    "requires_grad_": "t.requires_grad = True",
-    "retain_grad": "ag.grad or ag.vjp for the gradient by a result; only leaves have a grad",
-    "sub_": "t -= other",
-    "to": "t.astype(dtype); it stays in memory, there is no GPU",
-    "type": "t.astype(dtype)",
-    "value": "t.data",
-}
-
-
-for _name, _found in vars(np).items():
-    if _name[0] != "_" and callable(_found) and not isinstance(_found, type):
-        ELSEWHERE.setdefault(_name, f"np.{_name}(t)")
-for _name, _hint in ELSEWHERE.items():
-    if not hasattr(Tensor, _name):
-        setattr(Tensor, _name, Elsewhere(_name, _hint))
-
-
-def _dtype_key(value: Any) -> Any:
-    return float64 if type(value) is float64 else value.dtype
 
 
 def _restore(value: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
@@ -1043,12 +565,10 @@ def _as_tensor(g: Any, recorder: Any) -> Tensor:
 # Leaves whose gradient is not wanted for now, by the identity of their Tensors: what was recorded from one before it
 # was switched off still ends in it when it is switched on again.
 _asleep: dict[int, tuple[Leaf, int, Any]] = {}
-_getrefcount = getattr(sys, "getrefcount", lambda _: 1000)
-_ALONE = 3  # the Tensor's slot, the local name, getrefcount's own argument
-GETITEM, SETITEM = ops.index.GETITEM, ops.index.SETITEM
 
 
-KNOWN = {Tensor, ndarray, float, int, float64}
+say_elsewhere(Tensor)
+KNOWN.add(Tensor)
 recording.Tensor = Tensor
 recording.ARRAYS = {Tensor, ndarray}
 Door.kind, Door.record = Tensor, staticmethod(record_primitive)

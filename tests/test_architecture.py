@@ -78,9 +78,13 @@ def imports(module, files=FILES):
     return found
 
 
+PARTS = {"operators": "tensor", "methods": "tensor", "inplace": "tensor"}  # files of one class
+
+
 def room(module):
     """Return the part of autograd_core a module belongs to: `ops` for `autograd_core.ops.reduce`."""
-    return module.split(".")[1] if "." in module else ""
+    name = module.split(".")[1] if "." in module else ""
+    return PARTS.get(name, name)
 
 
 def upward(module, files=FILES):

@@ -29,8 +29,8 @@ from typing import Any
 
 import numpy as np
 
+from ..operators import _square
 from ..ops import elementwise, index, parts, reduce
-from ..tensor import _square
 from .program import Equation, Program, Variable
 
 ndarray = np.ndarray

@@ -5,6 +5,7 @@ Read from the source of the imported packages, so the built wheel is judged when
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 import types
@@ -37,6 +38,7 @@ FLOORS = {
     "replay": 7,
     "__main__": 8,
 }
+ROOT = Path(__file__).parents[1]
 RUNTIME = {*sys.stdlib_module_names, "numpy", "graphviz"}
 ON_DEMAND = [
     "IPython", "graphviz", "hypothesis", "jax", "matplotlib", "pygraphviz", "pytest", "safetensors", "scipy", "sklearn",
@@ -210,6 +212,18 @@ def test_import_loads_nothing_on_demand():
 def test_tests_are_no_package():
     # `tests/nn/__init__.py` would make `import nn` find the tests.
     assert not list(Path(__file__).parent.rglob("__init__.py"))
+
+
+@pytest.mark.skipif(not (ROOT / "CONTRIBUTING.md").exists(), reason="the wheel is tested, away from its checkout")
+def test_the_path_for_readers_is_one_list():
+    readme, rules = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+    steps = re.findall(r"^\d+\. (.*(?:\n   .*)*)", readme.partition("## Reading the code")[2].partition("\n## ")[0], re.M)
+    linked = [re.findall(r"\]\((autograd_core/[^)]*)\)", step) for step in steps]
+    assert all((ROOT / file).exists() for files in linked for file in files)
+    first = re.findall(r"`([\w/]+\.py)`", rules.partition("**Read first**")[2].partition("\n- ")[0])
+    known = iter(file.removeprefix("autograd_core/") for files in linked for file in files)
+    assert first
+    assert all(file in known for file in first), "CONTRIBUTING.md names other files, or in another order"  # consumes
 
 
 def test_size_in_lines():

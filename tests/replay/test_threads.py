@@ -118,6 +118,7 @@ def test_results_are_nobody_elses():
     in_threads(work)
 
 
+@pytest.mark.filterwarnings("ignore:16 calls one after the other")  # which the threads' turns may bring about
 def test_more_kinds_of_arguments_than_are_kept():
     compiled = ag.compile(lambda x: np.sin(x) * 2 + x)
 

@@ -217,7 +217,9 @@ def test_tests_are_no_package():
 @pytest.mark.skipif(not (ROOT / "CONTRIBUTING.md").exists(), reason="the wheel is tested, away from its checkout")
 def test_the_path_for_readers_is_one_list():
     readme, rules = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
-    steps = re.findall(r"^\d+\. (.*(?:\n   .*)*)", readme.partition("## Reading the code")[2].partition("\n## ")[0], re.M)
+    steps = re.findall(
+        r"^\d+\. (.*(?:\n   .*)*)", readme.partition("## Reading the code")[2].partition("\n## ")[0], re.M
+    )
     linked = [re.findall(r"\]\((autograd_core/[^)]*)\)", step) for step in steps]
     assert all((ROOT / file).exists() for files in linked for file in files)
     first = re.findall(r"`([\w/]+\.py)`", rules.partition("**Read first**")[2].partition("\n- ")[0])

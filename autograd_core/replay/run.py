@@ -156,7 +156,8 @@ class Compiled:
         outer = STATE.get()
         try:
             STATE.set(outer.changed(recorder=trace))
-            out = self.f(*args, **kwargs)
+            with np.errstate():  # the recorder may let NumPy be silent
+                out = self.f(*args, **kwargs)
             found = trace.finish(out)
             STATE.set(outer)
             around.watch()

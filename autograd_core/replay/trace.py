@@ -9,7 +9,7 @@ import numpy as np
 from ..notes import GraphError, source_line
 from ..ops.index import getitem
 from ..program.calls import draw, number_of, of_networks, strip
-from ..program.capture import LITERAL, Capture
+from ..program.capture import LITERAL, Capture, settings_of_errors
 from ..program.program import variables
 from ..state import switched
 from ..tensor import Tensor
@@ -52,6 +52,18 @@ class Trace(Capture):
         super().append(equation)
         if equation.quiet:
             refuse_raising(np.geterr(), self.errors)
+
+    def assume_finite(self) -> bool:
+        """Leave out the masks of scalars, and let NumPy be silent from there on.
+
+        Where it would have something to say, a value is not finite: the function is called itself, and says it, or has
+        nothing to say since its masks apply.
+        """
+        found = super().assume_finite()
+        if found and self.errors["invalid"] != "ignore":
+            np.seterr(divide="ignore", over="ignore", invalid="ignore")
+            self.settings, self.errors = settings_of_errors(), np.geterr()
+        return found
 
     def asked(self, what: Any) -> None:
         """Refuse to tell a value, and remember it, should the function catch the error."""

@@ -1,5 +1,7 @@
 """What is easily lost between a recording and its replays: results of checkpoints, masks of numbers, refusals."""
 
+import warnings
+
 import numpy as np
 import pytest
 from bits import identical
@@ -112,6 +114,77 @@ def test_masks_of_numbers_are_kept_at_every_call(name, way, dtype, first):
     compiled = ag.compile(own)
     for x in (first, 0, 1, 0.5, 0, -1):
         identical(compiled(dtype(x)), own(dtype(x)), 4 * np.finfo(dtype).eps)
+
+
+SINGULAR = {
+    "sqrt": lambda x: np.where(x > 0, np.sqrt(2 * x), 0.0),
+    "log": lambda x: np.where(x > 0, np.log(2 * x), 0.0),
+    "log2": lambda x: np.where(x > 0, np.log2(2 * x), 0.0),
+    "log10": lambda x: np.where(x > 0, np.log10(2 * x), 0.0),
+    "log1p": lambda x: np.where(x > 0, np.log1p(2 * x - 1), 0.0),
+    "quotient": lambda x: np.where(x != 0, 1 / (2 * x), 0.0),
+    "reciprocal": lambda x: np.where(x != 0, np.reciprocal(2 * x), 0.0),
+    "sin(x) / x": lambda x: np.where(x != 0, np.sin(2 * x) / x, 2.0),
+    "a root as a power": lambda x: np.where(x > 0, (2 * x) ** 0.5, 0.0),
+    "a negative power": lambda x: np.where(x > 0, (2 * x) ** -1.5, 0.0),
+    "x ** x": lambda x: np.where(x > 0, (2 * x) ** (2 * x), 0.0),
+    "cbrt": lambda x: np.where(x > 0, np.cbrt(2 * x), 0.0),
+    "arccos": lambda x: np.where(x > 0, np.arccos(1 - 2 * x), 0.0),
+    "arcsin": lambda x: np.where(x > 0, np.arcsin(2 * x - 1), 0.0),
+    "arccosh": lambda x: np.where(x > 0, np.arccosh(1 + 2 * x), 0.0),
+    "arctanh": lambda x: np.where(x > 0, np.arctanh(2 * x - 1), 0.0),
+    "norm": lambda x: np.where(x > 0, np.linalg.norm(np.stack([x, 2 * x])), 0.0),
+    "hypot": lambda x: np.where(x > 0, np.hypot(x, 2 * x), 0.0),
+    "arctan2": lambda x: np.where(x > 0, np.arctan2(x, 2 * x), 0.0),
+    "a product of roots": lambda x: np.where(x > 0, x * np.sqrt(np.prod(np.stack([x, x, x]))), 0.0),
+    "std": lambda x: np.where(x > 0, np.std(np.stack([x, 2 * x])), 0.0),
+    "no selection": lambda x: np.log(np.sqrt(x * 2)),
+    "clip": lambda x: np.sqrt(np.clip(2 * x, 0, 3)),
+    "select": lambda x: np.select([x > 0, x < 0], [np.sqrt(x), np.sqrt(-x)], 0.0),
+}
+
+
+def heard(f, x):
+    """Return what NumPy says of a call: "divide by zero", "invalid value"; or the error."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        try:
+            f(x)
+        except FloatingPointError:
+            return {"raised"}
+    return {str(w.message).partition(" encountered")[0] for w in found}
+
+
+def summed(f):
+    return lambda x: np.sum(f(x))
+
+
+@pytest.mark.parametrize("errors", ["warn", "raise"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, float])
+@pytest.mark.parametrize("way", [ag.grad, ag.value_and_grad, second])
+@pytest.mark.parametrize("name", SINGULAR)
+def test_a_compiled_number_warns_of_nothing_that_the_function_does_not(name, way, dtype, errors):
+    own = way(SINGULAR[name])
+    with np.errstate(divide=errors, invalid=errors):
+        for first in (0, 1):
+            compiled = ag.compile(own)
+            for x in (first, 0, 1, 0):
+                assert heard(compiled, dtype(x)) <= heard(own, dtype(x))
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_a_compiled_array_warns_of_nothing_that_the_function_does_not(name):
+    for own in (summed(SINGULAR[name]), ag.grad(summed(SINGULAR[name]))):
+        compiled = ag.compile(own)
+        for x in (0.0, 1.0, 0.0):
+            assert heard(compiled, np.full(3, x)) <= heard(own, np.full(3, x))
+
+
+def test_settings_of_errors_are_as_they_were_after_a_recording():
+    before = np.geterr()
+    for x in (0.0, 1.0):
+        ag.compile(ag.grad(SINGULAR["sqrt"]))(x)
+        assert np.geterr() == before
 
 
 # --- refusals of pullbacks --------------------------------------------------------------------------------------------

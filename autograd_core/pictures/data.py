@@ -55,11 +55,30 @@ class Module:
     parent: int | None = None
     times: int = 1  # so often stands a block of this length in the run
     opens: bool = True
+    hidden: int = 0  # blocks in the middle that have no vertices
+
+    @property
+    def copies(self) -> int:
+        """Return how often the block was computed."""
+        return self.times + self.hidden
 
     @property
     def period(self) -> int:
         """Return how many vertices one copy has."""
         return (self.last - self.first) // self.times
+
+
+@dataclass(slots=True)
+class Gap:
+    """Blocks in the middle of a repeat that have no vertices."""
+
+    at: int  # the vertex before which they are left out
+    copies: int
+    nodes: int
+    operations: int
+    parameters: int  # numbers in them
+    ranges: dict[int, tuple[float, float]]  # of the gradients of what a vertex of the block behind them stands for
+    terms: dict[int, int]  # contributions that they send to a vertex
 
 
 SCALAR = ((), (1,), (1, 1), None)
@@ -93,6 +112,9 @@ class Columns:
         self.broken_values = broken([v.value for v in graph.vertices])
         self.broken_gradients = broken([v.gradient for v in graph.vertices], self.gradients)
         self.terms = np.bincount(self.sources[~(self.flows < 0)], minlength=len(graph.vertices)).tolist()
+        for gap in graph.gaps:
+            for k, n in gap.terms.items():
+                self.terms[k] += n
         self.operations = np.cumsum([0, *(v.role == "operation" for v in graph.vertices)])
         self.scalar = all(v.shape in SCALAR for v in graph.vertices)
 
@@ -122,6 +144,7 @@ class Graph:
     modules: list[Module] = field(default_factory=list)
     backward: list[int] = field(default_factory=list)  # operations, in the order of the sweep
     notes: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     measured: Columns | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -130,6 +153,15 @@ class Graph:
         if self.measured is None:
             self.measured = Columns(self)
         return self.measured
+
+    def number(self, k: int) -> int:
+        """Return the place of a vertex in the program, with what is left out before it."""
+        return k + sum(gap.nodes for gap in self.gaps if gap.at <= k)
+
+    def left_out(self, first: int, last: int) -> tuple[int, int]:
+        """Return how many operations, and numbers in parameters, are left out in a run of vertices."""
+        inside = [gap for gap in self.gaps if first < gap.at < last]
+        return sum(gap.operations for gap in inside), sum(gap.parameters for gap in inside)
 
     @property
     def forward(self) -> list[int]:

@@ -112,10 +112,11 @@ def draw(
     variables(given, sys._getframe(1))
     given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
     with collector_off():  # it would look through a large graph again and again
-        graph, at = read([t._node for t in results], given, seeds(results, gradient))
+        thin = fold is not False and focus is None
+        graph, at = read([t._node for t in results], given, seeds(results, gradient), thin)
         if focus is not None:
             graph = around(graph, focused(graph, at, focus), radius)
-        find_modules(graph, fold or (fold is None and len(graph.vertices) > 40))
+        find_modules(graph, fold or (fold is None and (len(graph.vertices) > 40 or bool(graph.gaps))))
         closed = None if depth is None else {k for k, d in enumerate(depths(graph)) if d >= depth}
         return Picture(
             graph,

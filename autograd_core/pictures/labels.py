@@ -6,7 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 
-from .data import Module, Vertex
+import numpy as np
+
+from .data import Graph, Module, Vertex
 from .numbers import Stats, norm_of, tell, tell_shape
 from .symbols import HOLE, shorten
 from .view import Key, View
@@ -143,16 +145,16 @@ class Labels:
         note = " ".join(p for p in (name if v.role == "operation" else "", tell_shape(v.shape or None)) if p)
         if backward:
             norms = self.columns.gradients[many]
-            norms = norms[~(norms < 0)]
+            hidden = [n for gap in self.graph.gaps for k in many if k in gap.ranges for n in gap.ranges[k]]
+            norms = np.append(norms[~(norms < 0)], hidden)
             note = spread(float(norms.min()), float(norms.max())) if norms.size else "no gradient"
         title = v.label if v.role == "operation" else name or v.role
         return Label(title, (shorten(note, WIDEST), *self.blank))
 
     def _module(self, m: Module) -> Label:
-        inside = self.graph.vertices[m.first : m.last]
         name = shorten(m.name.replace("\n", " "), 28) + times(m)
         name = f"▸ {name}" if m.opens else "…"
-        return Label(name, (content(inside), *self.blank))
+        return Label(name, (content(self.graph, m), *self.blank))
 
     def frame(self, k: int) -> str:
         """Return the text above an open module."""
@@ -162,7 +164,7 @@ class Labels:
 
 def times(m: Module) -> str:
     """Return how often a module is repeated."""
-    return f"  × {m.times}" if m.times > 1 else ""
+    return f"  × {m.copies}" if m.times > 1 else ""
 
 
 def spread(low: float, high: float) -> str:
@@ -170,10 +172,11 @@ def spread(low: float, high: float) -> str:
     return f"‖{HOLE}‖ = {tell(low)}" if low == high else f"‖{HOLE}‖ {low:.2g} … {high:.2g}".replace("-", "−")
 
 
-def content(inside: list[Vertex]) -> str:
+def content(graph: Graph, m: Module) -> str:
     """Return what a closed module holds."""
-    ops = sum(v.role == "operation" for v in inside)
-    size = sum(entries(v) for v in inside if v.role == "parameter")
+    inside, (ops, size) = graph.vertices[m.first : m.last], graph.left_out(m.first, m.last)
+    ops += sum(v.role == "operation" for v in inside)
+    size += sum(entries(v) for v in inside if v.role == "parameter")
     text = f"{ops:,} operation{'s' * (ops != 1)}"
     return text + (f", {size:,} parameter{'s' * (size != 1)}" if size else "")
 

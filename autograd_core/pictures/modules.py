@@ -37,7 +37,16 @@ def find_modules(graph: Graph, fold: bool = True) -> None:
     top = _level(graph, 0, len(graph.vertices), 0, None, prints)
     if prints is not None:
         _repeats(graph, top, None, prints)
+        _tell_hidden(graph)
     put_in_order(graph)
+
+
+def _tell_hidden(graph: Graph) -> None:
+    """Let repeats know of the blocks in their middle that have no vertices: the innermost around a gap."""
+    for gap in graph.gaps:
+        around = [m for m in graph.modules if m.first < gap.at < m.last and m.times > 1]
+        if around:
+            min(around, key=lambda m: m.last - m.first).hidden += gap.copies
 
 
 def _level(
@@ -143,7 +152,7 @@ def _repeats(graph: Graph, units: list[Unit], parent: int | None, prints: Prints
     for _ in range(PASSES):
         if len(units) < COPIES:
             return
-        best = _best_period(_looks(graph, units, prints))
+        best = best_period(_looks(graph, units, prints))
         if best is None:
             return
         period, runs = best
@@ -164,7 +173,7 @@ def _looks(graph: Graph, units: Sequence[Unit], prints: Prints) -> Any:
     return found
 
 
-def _best_period(ids: Any) -> tuple[int, list[tuple[int, int]]] | None:
+def best_period(ids: Any) -> tuple[int, list[tuple[int, int]]] | None:
     """Return the period that folds most, and the runs (start, length) of units equal to those one period later."""
     turn = np.argsort(ids, kind="stable")
     same = ids[turn][1:] == ids[turn][:-1]

@@ -115,9 +115,11 @@ class Picture:
         hidden = [key[1] for key in view.boxes if key[0] == "m"]
         if hidden:
             before = self.graph.columns.operations
-            ops = sum(before[self.graph.modules[k].last] - before[self.graph.modules[k].first] for k in hidden)
+            closed = [(m.first, m.last) for m in (self.graph.modules[k] for k in hidden)]
+            ops = sum(before[b] - before[a] + self.graph.left_out(a, b)[0] for a, b in closed)
+            whole = before[-1] + self.graph.left_out(-1, len(self.graph.vertices))[0]
             notes.append(
-                f"{ops:,} of {before[-1]:,} operations are inside closed boxes: "
+                f"{ops:,} of {whole:,} operations are inside closed boxes: "
                 f"{self._remedy()}, focus=name with radius=3 draws a part."
             )
         if self._failed:
@@ -132,6 +134,8 @@ class Picture:
         """The picture in a sentence."""
         g = self.graph
         count = {role: sum(v.role == role for v in g.vertices) for role in ("operation", "parameter", "input")}
+        count["operation"] += sum(gap.operations for gap in g.gaps)
+        count["parameter"] += sum(gap.nodes - gap.operations for gap in g.gaps)
         parts = [f"{n:,} {role}{'s' * (n != 1)}" for role, n in count.items() if n]
         names = [v.name for v in g.vertices if v.role in ("parameter", "input") and v.name][:6]
         made = f" from {', '.join(names)}" if names else ""
@@ -317,16 +321,16 @@ class Picture:
         found: dict[str, Any] = {}
         for k in sorted(wanted):
             m = modules[k]
-            inside = self.graph.vertices[m.first : m.last]
+            inside, left_out = self.graph.vertices[m.first : m.last], self.graph.left_out(m.first, m.last)
             found[f"m{k}"] = {
                 "name": m.name,
                 "kind": "",
                 "parent": None if m.parent is None else f"m{m.parent}",
-                "note": content(inside),
-                "times": m.times,
+                "note": content(self.graph, m),
+                "times": m.copies,
                 "opens": m.opens and any(k not in v.closed for v in views) and any(k in v.closed for v in views),
-                "operations": sum(v.role == "operation" for v in inside),
-                "parameters": sum(entries(v) for v in inside if v.role == "parameter"),
+                "operations": sum(v.role == "operation" for v in inside) + left_out[0],
+                "parameters": sum(entries(v) for v in inside if v.role == "parameter") + left_out[1],
             }
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -13,11 +14,12 @@ from ..graph import order
 from ..nodes import PICK, Leaf, Node
 from ..notes import NOTHING, printable
 from ..rules import Op
-from .data import Edge, Graph, Vertex
+from .data import Edge, Gap, Graph, Vertex
 from .given import Given, alike
-from .numbers import Stats, summarise, tell, tell_dtype
+from .numbers import Stats, is_broken, norm_of, summarise, tell, tell_dtype
 from .sweep import gradient_of_leaf, watch
 from .symbols import clean, known_label, label_of, light
+from .thinning import Thinned
 from .values import UNKNOWN, Values, kept_operand
 from .writing import UNTRACKED
 
@@ -27,16 +29,21 @@ NUMBERS = {float, np.float64}
 NO_METADATA: dict[str, Any] = {}
 
 
-def read(roots: Sequence[Node], given: Given, seeds: dict[Node, Any]) -> tuple[Graph, dict[Node, int]]:
-    """Return the data of the graph that ends in `roots`, and where in it the nodes are."""
-    reader = _Reader(roots, given, seeds)
+def read(
+    roots: Sequence[Node], given: Given, seeds: dict[Node, Any], thin: bool = False
+) -> tuple[Graph, dict[Node, int]]:
+    """Return the data of the graph that ends in `roots`, and where in it the nodes are.
+
+    With `thin` the middle of long repeats is left out, which would be folded.
+    """
+    reader = _Reader(roots, given, seeds, thin)
     return reader.graph, reader.at
 
 
 class _Reader:
     """One reading of a tape."""
 
-    def __init__(self, roots: Sequence[Node], given: Given, seeds: dict[Node, Any]) -> None:
+    def __init__(self, roots: Sequence[Node], given: Given, seeds: dict[Node, Any], thin: bool) -> None:
         self.given, self.roots = given, list(dict.fromkeys(roots))
         self.graph = Graph(given.title)
         self.outputs = {*given.outputs, *self.roots}
@@ -56,15 +63,20 @@ class _Reader:
         self.kinds: dict[Op, tuple[str, Op, int]] = {}  # name, rule and number of results of an operation
         self.named_numbers = any(declared for _, _, declared in given.arrays)
         self.kept_alive: list[Any] = []  # ids are keys only while their objects live
+        thinned = Thinned(self.path, self.values, set(given.inputs), self._special()) if thin else None
+        self.behind: dict[Node, Node] = {}  # what is not drawn, and what is drawn in its place
+        if thinned is not None:
+            self.path, self.behind = thinned.path, thinned.twins
         # The note of an operation with several results is with the results.
         self.picked = {n.p: n for n in reversed(self.path) if n.op is PICK}
         self.leaves = [n for n in self.path if self._is_leaf(n)]
-        self.behind: dict[Node, Node] = {}  # what is not drawn, and what is drawn in its place
         self._leave_out()
         self.ops = [n for n in self.path if not self._is_leaf(n) and not self._passes(n) and n not in self.behind]
         self._place_inputs()
         for k, node in enumerate(self.ops):
             self._operation(node, self.ops[k + 1] if k + 1 < len(self.ops) else None)
+        if thinned is not None:
+            self.graph.gaps = [self._gap(*gap) for gap in thinned.gaps]
         self._finish()
 
     # --- what a node is -----------------------------------------------------------------------------------------------
@@ -108,6 +120,44 @@ class _Reader:
             if declared and self._name(node) in ("", name) and alike(a, value):
                 return name
         return None
+
+    def _special(self) -> set[Node]:
+        """Return the nodes that are drawn, wherever they are: those with a name or a role, and what is not finite."""
+        given, values = self.given, self.values.of
+        totals = {} if self.sweep is None else self.sweep.totals
+        found = {*self.outputs, *given.inputs, *given.names, *given.variables}
+        # Of a number x - x tells it in 30 ns, and there may be 10^6.
+        found.update([n for n, v in values.items() if (v - v != 0 if v.__class__ in NUMBERS else not is_finite(v))])
+        found.update([n for n, s in totals.items() if is_broken(s)])
+        return found
+
+    def _gap(self, left_out: list[Node], behind: list[Node], copies: int) -> Gap:
+        """Return what is to be known of blocks that are left out in front of another."""
+        totals = {} if self.sweep is None else self.sweep.totals
+        norms = np.array([-1.0 if (s := totals.get(n)) is None else norm_of(s) for n in left_out])
+        norms = norms.reshape(copies, len(behind))
+        drawn = [(self.at[node], norms[:, i]) for i, node in enumerate(behind) if node in self.at]
+        ranges = {k: (float(found.min()), float(found.max())) for k, found in drawn if not (found < 0).any()}
+        leaves = [n for n in left_out if n.op is None]
+        parameters = sum(n.size for n in leaves)
+        at = min(k for k, _ in drawn)
+        shared = [i for i, n in enumerate(behind) if any(p is not None and self._is_shared(p) for p in n.parents)]
+        terms = self._terms([n for i in shared for n in left_out[i :: len(behind)]], at)
+        return Gap(at, copies, len(left_out), len(left_out) - len(leaves), parameters, ranges, terms)
+
+    def _is_shared(self, p: Node) -> bool:
+        """Say whether a node may be used by all blocks of a repeat."""
+        return p.op is None or p in self.given.inputs
+
+    def _terms(self, left_out: list[Node], at: int) -> dict[int, int]:
+        """Return how many contributions what is left out sends to each leaf and each input that is drawn."""
+        flows = {} if self.sweep is None else self.sweep.flows
+        found: Counter[int] = Counter()
+        for node in left_out:
+            for p, sent in zip(node.parents, flows.get(node, ()), strict=False):
+                if sent is not None and p in self.at and self._is_shared(p):
+                    found[self.at[p]] += 1
+        return {k: n for k, n in found.items() if k < at}
 
     def _name(self, node: Node) -> str:
         own = node.name if isinstance(node, Leaf) else getattr(node, "note", NOTHING).name
@@ -272,7 +322,7 @@ class _Reader:
     # --- gradients ----------------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        graph, sweep = self.graph, self.sweep
+        graph, sweep, at = self.graph, self.sweep, self.at
         totals = {} if sweep is None else sweep.totals
         for node, k in self.at.items():
             v = graph.vertices[k]
@@ -295,7 +345,9 @@ class _Reader:
                 made.gradient, made.why_none = v.gradient, v.why_none
         if sweep is not None:
             graph.backward = list(
-                dict.fromkeys(self._behind(n) for n in sweep.visited if n not in self.behind and not self._passes(n))
+                dict.fromkeys(
+                    self._behind(n) for n in sweep.visited if n in at and n not in self.behind and not self._passes(n)
+                )
             )
         for node in self.behind:
             self.at.setdefault(node, self.at[self._through(node)])
@@ -319,6 +371,13 @@ class _Reader:
         k = self.at[node]
         v = self.graph.vertices[k]
         return v.operands[0] if v.role == "output" else k  # type: ignore[return-value]
+
+
+def is_finite(value: Any) -> bool:
+    """Say whether a value holds neither infinity nor NaN; a tuple of results is taken for finite."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, tuple | list) or bool(np.all(np.isfinite(value)))
 
 
 def within(path: list[Node], roots: Sequence[Node], borders: set[Node]) -> list[Node]:

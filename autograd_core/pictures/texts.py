@@ -45,14 +45,14 @@ def reference(graph: Graph, o: int | str | None) -> str:
     """Return how an operand is called."""
     if not isinstance(o, int):
         return o or "·"
-    return graph.vertices[o].name.replace("\n", " ") or f"n{o}"
+    return graph.vertices[o].name.replace("\n", " ") or f"n{graph.number(o)}"
 
 
 def line(graph: Graph, key: Key, indent: str, labels: Labels) -> tuple[str, str, str]:
     """Return one box as three columns: what it is, its value, its gradient."""
     if key[0] == "m":
         m = graph.modules[key[1]]
-        return f"{indent}[+] {labels.of(key, False).title}", content(graph.vertices[m.first : m.last]), ""
+        return f"{indent}[+] {labels.of(key, False).title}", content(graph, m), ""
     v: Vertex = graph.vertices[key[1]]
     name = reference(graph, key[1])
     what = v.role

@@ -13,11 +13,13 @@ import numpy as np
 from ..tree import flatten
 from . import strategies
 from .checker import examined
+from .layouts import is_plain
 from .lines import explained, lines_of
 from .report import GradientError, Report
 
 LIMIT = 0.2  # of the derivatives a test looks at, so many may remain unjudged
 SHRINKING = 2.0  # seconds in which a failing example may become a simpler one
+ORDERS = ("C", "F", "strided", "negative")  # how an array may lie in memory without being another array
 AGAIN = 20  # examples that passed, whose lines are compared with those of one that failed
 
 
@@ -96,6 +98,7 @@ def checks_gradient(
     noise: float = 1.0,
     examples: int | None = None,
     inconclusive: float = LIMIT,
+    layouts: Sequence[str] | str = ORDERS,
     **arguments: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Turn a function into a test of its own gradient, at many arguments.
@@ -114,6 +117,9 @@ def checks_gradient(
         How many to try, instead of Hypothesis' own setting.
     inconclusive : float
         The share of derivatives that may remain unjudged; with more, or with none at all, the test fails.
+    layouts : str or sequence of str
+        How drawn arrays lie in memory, as `tensors` has them: each in one of these ways. An array that is not in C's
+        order stays as it was drawn.
 
     Examples
     --------
@@ -132,6 +138,8 @@ def checks_gradient(
         hypothesis = _hypothesis()
         parameters = inspect.signature(f).parameters
         drawn, names, outside = _sources(f.__name__, list(parameters), together, arguments)
+        ways = [layouts] if isinstance(layouts, str) else list(layouts)
+        drawn = {name: _in_memory(strategy, ways) for name, strategy in drawn.items()}
         options: dict[str, Any] = {"order": order, "modes": modes, "rtol": rtol, "kinks": kinks, "noise": noise}
         examine = functools.partial(examined, gradient=gradient, **options)
         tallies: list[Tally] = []
@@ -238,6 +246,25 @@ def _strategy(spec: Any) -> Any:
     if isinstance(spec, np.ndarray) and spec.dtype.kind in "fc":
         return strategies.tensors(spec.shape, spec.dtype)
     return st.just(spec)
+
+
+def _in_memory(strategy: Any, ways: list[str]) -> Any:
+    """Return a strategy for the same values where each array lies in memory in one of several ways."""
+    st = strategies.hypothesis()
+    if unknown := [w for w in ways if w not in strategies.LAYOUTS]:
+        raise ValueError(f"layouts are some of {', '.join(strategies.LAYOUTS)}, not {unknown[0]!r}")
+
+    def moved(draw: Any) -> Any:  # composite, so that Hypothesis prints what came of it
+        leaves, rebuild = flatten(draw(strategy))
+        movable = [isinstance(a, np.ndarray) and a.ndim > 0 and is_plain(a) for a in leaves]
+        return rebuild(
+            [
+                strategies.arranged(a, draw(st.sampled_from(ways))) if m else a
+                for a, m in zip(leaves, movable, strict=True)
+            ]
+        )
+
+    return strategy if ways == ["C"] else st.composite(moved)()
 
 
 def _keywords(names: Sequence[str]) -> inspect.Signature:

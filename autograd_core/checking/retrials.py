@@ -42,6 +42,9 @@ def _columns(entries: Sequence[Entry], most: int) -> list[int]:
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 
+TINY = np.finfo(float).tiny
+
+
 def depends_on_layout(trial: Any, wrong: Sequence[Entry]) -> str:
     """Say so if the derivative is right for the same values in other memory."""
     program, columns = trial.program, _columns(wrong, 4)
@@ -51,7 +54,8 @@ def depends_on_layout(trial: Any, wrong: Sequence[Entry]) -> str:
 
     def off() -> float:
         a, n = _claimed(trial, w)[columns], _measured(trial, w, columns)
-        return float(np.max(np.abs(a - n) / np.maximum(np.abs(a), np.abs(n))))
+        size = np.maximum(np.abs(a), np.abs(n))
+        return float(np.max(np.abs(a - n) / np.maximum(size, max(1e-4 * np.max(size), TINY))))  # some may be zero
 
     before = off()
     for changes, words in _other_memory(program):

@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis.extra.numpy import arrays
+from hypothesis.strategies import floats
 
 import autograd_core as ag
+from autograd_core.checking import GradientError
+from autograd_core.checking.decorator import checks_gradient
 from autograd_core.checking.layouts import described, is_plain, laid_out, repeats
+from autograd_core.checking.strategies import tensors
 
 A = np.array([[0.3, -0.8, 1.1], [1.4, 0.2, -0.6]])
 CUBE = np.random.default_rng(0).uniform(0.5, 1.5, (2, 3, 4))
@@ -215,3 +220,97 @@ def test_one_array_in_two_places_is_one_array():
     report = ag.gradcheck(f, x, x, gradient=wrong, raises=False)
     assert report.verdict == "wrong"
     assert "a and b are one array" in report.cause
+
+
+@pytest.mark.parametrize(
+    "a", [[[0, 0], [1e-3, 0]], [[0, 0, 0], [0, 1, 0]], [[0, 1, 0], [0, 0, 2], [0, 0, 0]], [[1, 2], [3, 4]]]
+)
+def test_entries_that_are_zero_do_not_hide_that_it_is_the_layout(a):
+    wrong = lambda x: 2 * x.ravel(order="K").reshape(x.shape)
+    report = ag.gradcheck(lambda x: np.sum(x * x), np.array(a, float, order="F"), gradient=wrong, raises=False)
+    assert "depends on layout" in report.cause
+
+
+# --- the decorator ----------------------------------------------------------------------------------------------------
+
+
+def in_order_of_memory(x):
+    return 2 * x.ravel(order="K").reshape(x.shape)
+
+
+def of_adjacent_entries(x):
+    return 2 * x if x.flags.c_contiguous else 2.5 * x
+
+
+def going_forwards(x):
+    return 2 * x * (1 + 0.1 * any(s < 0 for s in x.strides))
+
+
+MUTANTS = [in_order_of_memory, of_adjacent_entries, going_forwards]
+SPECS = {
+    "a shape": (3, 2),
+    "a domain": "positive",
+    "an array": np.ones((2, 3)),
+    "tensors": tensors((2, 3)),
+    "of NumPy": arrays(np.float64, (2, 2), elements=floats(1, 2)),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_decorator_draws_other_memory(spec, mutant):
+    @checks_gradient(x=SPECS[spec], gradient=mutant, examples=300)
+    def test_square(x):
+        return np.sum(x * x)
+
+    with pytest.raises(GradientError) as caught:
+        test_square()
+    assert "depends on layout" in caught.value.report.cause
+    assert "x=array(" in "".join(caught.value.__notes__)
+
+
+def test_the_decorator_draws_other_memory_of_all_arguments_and_in_containers():
+    wrong = lambda x, y: (y * in_order_of_memory(x) / 2, x * in_order_of_memory(y) / 2)
+
+    @checks_gradient(gradient=wrong, examples=200)
+    def test_product(x, y):
+        return np.sum(x * y)
+
+    @checks_gradient(
+        d=tensors((2, 2)).map(lambda a: {"a": a}), gradient=lambda d: {"a": in_order_of_memory(d["a"])}, examples=60
+    )
+    def test_of_a_dict(d):
+        return np.sum(d["a"] ** 2)
+
+    for test in (test_product, test_of_a_dict):
+        with pytest.raises(GradientError):
+            test()
+
+
+@pytest.mark.parametrize("layouts", ["C", ["C"], ["readonly", "C"]])
+def test_the_decorator_draws_the_memory_it_is_told(layouts):
+    @checks_gradient(x=(2, 3), gradient=in_order_of_memory, examples=30, layouts=layouts)
+    def test_square(x):
+        return np.sum(x * x)
+
+    test_square()
+    with pytest.raises(ValueError, match="layouts are some of C, F"):
+        checks_gradient(x=(2, 3), layouts="K")(lambda x: np.sum(x))
+
+
+def test_memory_that_was_drawn_stays():
+    seen = set()
+
+    @checks_gradient(x=tensors((2, 3), layout="readonly"), examples=10)
+    def test_square(x):
+        return np.sum(x * x)
+
+    @checks_gradient(
+        x=tensors((2, 3), layout="F"), gradient=lambda x: seen.add(x.flags.f_contiguous) or 2 * x, examples=10
+    )
+    def test_square_in_fortran(x):
+        return np.sum(x * x)
+
+    test_square()
+    test_square_in_fortran()
+    assert seen == {True}

@@ -2,7 +2,8 @@
 
 A row is a small program in the words of each library. It passes if it returns True; an exception or a wrong number is a
 no; where a library has no words for it at all, there is a dash. Threads, garbage and long chains are tried for real.
-The first row counts the calls of `benchmarks/calls.py`; `--calls` lists those of ours, and of others, that are not right.
+The first row counts the calls of `benchmarks/calls.py`, the next three the functions of `benchmarks/orders.py`; `--calls`
+lists those of ours, and of others, that are not right.
 """
 
 import argparse
@@ -107,14 +108,14 @@ def norm(_, gradient, own):
     return close(gradient(lambda x: own.linalg.norm(x), np.zeros(3)), np.zeros(3))
 
 
-def captured(_, gradient, own):
+def captured(name, gradient, own):
     """A captured array changed before the backward pass: the right gradient, or an error."""
     if own is None:
         return None
-    c = np.array([1.0, 1.0])
+    c = own.tensor([1.0, 1.0]) if name == "PyTorch" else np.array([1.0, 1.0])  # what it takes beside its own arrays
 
     def f(x):
-        y = (x * c_of(own, c)).sum()
+        y = (x * c).sum()
         c[:] = 25.0
         return y
 
@@ -122,44 +123,6 @@ def captured(_, gradient, own):
         return close(gradient(f, np.array([1.0, 2.0])), [1, 1])
     except (ValueError, RuntimeError):
         return True
-
-
-def c_of(own, c):
-    """Return the captured array as a person would write it in each library."""
-    return own.from_numpy(c) if hasattr(own, "from_numpy") else c
-
-
-def second(name, gradient, own):
-    """Gradients of gradients."""
-    if name in ("MyGrad", "micrograd"):
-        return False
-    if name == "PyTorch":
-        x = own.tensor(2.0, requires_grad=True)
-        (g,) = own.autograd.grad(x**3, x, create_graph=True)
-        return close(own.autograd.grad(g, x)[0], 12)
-    return close(gradient(lambda x: gradient(lambda y: y**3, x), 2.0), 12)
-
-
-def forward(name, gradient, own):
-    """Forward mode, through `linalg.solve`."""
-    A, x = np.array([[2.0, 1.0], [0.0, 1.0]]), np.array([1.0, 1.0])
-    want = np.linalg.solve(A, x)
-    if name == "ours":
-        import autograd_core as ag
-
-        return close(ag.jvp(lambda b: np.linalg.solve(A, b), (x,), (x,))[1], want)
-    if name == "PyTorch":
-        t = own.tensor(x)
-        return close(own.func.jvp(lambda b: own.linalg.solve(own.tensor(A), b), (t,), (t,))[1], want)
-    if name == "JAX":
-        import jax
-
-        return close(jax.jvp(lambda b: own.linalg.solve(A, b), (x,), (x,))[1], want)
-    if name == "autograd":
-        from autograd import make_jvp
-
-        return close(make_jvp(lambda b: own.linalg.solve(A, b))(x)(x)[1], want)
-    return False
 
 
 def chain(name, gradient, own):
@@ -214,7 +177,7 @@ def threads(name, gradient, own):
 
 
 def tiny_wrong(name, gradient, own):
-    """Its gradient checker notices a wrong sign in `1e-6 * x`, 20 times of 20."""
+    """Its gradient checker, as it comes, notices a wrong sign in `1e-6 * x`, 20 times of 20."""
     found = [tiny_wrong_once(name, own) for _ in range(20)]  # some checkers draw directions at random
     return None if None in found else all(found)
 
@@ -272,19 +235,6 @@ def through_a_view(_, gradient, own):
     return close(gradient(f, np.array([1.0, 2.0])), [202, 0])
 
 
-def vmap(name, gradient, own):
-    """A function of one example, mapped over a batch (`vmap`)."""
-    if name not in ("PyTorch", "JAX"):
-        return False
-    if name == "PyTorch":
-        tool, batch = own.func, own.tensor([[1.0, 2.0], [3.0, 4.0]])
-    else:
-        import jax as tool
-
-        batch = own.asarray([[1.0, 2.0], [3.0, 4.0]])
-    return close(tool.vmap(tool.grad(lambda x: (x * x).sum()))(batch), [[2, 4], [6, 8]])
-
-
 def bfloat16(name, gradient, own):
     """Gradients in `bfloat16`."""
     if own is None:
@@ -310,9 +260,9 @@ def raises(f):
 
 
 CAN = [
-    median, assignment, branch, norm, captured, second, forward, chain, refcounts, threads, tiny_wrong,
+    median, assignment, branch, norm, captured, chain, refcounts, threads, tiny_wrong,
 ]  # fmt: skip
-CANNOT = [through_a_view, vmap, bfloat16]  # ours
+CANNOT = [through_a_view, bfloat16]  # ours
 ROWS = [*CAN, *CANNOT]
 SIGNS = {True: "yes", False: "no", None: "–"}
 
@@ -342,15 +292,15 @@ def table():
     """Return the head and the rows as strings."""
     found = libraries()
     head = ["", *(f"{n} {version(NAMES[n])}".strip() for n in found)]
-    rows = [counted(found)] + [
+    rows = counted(found) + [
         [row.__doc__.splitlines()[0].rstrip("."), *(SIGNS[attempt(row, n, *found[n])] for n in found)] for row in ROWS
     ]
     return head, rows
 
 
 def counted(found):
-    """Return the row of counts; micrograd has no arrays."""
-    from benchmarks import calls
+    """Return the rows of counts; micrograd has no arrays."""
+    from benchmarks import calls, orders
 
     title = f"Of {len(calls.calls())} calls through plain `numpy`: right / raises / wrong"
     cells = []
@@ -358,16 +308,20 @@ def counted(found):
         warnings.simplefilter("ignore")
         for gradient, own in found.values():
             cells.append(SIGNS[None] if own is None else " / ".join(map(str, calls.count(gradient)[0])))
-    return [title, *cells]
+        return [[title, *cells], *orders.rows(list(found))]
 
 
 def list_calls():
     """Print what is not right, library by library."""
-    from benchmarks import calls
+    from benchmarks import calls, orders
 
     for name, (gradient, own) in libraries().items():
         for call, kind in calls.count(gradient)[1].items() if own is not None else ():
             print(f"{name:10} {kind:7} {call}")
+        for way, found in orders.judged(name).items():
+            for call, kind in found.items():
+                if kind != "right":
+                    print(f"{name:10} {kind:7} {way:7} {call}")
 
 
 def main():

@@ -18,7 +18,7 @@ def load(name):
     return module
 
 
-features, calls = load("features"), load("calls")
+features, calls, orders = load("features"), load("calls"), load("orders")
 
 
 @pytest.mark.parametrize("row", features.CAN)
@@ -49,6 +49,41 @@ def test_calls_through_plain_numpy(call):
 )  # fmt: skip
 def test_a_call_that_is_not_right_is_counted_so(gradient, verdict):
     assert calls.verdict("np.sin(x)", gradient) == verdict
+
+
+FUNCTIONS = [text for text, _ in orders.functions()]
+
+
+@pytest.mark.parametrize("kind", ["second", "forward"])
+@pytest.mark.parametrize("text", FUNCTIONS)
+def test_second_derivatives_and_forward_mode(text, kind):
+    own, array, ways = orders.words("ours")
+    assert orders.verdict(text, own, array, ways[kind], orders.expected(text)[kind]) == "right"
+
+
+def test_we_cannot_map_over_a_batch():
+    assert "batch" not in orders.words("ours")[2]
+    assert not hasattr(ag, "vmap")
+
+
+@pytest.mark.parametrize(
+    ("way", "verdict"),
+    [(lambda f: -f(orders.X), "wrong"), (lambda f: f(orders.X).grad, "raises"), (lambda _: orders.X, "wrong")],
+    ids=["sign", "none", "shape"],
+)
+def test_a_function_that_is_not_right_is_counted_so(way, verdict):
+    assert orders.verdict("np.sin(x)", np, np.asarray, way, np.array(np.sum(np.sin(orders.X) ** 2))) == verdict
+
+
+def test_the_readme_counts_the_functions():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    for kind, title in orders.TITLES.items():
+        start = f"| {title.format(len(FUNCTIONS))} |"
+        (row,) = [line for line in readme if line.startswith(start)]
+        cells = row.removeprefix(start).strip(" |").split(" | ")
+        assert cells[0] == ("no" if kind == "batch" else f"{len(FUNCTIONS)} / 0 / 0")
+        assert len(cells) == len(features.NAMES)
+        assert all(cell == "no" or sum(map(int, cell.split(" / "))) == len(FUNCTIONS) for cell in cells)
 
 
 def test_the_readme_counts_the_calls():

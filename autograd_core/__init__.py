@@ -31,6 +31,7 @@ if _typing.TYPE_CHECKING:
     from .checking import GradientError, gradcheck
     from .diagnosis import explain
     from .pictures import draw
+    from .program import Program, trace
     from .replay import compile
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "GradientError",
     "GraphError",
+    "Program",
     "Tensor",
     "all_or_nothing",
     "checkpoint",
@@ -63,6 +65,7 @@ __all__ = [
     "rule",
     "scope",
     "stop_gradient",
+    "trace",
     "uninterrupted",
     "value_and_grad",
     "vjp",
@@ -76,6 +79,8 @@ _LATER: dict[str, str] = {
     "explain": "diagnosis",
     "compile": "replay",
     "draw": "pictures",
+    "Program": "program",
+    "trace": "program",
 }
 
 
@@ -93,6 +98,7 @@ _ELSEWHERE = {  # names of other libraries', and what they are called here
     "jacrev": 'ag.jacobian(f, mode="reverse")',
     "jit": "ag.compile",
     "make_jvp": "ag.jvp",
+    "make_jaxpr": "ag.trace",
     "make_vjp": "ag.vjp",
     "nn": "import nn",
     "numpy": "import numpy as np: NumPy's own functions take Tensors",

@@ -392,13 +392,16 @@ def main() -> int:
     parser.add_argument("--only", default="", help="programs with this in their name")
     args = parser.parse_args()
     chosen = {name: make for name, make in PROGRAMS.items() if args.only in name}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
     bad = 0
     for name, make in chosen.items():
         found = judge(make, -(-args.count // len(chosen)), args.seed, args.errors)
-        bad += bool(wrong(found))
+        bad += bool(wrong(found)) or set(found) == {"not reached"}
         print(f"{name:30}", ", ".join(f"{n} {verdict}" for verdict, n in found.most_common()), flush=True)
     print(
-        "some updates were torn" if bad else "every update was made whole or not at all, or said that it was broken off"
+        "some updates were torn, or none was interrupted"
+        if bad
+        else "every update was made whole or not at all, or said that it was broken off"
     )
     return bad
 

@@ -4,3 +4,8 @@
 runs; `printing` shows them; `primitives` is the table of how each operation
 runs, `passes` make better programs; `calls` and `weak` say how an operation is called with plain values.
 """
+
+from .program import Equation, Program, Variable
+from .tracing import trace
+
+__all__ = ["Equation", "Program", "Variable", "trace"]

@@ -13,7 +13,6 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -582,48 +581,3 @@ def settle_gradient(leaf: Leaf) -> None:
     g = leaf.grad
     if isinstance(g, Tensor):
         leaf.grad = np.array(g._data)[()]
-
-
-def trace(f: Callable[..., Any]) -> Callable[..., Program]:
-    """Return a function that runs `f` once and returns the program of what it did.
-
-    Arrays, NumPy scalars, floats and random generators among the arguments become inputs of the program; everything
-    else (structure, ints, strings, other objects) is part of it.
-
-    Examples
-    --------
-    >>> program = trace(lambda x: np.sum(np.exp(x) * 2))(np.array([0.0, 1.0]))
-    >>> program(np.array([1.0, 1.0]))
-    np.float64(10.87312731383618)
-    """
-
-    @functools.wraps(f)
-    def traced(*args: Any, **kwargs: Any) -> Program:
-        capture = Capture()
-        leaves, rebuild = flatten((args, kwargs))
-        positional, named = rebuild([capture.entered(v) if differs(v) else v for v in leaves])
-        try:
-            with switched(recorder=capture, debug=False):
-                out = f(*positional, **named)
-                program = capture.finish(out, getattr(f, "__name__", "program"))
-        finally:
-            capture.put_back()
-        for v in program.variables:
-            v.value = None
-        program.leaves_of = functools.partial(leaves_like, [differs(v) for v in leaves])
-        return program
-
-    return traced
-
-
-def differs(value: Any) -> bool:
-    """Say whether an argument may differ from call to call."""
-    return type(value) is ndarray or type(value) is float or isinstance(value, np.generic | np.random.Generator)
-
-
-def leaves_like(differing: list[bool], args: Any, kwargs: Any) -> list[Any]:
-    """Return the values of the inputs from the arguments of another call, which must be of the same kind."""
-    leaves = flatten((args, kwargs))[0]
-    if len(leaves) != len(differing):
-        raise TypeError(f"the program was traced with {len(differing)} arguments and their entries, not {len(leaves)}")
-    return [v for v, given in zip(leaves, differing, strict=True) if given]

@@ -36,12 +36,20 @@ def line(equation: Any) -> str:
     if equation.effect in ("assign", "gradient"):
         what = "gradient of " if equation.effect == "gradient" else ""
         return f"{what}{_called(equation.target)} <- {written(equation.inputs[0])}"
-    given = [written(a) for a in equation.inputs] + [f"{k}={written(v)}" for k, v in equation.params.items()]
+    named = {k: v for k, v in equation.params.items() if v is not None and v is not False}
+    given = [*map(written, equation.inputs), *(f"{k}={written(v)}" for k, v in named.items())]
     if equation.effect == "check":
         return f"{equation.title}({', '.join(given)})"
     results = ", ".join(f"{v.name}: {space(v)}" for v in equation.outputs)
+    if named.keys() == {"index"} and len(given) == 2:  # entries of an array
+        return f"{results} = {given[0]}[{entries(named['index'])}]"
     anew = "  !" if equation.effect == "call" else ""
     return f"{results} = {equation.title}({', '.join(given)}){anew}"
+
+
+def entries(index: Any) -> str:
+    """Return an index as it stands between brackets."""
+    return ", ".join(map(written, index)) if type(index) is tuple and index else written(index)
 
 
 def space(v: Any) -> str:
@@ -72,10 +80,14 @@ def written(x: Any) -> str:
     if isinstance(x, slice):
         step = "" if x.step is None else f":{written(x.step)}"
         return f"{'' if x.start is None else written(x.start)}:{'' if x.stop is None else written(x.stop)}{step}"
+    if x is Ellipsis:
+        return "..."
     if isinstance(x, dict):
         return "{" + ", ".join(f"{k}: {written(v)}" for k, v in x.items()) + "}"
     if isinstance(x, float | np.generic):
         return _number(x)
+    if isinstance(x, np.dtype):
+        return str(x.name)
     return repr(x) if isinstance(x, int | str | type(None)) else str(getattr(x, "__name__", type(x).__name__))
 
 

@@ -40,7 +40,19 @@ SEQUENCES = (tuple, list)  # a union of types would be built anew at every call
 
 
 class Variable:
-    """A value that a program speaks of: its space, and where it comes from."""
+    """A value that a program speaks of: its space, and where it comes from.
+
+    Attributes
+    ----------
+    kind : str
+        "input", "tensor", "gradient", "constant" or "value".
+    shape, dtype : tuple, dtype
+        None for what is no array.
+    source : Tensor, leaf, array or number
+        What it is around the function.
+    weak : bool
+        Is it a Python number, which takes the dtype of what it meets?
+    """
 
     __slots__ = ("axes", "contiguous", "dtype", "epoch", "kind", "mark", "number", "shape", "source", "value", "weak")
 
@@ -98,7 +110,21 @@ class Variable:
 
 
 class Equation:
-    """One operation of a program; while it is captured also the note of its node on the tape."""
+    """One operation of a program; while it is captured also the note of its node on the tape.
+
+    Attributes
+    ----------
+    operation : callable
+        As NumPy or a rule knows it.
+    inputs, params : tuple, dict
+        Variables wherever the function had a value, literals else.
+    outputs : tuple of Variable
+    effect : str
+        What it does besides, "" for nothing.
+    target : Tensor or leaf
+        What an effect changes.
+    scope : tuple of str
+    """
 
     __slots__ = (
         "_reads", "byproduct", "call", "effect", "form", "given", "inputs", "line", "mark", "name", "operation",
@@ -193,6 +219,13 @@ class Program:
         In the order of execution.
     outputs : list of Variable or literal
         For each leaf of the result.
+
+    Examples
+    --------
+    >>> import autograd_core as ag
+    >>> program = ag.trace(lambda x: np.sin(x) + 1.0)(0.5)
+    >>> [equation.title for equation in program], program(0.0)
+    (['sin', 'add'], np.float64(1.0))
     """
 
     def __init__(

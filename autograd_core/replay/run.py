@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 
 from ..notes import GraphError
+from ..program.around.arrays import Memory as Compared
+from ..program.around.surroundings import Surroundings
 from ..program.calls import uncompiled
+from ..program.tracing import Trace
 from ..state import PLAIN, STATE
 from ..tensor import Tensor
 from ..tree import flatten, rests
 from . import blocks, width
-from .arrays import Memory as Compared
 from .memory import Layout, Memory
 from .plan import Plan
 from .quick import NOTHING, shortcut
 from .scalars import NotFinite
-from .surroundings import Surroundings
-from .trace import Trace
 from .writer import Writer, compiled
 
 ndarray = np.ndarray

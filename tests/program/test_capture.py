@@ -9,7 +9,7 @@ from test_rules import FUNCTIONS, cases
 
 import autograd_core as ag
 from autograd_core import Tensor
-from autograd_core.program.capture import trace
+from autograd_core.program.tracing import trace
 from autograd_core.tree import flatten
 
 BOUND = 1e-13  # where a mask takes the place of a branch; most agree to the last bit

@@ -8,8 +8,8 @@ import pytest
 
 import autograd_core as ag
 from autograd_core.program import primitives, program
-from autograd_core.program.capture import trace
 from autograd_core.program.primitives import CALLED, PRIMITIVES, VIEWS, WRITABLE, described, form_of
+from autograd_core.program.tracing import trace
 from autograd_core.replay.kernels import FORMS
 from autograd_core.rules import CONSTANTS, RULES
 

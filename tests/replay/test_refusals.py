@@ -16,7 +16,7 @@ import autograd_core.replay
 import nn
 from autograd_core import Tensor
 from autograd_core.program import calls as traced
-from autograd_core.program.capture import trace
+from autograd_core.program.tracing import trace
 
 X = np.array([1.0, -2.0, 3.0])
 
@@ -329,6 +329,10 @@ PARAMETER = Tensor(X)
 OTHERS = {
     "a run with other arguments": lambda: trace(lambda x: x * 2)(X)(X, X),
     "a run with other inputs": lambda: trace(lambda x: x * 2)(X).run([X, X]),
+    "a trace of no function": lambda: trace(X),
+    "a trace inside of another": lambda: trace(lambda x: trace(np.sin)(x)(x))(X),
+    "a run with another number": lambda: trace(lambda x, n: x * n)(X, 2)(X, 3),
+    "a run with another shape": lambda: trace(lambda x: x * 2)(X)(X[:1]),
     "a changed count": lambda: ag.compile(counting(Calls()))(X),
     "a parameter's values": lambda: ag.compile(lambda x: through_an_entry(Tensor(x)) or x)(X),
     "a parameter from around": lambda: ag.compile(lambda x: through_an_entry(PARAMETER) or x * PARAMETER)(X),

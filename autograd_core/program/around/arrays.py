@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..program.calls import is_locked
+from ..calls import is_locked
 from .places import Place
 
 SMALL = 1 << 16  # bytes, in all, that are compared at every call: about 5 us

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..notes import GraphError
-from ..tensor import Tensor
+from ...notes import GraphError
+from ...tensor import Tensor
 
 MANY = 1 << 16  # entries of a container that are compared, in 1 ms; of longer ones the length, and the ends
 FEW = 8  # entries that are compared one by one: 0.05 us each, where a call takes 0.5

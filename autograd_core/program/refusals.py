@@ -13,11 +13,12 @@ from ..notes import HERE, NETWORKS, NUMPY, GraphError, source_line
 from ..ops.index import getitem
 from ..ops.statistics import binned, counts, raw_edges, tally, tally_of_ones
 from ..ops.values import plain
-from ..program.capture import alike
-from ..program.program import Variable, variables
 from ..rules import RULES
+from ..state import STATE
 from ..tensor import Tensor
-from .places import is_traced
+from .around.places import is_traced
+from .capture import alike
+from .program import Variable, variables
 
 CHOICE = (
     "choose by np.where(condition, a, b), return the value from the recorded function and look at it outside, or pass "
@@ -52,13 +53,28 @@ ASKED = {getitem, plain, counts, binned, raw_edges, tally, tally_of_ones, *UNKNO
 USED_UP = ("__next__", "__await__", "__anext__")
 
 
+def title_now() -> str:
+    """Return the function of ours under which the refused one runs."""
+    return str(getattr(STATE.get().recorder, "title", "ag.compile"))
+
+
+def here() -> str:
+    """Return under which function of ours, and where, something is refused."""
+    return f"under {title_now()} (at {source_line()})"
+
+
+def word_now() -> str:
+    """Return what that makes of a function."""
+    return str(getattr(STATE.get().recorder, "word", "compiled"))
+
+
 def refuse_value(what: str) -> None:
     """Raise where a traced value is asked for."""
     name = asking()
     asked = f"np.{name} asks for " if name else ""
     call = what if what in ("in", "DLPack") else what + "()"
     raise GraphError(
-        f"{asked}{call} of a Tensor under ag.compile (at {source_line()}): its value would be baked into what is "
+        f"{asked}{call} of a Tensor {here()}: its value would be baked into what is "
         f"recorded; {FUNCTIONS.get(name) or INSTEAD.get(what, CHOICE)}"
     )
 
@@ -78,7 +94,7 @@ def asking() -> str:
 def refuse_writing(shape: Any) -> None:
     """Raise where an argument is changed in place."""
     raise GraphError(
-        f"an argument of shape {shape} is changed in place under ag.compile (at {source_line()}), which would not "
+        f"an argument of shape {shape} is changed in place {here()}, which would not "
         f"reach the caller's array, as it does without: write x = x + 1 rather than x += 1, or begin with x = x.copy()"
     )
 
@@ -86,8 +102,8 @@ def refuse_writing(shape: Any) -> None:
 def refuse_changing(label: str) -> None:
     """Raise where a Tensor from around the function is changed in place, which is no effect that a replay has."""
     raise GraphError(
-        f"{label}, from around the compiled function, is changed in place (at {source_line()}), which a replay would "
-        f"not do again: write t.assign(t + x) rather than t += x, or begin with t = t.copy()"
+        f"{label}, from around the {word_now()} function, is changed in place (at {source_line()}), which a replay "
+        f"would not do again: write t.assign(t + x) rather than t += x, or begin with t = t.copy()"
     )
 
 
@@ -96,7 +112,7 @@ def refuse_raising(now: Any, before: Any) -> None:
     for kind, way in now.items():
         if way not in ("ignore", "warn") and way != before[kind]:
             raise GraphError(
-                f"np.errstate({kind}={way!r}) under ag.compile (at {source_line()}): a replay does not ask for errors, "
+                f"np.errstate({kind}={way!r}) {here()}: a replay does not ask for errors, "
                 f"whose values differ from call to call: choose by np.where(condition, a, b), or call the compiled "
                 f"function inside np.errstate"
             )
@@ -105,8 +121,8 @@ def refuse_raising(now: Any, before: Any) -> None:
 def refuse_swallowed(line: str) -> None:
     """Raise where a refusal has not reached us."""
     raise GraphError(
-        f"what ag.compile refused at {line} was caught inside the compiled function, which then went a way that it "
-        f"does not go otherwise: let the error pass, and write what it says"
+        f"what {title_now()} refused at {line} was caught inside the {word_now()} function, which then went a way "
+        f"that it does not go otherwise: let the error pass, and write what it says"
     )
 
 
@@ -116,14 +132,14 @@ def refuse_result(leaf: Any, known: Any) -> None:
         if hasattr(leaf, "close"):
             leaf.close()  # or a coroutine would complain that nobody has waited for it
         raise GraphError(
-            f"a compiled function returns arrays and numbers, not a {type(leaf).__name__}, which runs when recording "
-            f"is over: return a list or a tuple (a function with yield or async may call compiled ones)"
+            f"a {word_now()} function returns arrays and numbers, not a {type(leaf).__name__}, which runs when "
+            f"recording is over: return a list or a tuple (a function with yield or async may call {word_now()} ones)"
         )
     if is_traced(leaf, known):
         raise GraphError(
-            f"a compiled function returned a {type(leaf).__name__} that holds traced values, which a replay cannot put "
-            f"there: return them in tuples, lists, dicts or dataclasses, or tell ag.register_tree({type(leaf).__name__}"
-            f", ...) how it is taken apart"
+            f"a {word_now()} function returned a {type(leaf).__name__} that holds traced values, which a replay cannot "
+            f"put there: return them in tuples, lists, dicts or dataclasses, or tell "
+            f"ag.register_tree({type(leaf).__name__}, ...) how it is taken apart"
         )
 
 
@@ -136,7 +152,7 @@ def refuse_shape(fn: Any, args: Any, kwargs: dict[str, Any], guards: Any, ans: A
     name = "x[mask]" if fn is getitem else f"np.{getattr(args[0] if fn is plain else fn, '__name__', '')}"
     if fn in UNKNOWN or (fn is plain and args[0] in UNKNOWN) or any(s.kind != "constant" for s in masks):
         raise GraphError(
-            f"{name} under ag.compile (at {source_line()}) has as many entries as there are "
+            f"{name} {here()} has as many entries as there are "
             f"{'different' if fn is plain else 'True'} ones, which differs from call to call; keep the shape by "
             f"np.where(mask, x, 0), or compute it outside"
         )
@@ -145,14 +161,14 @@ def refuse_shape(fn: Any, args: Any, kwargs: dict[str, Any], guards: Any, ans: A
         guards.append((functools.partial(alike, numbers, numbers.copy()), True))
     elif numbers is not None and len(ans._data) > (kwargs.get("minlength") or 0):
         raise GraphError(
-            f"np.bincount under ag.compile (at {source_line()}) has as many entries as the largest number says: give "
+            f"np.bincount {here()} has as many entries as the largest number says: give "
             f"it minlength=n, with n above all of them, or write np.sum(x[:, None] == np.arange(n), axis=0)"
         )
     bins: Any = kwargs.get("bins", args[1] if fn in (raw_edges, tally_of_ones) and len(args) > 1 else None)
     one = type(bins) in (Tensor, Variable) and not bins.shape
     if isinstance(bins, str) or one:
         raise GraphError(
-            f"np.histogram under ag.compile (at {source_line()}) with a number of bins that the values, or an argument "
+            f"np.histogram {here()} with a number of bins that the values, or an argument "
             f"that may differ, decide: pass it as a Python int, or the edges as an array"
         )
 
@@ -166,7 +182,7 @@ def refuse_metadata(fn: Any, kwargs: dict[str, Any], guards: Any) -> None:
             elif key != "gone" or s.shape:
                 name = title(fn)
                 raise GraphError(
-                    f"np.{name} under ag.compile (at {source_line()}) with {key}= that may differ from call to call: "
+                    f"np.{name} {here()} with {key}= that may differ from call to call: "
                     f"it decides the shape of the result; {FUNCTIONS.get(name) or SIZE}"
                 )
 

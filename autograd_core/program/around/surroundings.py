@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from ..notes import GraphError
-from ..tensor import Tensor
+from ...notes import GraphError
+from ...tensor import Tensor
 from .arrays import chosen, size_of, words
 from .names import names_anything, names_by_text
 from .places import (

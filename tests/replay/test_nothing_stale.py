@@ -757,6 +757,46 @@ def test_a_tensor_that_is_filled_is_read_anew():
     assert len(f.plans) == 1
 
 
+# --- what Tensors are asked besides their values, and functions inside of ufuncs -------------------------------------------
+
+
+class Pair:
+    def __init__(self):
+        self.first, self.second = Tensor(np.ones(2)), Tensor(np.ones(2), name="second")
+
+
+PAIR = Pair()
+ASKED = {  # what decides, and what changes it
+    "requires_grad": (lambda: PAIR.first.requires_grad, lambda: setattr(PAIR.first, "requires_grad", False)),
+    "in a list": (lambda: all(t.requires_grad for t in (PAIR.first, PAIR.second)), lambda: setattr(PAIR.second, "requires_grad", False)),
+    "by getattr": (lambda: getattr(PAIR.first, "requires_grad"), lambda: setattr(PAIR.first, "requires_grad", False)),  # noqa: B009
+    "name": (lambda: PAIR.second.name == "second", lambda: setattr(PAIR.second, "name", "other")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_a_tensor_is_asked_decides_again(name):
+    decides, change = ASKED[name]
+    PAIR.__init__()
+    f = ag.compile(lambda x: x * 2 if decides() else x * 3)
+    for _ in range(2):
+        np.testing.assert_array_equal(f(X), X * 2)
+    change()
+    for _ in range(2):
+        np.testing.assert_array_equal(f(X), X * 3)
+
+
+def test_a_function_inside_of_a_ufunc_is_called_anew():
+    k, c = [1.0], np.ones(3)
+    scaled = np.frompyfunc(lambda a: a * k[0], 1, 1)
+    f = ag.compile(lambda x: x * scaled(c).astype(float))
+    for k[0] in (1.0, 1.0, 5.0, 7.0):
+        np.testing.assert_array_equal(f(X), X * k[0])
+    with pytest.warns(UserWarning, match="the Python function in"):
+        results = [f(X) for k[0] in range(12)]
+    np.testing.assert_array_equal(results, [X * v for v in range(12)])
+
+
 # --- random programs: a short sample of `python -m tools.stale` ---------------------------------------------------------
 
 

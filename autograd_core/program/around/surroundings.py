@@ -47,6 +47,7 @@ FAR = 5000  # objects looked at
 WIDE = 1000  # entries of a container that are looked into; of longer ones it is only seen which they are
 LIBRARIES = {"numpy", "autograd_core", "scipy", "nn"}
 LIVE = ("lr", "params")
+ASKED_OF_TENSORS = {"requires_grad", "is_leaf", "name"}  # which are no values, and may decide all the same
 SETTINGS = {"groups", "defaults", "lr"}  # who names one of these may read the rate of an optimizer
 COUNTS = {"runs", "state_dict"}  # and one of these, what it counts and keeps, which differs at every call
 DATA = {"collections", "weakref", "configparser", "multiprocessing", "queue", "string", "numpy"}
@@ -75,16 +76,17 @@ class Surroundings:
         self.anything = False  # does code ask for attributes by names that it makes?
         self.names = {"forward"}  # that code of functions reads as attributes, and strings in it
         self.codes: list[types.CodeType] = []
+        self.tensors: dict[int, Tensor] = {}
         self.objects: list[tuple[Any, set[str]]] = []  # of the user's, with the names looked at in each
         self.strangers: list[tuple[Any, set[str]]] = []  # the same of libraries
         self.optimizers: list[tuple[Any, dict[str, Any]]] = []
         self.later: list[Any] = []  # what no name leads to, and may hold generators all the same
+        self.unsettled: list[tuple[Any, Any]] = []  # what nobody can compare: no plan holds
         self.seen: dict[int, Any] = {}  # and kept, or another object would come to live under the same number
         self.bases: set[int] = set()
         self.own = _package(f)
         self.changed: set[Place] = set()
         self.told = False
-        self.unsettled: list[tuple[Any, Any]] = []
         self.finished = False
         self.near([(f, ("function",)), *((x, ("argument",)) for x in more if type(x) is not np.ndarray)])
         self.far()
@@ -103,7 +105,11 @@ class Surroundings:
         while stack:
             while stack and len(seen) < FAR:
                 x, name = stack.pop()
-                if type(x) not in ATOMS and id(x) not in seen:
+                if type(x) is Tensor:
+                    self.tensors[id(x)] = x
+                elif type(x) is np.ufunc and all(kinds.strip("O->") == "" for kinds in x.types):
+                    self.unsettled.append((functools.partial(str, f"the Python function in {x.__name__}"), NEVER))
+                elif type(x) not in ATOMS and id(x) not in seen:
                     seen[id(x)] = x
                     try:
                         stack.extend(self.inside(x, type(x), name))
@@ -423,6 +429,8 @@ class Surroundings:
         kept = self.settings + [(read, value) for read, value in self.parts if read() is value]
         found = [g for place in self.places if not place.dropped for g in place.guards()]
         found += [(functools.partial(names.isdisjoint, vars(x)), True) for x, names in self.lacking]
+        asked = [(t, name) for name in ASKED_OF_TENSORS.intersection(self.names) for t in self.tensors.values()]
+        found += [(functools.partial(getattr, t, name), getattr(t, name)) for t, name in asked]
         compared = [a for a in self.arrays if not a.dropped]
         return kept + found + [g for a in compared for g in a.guards()]
 

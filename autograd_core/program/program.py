@@ -31,8 +31,10 @@ from typing import Any
 import numpy as np
 
 from ..nodes import Leaf
+from ..notes import GraphError, source_line
 from ..rules import RULES
-from ..state import switched
+from ..state import STATE, switched
+from ..tensor import Tensor
 
 float64 = np.float64
 FLOAT = np.dtype(float64)
@@ -272,6 +274,16 @@ class Program:
 
     def run(self, values: list[Any]) -> list[Any]:
         """Return the leaves of the result from the values of the inputs; if anything raises, nothing has changed."""
+        if STATE.get().recorder is not None:
+            raise GraphError(
+                f"{self.name}, a program, is called inside a function that is recorded (at {source_line()}), which "
+                f"would keep its results as they are now: call the function itself"
+            )
+        if any(isinstance(value, Tensor) for value in values):
+            raise TypeError(
+                f"{self.name}, a program, takes arrays and numbers and gives such back, through which no gradient "
+                f"flows: call the function itself, trace its gradient, ag.trace(ag.grad(f)), or pass t.data"
+            )
         if len(values) != len(self.inputs):
             raise TypeError(f"{self.name} takes {len(self.inputs)} arrays and numbers, {len(values)} were given")
         gradients = [v for e in self.equations for v in e.reads if v.kind == "gradient"]

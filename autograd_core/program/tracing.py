@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ from .refusals import (
 )
 
 ndarray = np.ndarray
+COMPARED = {int, bool, str, bytes, complex}  # arguments that are the same if they are equal
 
 
 class Trace(Capture):
@@ -175,18 +178,39 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
             raise GraphError(f"ag.trace inside a function that is recorded (at {source_line()}): trace that one")
         leaves, rebuild = flatten((args, kwargs))
         recorder = Reading(Surroundings(f, [*leaves, *rests((args, kwargs))]), masks=True, inline=False)
+        draws = kept_states(recorder.around_function.sources.values())
         positional, named = rebuild([recorder.entered(v) if differs(v) else v for v in leaves])
         try:
             with switched(recorder=recorder):
                 recorder.finish(f(*positional, **named), getattr(f, "__name__", "program"))
+            recorder.around_function.watch()
         finally:
             recorder.put_back()
+            for put_back, state in draws:
+                put_back(state)
         program = recorder.program
         recorder.forget_values()
         program.leaves_of = functools.partial(values_for, program.inputs, leaves, structure((args, kwargs)))
         return program
 
     return traced
+
+
+def kept_states(generators: Iterable[Any]) -> list[tuple[Callable[[Any], Any], Any]]:
+    """Return, for random generators and the two global ones, what gives a state back, and the state."""
+    found: list[tuple[Callable[[Any], Any], Any]] = [
+        (np.random.set_state, np.random.get_state(legacy=False)),  # noqa: NPY002
+        (random.setstate, random.getstate()),
+    ]
+    for g in generators:
+        if isinstance(g, random.Random) and not isinstance(g, random.SystemRandom):
+            found.append((g.setstate, g.getstate()))
+        elif isinstance(g, np.random.RandomState):
+            found.append((g.set_state, g.get_state(legacy=False)))
+        elif isinstance(g, np.random.Generator | np.random.BitGenerator):
+            source = g.bit_generator if isinstance(g, np.random.Generator) else g
+            found.append((functools.partial(setattr, source, "state"), copy.deepcopy(source.state)))
+    return found
 
 
 def differs(value: Any) -> bool:
@@ -206,7 +230,7 @@ def values_for(inputs: list[Variable], traced: list[Any], like: Any, args: Any, 
     for value, before in zip(leaves, traced, strict=True):
         if differs(before):
             found.append(fitting(inputs[len(found)], value))
-        elif value is not before and not (type(value) is type(before) and value == before):
+        elif not (value is before or (type(value) is type(before) and type(value) in COMPARED and value == before)):
             raise TypeError(f"the program was traced with {before!r:.40} and is given {value!r:.40}: trace it anew")
     return found
 

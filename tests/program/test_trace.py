@@ -1,6 +1,7 @@
 """`ag.trace`: what it takes, what it leaves behind (nothing), what it refuses in its own name, and how it prints."""
 
 import gc
+import random
 import threading
 import weakref
 
@@ -80,6 +81,27 @@ def test_draws_are_drawn_anew():
     want = again.normal(size=2)
     found = program(np.zeros(2), np.random.default_rng(5))
     assert np.ptp(found - want) < 1e-12
+
+
+DROPOUT = nn.Dropout(0.5, rng=0)
+OUTER = np.random.default_rng(2)
+DRAWING = {  # a function, its arguments beside X, and what tells the state of its generator
+    "an argument": (lambda x, rng: x + rng.normal(), (OUTER,), lambda: OUTER.bit_generator.state),
+    "by ag.fresh": (lambda x: x + ag.fresh(OUTER.normal), (), lambda: OUTER.bit_generator.state),
+    "of NumPy's own": (lambda x: x + ag.fresh(np.random.normal), (), lambda: np.random.get_state()),  # noqa: NPY002
+    "of Python's own": (lambda x: x + ag.fresh(random.random), (), lambda: random.getstate()),
+    "in a layer": (lambda x: DROPOUT(x), (), lambda: next(v for v in vars(DROPOUT).values() if hasattr(v, "random")).bit_generator.state),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_tracing_draws_nothing(name):
+    f, args, state = DRAWING[name]
+    before = str(state())
+    program = ag.trace(f)(X, *args)
+    assert str(state()) == before
+    assert not np.array_equal(program(X, *args), program(X, *args))
+    assert str(state()) != before
 
 
 # --- what it leaves behind --------------------------------------------------------------------------------------------
@@ -183,6 +205,35 @@ def test_it_refuses_in_its_own_name(name):
         ag.trace(REFUSED[name])(X)
     assert "ag.trace" in str(refused.value) or "traced function" in str(refused.value)
     assert "ag.compile" not in str(refused.value)
+
+
+PROGRAM = ag.trace(np.sin)(X)
+HIDDEN = {  # ways in which the results of a program would silently be constants
+    "its gradient": lambda: ag.grad(lambda x: np.sum(PROGRAM(x)))(X),
+    "its tangent": lambda: ag.jvp(PROGRAM, (X,), (X,)),
+    "its Jacobian": lambda: ag.jacobian(lambda x: PROGRAM(x))(X),
+    "a tracked Tensor": lambda: PROGRAM(ag.Tensor(X)),
+    "a Tensor": lambda: PROGRAM(ag.Tensor(X, requires_grad=False)),
+    "compiled": lambda: ag.compile(PROGRAM)(X),
+    "compiled, inside": lambda: ag.compile(lambda x: PROGRAM(x) * 2)(X),
+    "compiled, of an array from around": lambda: ag.compile(lambda x: PROGRAM(X) * x)(X),
+    "traced": lambda: ag.trace(lambda x: PROGRAM(x) * 2)(X),
+    "a run by hand": lambda: PROGRAM.run([ag.Tensor(X)]),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_nothing_flows_through_a_program_unseen(name):
+    with pytest.raises((TypeError, ag.GraphError), match="call the function itself"):
+        HIDDEN[name]()
+
+
+def test_another_tensor_is_another_program():
+    first, second = ag.Tensor(X), ag.Tensor(X + 1)
+    program = ag.trace(lambda t, x: t * x)(first, X)
+    np.testing.assert_array_equal(program(first, X), X * X)
+    with pytest.raises(TypeError, match="trace it anew"):
+        program(second, X)
 
 
 OTHER_ARGUMENTS = {

@@ -332,6 +332,8 @@ OTHERS = {
     "a trace of no function": lambda: trace(X),
     "a trace inside of another": lambda: trace(lambda x: trace(np.sin)(x)(x))(X),
     "a run with another number": lambda: trace(lambda x, n: x * n)(X, 2)(X, 3),
+    "a run with a Tensor": lambda: trace(lambda x: x * 2)(X)(Tensor(X)),
+    "a run inside a compiled function": lambda: ag.compile(trace(lambda x: x * 2)(X))(X),
     "a run with another shape": lambda: trace(lambda x: x * 2)(X)(X[:1]),
     "a changed count": lambda: ag.compile(counting(Calls()))(X),
     "a parameter's values": lambda: ag.compile(lambda x: through_an_entry(Tensor(x)) or x)(X),
@@ -347,6 +349,12 @@ OTHERS = {
     "no function": lambda: ag.compile(3),
     "no plan": lambda: ag.compile(abs).plan,
 }
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_tracing_refuses_what_compiling_refuses(name):
+    with pytest.raises((ag.GraphError, TypeError)):
+        trace(REFUSED[name][0])(X)
 
 
 def test_every_refusal_has_a_test():

@@ -255,8 +255,10 @@ class Abort(Exception):
 def interrupted(program: Any, i: int, interrupt: Any) -> BaseException | None:
     """Do a step that is interrupted; return what has arrived.
 
-    Without the garbage collector: Python swallows what arrives in somebody's callback of its (Hypothesis has one).
+    Without the garbage collector: Python swallows what arrives in somebody's callback of its (Hypothesis has one). And
+    NumPy's settings are put back: what arrives inside of `np.errstate.__enter__` leaves them, ours or not.
     """
+    errors = np.geterr()
     gc.disable()
     try:
         with interrupt:
@@ -265,6 +267,7 @@ def interrupted(program: Any, i: int, interrupt: Any) -> BaseException | None:
         return error
     finally:
         gc.enable()
+        np.seterr(**errors)
     return None
 
 

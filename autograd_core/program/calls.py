@@ -17,6 +17,7 @@ from ..tensor import Tensor
 from ..tree import flatten
 from .primitives import NONE, PRIMITIVES
 from .weak import WeakComplex, WeakFloat, WeakInt, weak
+from .wording import word_now
 
 ndarray = np.ndarray
 WEAK = (WeakFloat, WeakInt, WeakComplex)
@@ -34,8 +35,8 @@ class Draws:
             raise AttributeError(name)
         if name == "spawn" or not callable(getattr(self.generator, name)):
             raise GraphError(
-                f"rng.{name} of a generator passed to a compiled function (at {source_line()}): inside, it only draws; "
-                f"take it outside, and pass what comes of it as an argument"
+                f"rng.{name} of a generator passed to a {word_now()} function (at {source_line()}): inside, it only "
+                f"draws; take it outside, and pass what comes of it as an argument"
             )
         return functools.partial(fresh, draw, self.generator, name)
 
@@ -44,7 +45,7 @@ def draw(generator: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     """Call a method of a generator; `shuffle`, which changes its argument, is refused."""
     if name == "shuffle":
         raise GraphError(
-            f"rng.shuffle(x) changes x in place inside a compiled function (at {source_line()}): write "
+            f"rng.shuffle(x) changes x in place inside a {word_now()} function (at {source_line()}): write "
             f"x = rng.permuted(x)"
         )
     return getattr(generator, name)(*args, **kwargs)

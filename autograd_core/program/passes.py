@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def optimised(program: Program) -> Program:
 
 def forwards(program: Program) -> Program:
     """Fold constants, take operands unstretched, leave out what changes nothing, compute once what is the same."""
-    constants, stretched, seen = Constants(), Stretched(), dict[Any, Variable]()
+    stretched, seen = Stretched(), dict[Any, Variable]()
     moving = changing(program)
     by: dict[Variable, Any] = {}
     kept = []
@@ -31,7 +32,7 @@ def forwards(program: Program) -> Program:
             moving.update(equation.outputs)
         if not equation.effect and len(equation.outputs) == 1:
             out = equation.outputs[0]
-            if (constant := constants.folded(equation)) is not None:
+            if (constant := folded(equation)) is not None:
                 by[out] = constant
                 continue
             equation = stretched.undone(equation)
@@ -56,23 +57,20 @@ def changing(program: Program) -> set[Variable]:
 # --- constants --------------------------------------------------------------------------------------------------------
 
 
-class Constants:
-    """What depends on numbers and on arrays that nobody can write into is computed once."""
-
-    def folded(self, equation: Equation) -> Variable | None:
-        """Return a constant in place of the result of an equation, if it is one."""
-        out, reads = equation.outputs[0], equation.reads
-        if not reads or equation.several or equation.call is None or out.nbytes > FOLDED:
-            return None
-        if not all(v.kind == "constant" and never_changes(v.source) for v in reads):
-            return None
-        look = lambda v: v.source
-        value = equation.call(*replaced(equation.inputs, look), **replaced(equation.params, look))
-        if type(value) is ndarray:
-            value.flags.writeable = False
-        found = Variable(out.number, "constant", value, value, out.weak)
-        found.value = None
-        return found
+def folded(equation: Equation) -> Variable | None:
+    """Return a constant in place of what depends on numbers, and on arrays that nobody can write into; else None."""
+    out, reads = equation.outputs[0], equation.reads
+    if not reads or equation.several or equation.call is None or out.nbytes > FOLDED:
+        return None
+    if not all(v.kind == "constant" and never_changes(v.source) for v in reads):
+        return None
+    look = lambda v: v.source
+    value = equation.call(*replaced(equation.inputs, look), **replaced(equation.params, look))
+    if type(value) is ndarray:
+        value.flags.writeable = False
+    found = Variable(out.number, "constant", value, value, out.weak)
+    found.value = None
+    return found
 
 
 def never_changes(source: Any) -> bool:
@@ -119,7 +117,8 @@ class Stretched:
 def unchanged(equation: Equation) -> Variable | None:
     """Return the operand that the result of an equation equals, in shape and dtype too; None if there is none.
 
-    That is x * 1, x / 1, x + 0, x - 0, and masks compared with 0.
+    That is x * 1, x / 1, x - 0, x + -0.0, of integers also x + 0, and masks compared with 0. Not x + 0.0, as the sum of
+    0.0 and -0.0 is 0.0; nor anything of complex numbers, whose infinities become NaN beside a 1.
     """
     row = row_of(equation)
     if row.neutral is None or len(equation.inputs) != 2 or equation.params:
@@ -127,7 +126,7 @@ def unchanged(equation: Equation) -> Variable | None:
     a, b = equation.inputs
     out = equation.outputs[0]
     for x, y in ((a, b), (b, a)) if row.commutes else ((a, b),):
-        if type(x) is Variable and _is_number(y, row.neutral):
+        if type(x) is Variable and _is_number(y, row.neutral, out.dtype.kind):
             alike = (x.shape, x.dtype, x.weak) == (out.shape, out.dtype, out.weak)
             if alike and (x.contiguous or not x.shape):
                 return x
@@ -137,8 +136,11 @@ def unchanged(equation: Equation) -> Variable | None:
 NUMBERS = (int, float, np.number)
 
 
-def _is_number(y: Any, value: int) -> bool:
-    return isinstance(y, NUMBERS) and not isinstance(y, bool) and bool(y == value)
+def _is_number(y: Any, value: float, kind: str) -> bool:
+    """Say whether a literal is a number, with its sign where the result has signed zeros."""
+    if not isinstance(y, NUMBERS) or isinstance(y, bool | np.complexfloating) or y != value or kind == "c":
+        return False
+    return kind != "f" or math.copysign(1, y) == math.copysign(1, value)
 
 
 # --- common sub-expressions -------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
     entries    the ufunc and the operands by which it goes entry by entry
     reduces    the ufunc by which it reduces
     sign       Python's operator between two numbers
-    neutral    the number beside which the other operand is the result, on either side if it `commutes`
+    neutral    the number beside which the other operand is the result, bit by bit; on either side if it `commutes`
     scalar     how it is computed of single floats, and of vectors of them; None if its result is its operand
     python     what computes it of Python numbers alone
     call       what is called for it, where that is not the forward function of its rule
@@ -82,7 +82,7 @@ class Primitive:
     entries: Callable[[Equation], tuple[Any, tuple[Any, ...]] | None] | None = None
     reduces: Any = None
     sign: str = ""
-    neutral: int | None = None
+    neutral: float | None = None
     commutes: bool = False
     scalar: Kernel | str | None = ""  # "" where there is none
     python: Any = None
@@ -349,7 +349,7 @@ SUM = Kernel(np.add, name="sum", hides=())  # of more than two: what chains of a
 # --- the table --------------------------------------------------------------------------------------------------------
 
 # Arithmetic. A scalar's power is C's, which NumPy's of arrays is not: one square in a thousand has another last bit.
-runs(np.add, sign="+", neutral=0, commutes=True, python=operator.add, scalar=_infix(np.add, "+", of_numbers=True))
+runs(np.add, sign="+", neutral=-0.0, commutes=True, python=operator.add, scalar=_infix(np.add, "+", of_numbers=True))
 runs(np.subtract, sign="-", neutral=0, python=operator.sub, scalar=_infix(np.subtract, "-"))
 runs(np.multiply, sign="*", neutral=1, commutes=True, python=operator.mul, scalar=_infix(np.multiply, "*"))
 runs(np.true_divide, sign="/", neutral=1, python=operator.truediv, scalar=_infix(np.true_divide, "/", 1))

@@ -14,11 +14,11 @@ from ..ops.index import getitem
 from ..ops.statistics import binned, counts, raw_edges, tally, tally_of_ones
 from ..ops.values import plain
 from ..rules import RULES
-from ..state import STATE
 from ..tensor import Tensor
-from .around.places import is_traced
+from .around.watched_places import is_traced
 from .capture import alike
 from .program import Variable, variables
+from .wording import here, title_now, word_now
 
 CHOICE = (
     "choose by np.where(condition, a, b), return the value from the recorded function and look at it outside, or pass "
@@ -26,7 +26,7 @@ CHOICE = (
 )
 SIZE = "pass a size, a count or an axis as a Python int: each gets a plan of its own"
 PRINT = "write ag.fresh(print, t), which prints at every replay, or return the value and look at it outside"
-OUTSIDE = "an argument is an array of its own inside a compiled function: ask outside, and pass the answer as a bool"
+OUTSIDE = "an argument is an array of its own inside such a function: ask outside, and pass the answer as a bool"
 INSTEAD = {  # by what was asked for
     "index": f"{SIZE}; take an entry of a plain array or list by ag.Tensor(a, requires_grad=False)[i]; or choose by "
     "np.where(condition, a, b)",
@@ -51,21 +51,6 @@ SHAPING |= {"minlength", "starts", "edge_order", "ord"}
 UNKNOWN = {np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique, np.trim_zeros, np.intersect1d}
 ASKED = {getitem, plain, counts, binned, raw_edges, tally, tally_of_ones, *UNKNOWN}  # functions that may be refused
 USED_UP = ("__next__", "__await__", "__anext__")
-
-
-def title_now() -> str:
-    """Return the function of ours under which the refused one runs."""
-    return str(getattr(STATE.get().recorder, "title", "ag.compile"))
-
-
-def here() -> str:
-    """Return under which function of ours, and where, something is refused."""
-    return f"under {title_now()} (at {source_line()})"
-
-
-def word_now() -> str:
-    """Return what that makes of a function."""
-    return str(getattr(STATE.get().recorder, "word", "compiled"))
 
 
 def refuse_value(what: str) -> None:
@@ -113,7 +98,7 @@ def refuse_raising(now: Any, before: Any) -> None:
         if way not in ("ignore", "warn") and way != before[kind]:
             raise GraphError(
                 f"np.errstate({kind}={way!r}) {here()}: a replay does not ask for errors, "
-                f"whose values differ from call to call: choose by np.where(condition, a, b), or call the compiled "
+                f"whose values differ from call to call: choose by np.where(condition, a, b), or call the {word_now()} "
                 f"function inside np.errstate"
             )
 

@@ -16,6 +16,7 @@ from ..state import STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten, rests, structure
 from .around.surroundings import Surroundings
+from .around.watched_places import PLAIN
 from .calls import draw, number_of, of_networks, strip
 from .capture import LITERAL, Capture, settings_of_errors
 from .printing import space
@@ -31,9 +32,9 @@ from .refusals import (
     refuse_value,
     refuse_writing,
 )
+from .wording import word_now
 
 ndarray = np.ndarray
-COMPARED = {int, bool, str, bytes, complex}  # arguments that are the same if they are equal
 
 
 class Trace(Capture):
@@ -95,8 +96,8 @@ class Trace(Capture):
         if id(t) in self.undo:
             raise GraphError(
                 f"a Tensor of shape {t.shape} gets new values and then moves into another buffer, as a parameter of "
-                f"two optimizers that step in one compiled function does (at {source_line()}): compile the two steps "
-                f"apart"
+                f"two optimizers that step in one {word_now()} function does (at {source_line()}): compile the two "
+                f"steps apart"
             )
 
     def called(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -183,7 +184,7 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
         try:
             with switched(recorder=recorder):
                 recorder.finish(f(*positional, **named), getattr(f, "__name__", "program"))
-            recorder.around_function.watch()
+                recorder.around_function.watch()
         finally:
             recorder.put_back()
             for put_back, state in draws:
@@ -230,7 +231,7 @@ def values_for(inputs: list[Variable], traced: list[Any], like: Any, args: Any, 
     for value, before in zip(leaves, traced, strict=True):
         if differs(before):
             found.append(fitting(inputs[len(found)], value))
-        elif not (value is before or (type(value) is type(before) and type(value) in COMPARED and value == before)):
+        elif not (value is before or (type(value) is type(before) and type(value) in PLAIN and value == before)):
             raise TypeError(f"the program was traced with {before!r:.40} and is given {value!r:.40}: trace it anew")
     return found
 
@@ -241,7 +242,7 @@ def fitting(v: Variable, value: Any) -> Any:
         return float(value)
     if v.dtype is None and isinstance(value, np.random.Generator):
         return value
-    given = np.asarray(value) if isinstance(value, list | float | int) else value
+    given = np.asarray(value) if isinstance(value, float | int) else value
     if (getattr(given, "shape", None), getattr(given, "dtype", None)) != (v.shape, v.dtype):
         spoken = f"{given.dtype}{list(given.shape)}" if hasattr(given, "dtype") else type(value).__name__
         raise TypeError(f"the program takes {v.name}: {space(v)}, {spoken} was given: trace the function anew")

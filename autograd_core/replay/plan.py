@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..program.passes import optimised
 from ..program.primitives import form_of
 from ..program.program import Program, Variable
 from .groups import grouped
@@ -50,8 +51,6 @@ class Plan:
 
     def optimise(self) -> None:
         """Let passes make the program better, and put what goes entry by entry into groups."""
-        from ..program.passes import optimised
-
         self.notes["recorded"] = f"{len(self.equations)} equations"
         self.program = grouped(optimised(self.program))
         for equation in self.equations:

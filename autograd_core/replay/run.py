@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..notes import GraphError
-from ..program.around.arrays import Memory as Compared
+from ..program.around.compared_arrays import Memory as Compared
 from ..program.around.surroundings import Surroundings
 from ..program.calls import uncompiled
-from ..program.tracing import Trace
+from ..program.tracing import Trace, differs
 from ..state import PLAIN, STATE
 from ..tensor import Tensor
 from ..tree import flatten, rests
@@ -151,7 +151,7 @@ class Compiled:
         around = Surroundings(self.f, [*leaves, *more])
         self.say_large(around.large)
         trace = Trace(around, key in self.masked)
-        entered = [trace.entered(v) if is_traced(v) else v for v in leaves]
+        entered = [trace.entered(v) if differs(v) else v for v in leaves]
         args, kwargs = rebuild(entered)
         outer = STATE.get()
         try:
@@ -335,11 +335,6 @@ def described(read: Any) -> str:
     if isinstance(read, functools.partial) and getattr(read.func, "__name__", "") == "get":
         return f"the entry {read.args[0]!r} of a dict"
     return "something around the function"
-
-
-def is_traced(value: Any) -> bool:
-    """Say whether an argument may differ from call to call."""
-    return type(value) is ndarray or type(value) is float or isinstance(value, np.generic | np.random.Generator)
 
 
 def signature(leaves: list[Any]) -> tuple[Any, list[Any]]:

@@ -85,7 +85,23 @@ def _one_times(w, x):
 
 
 def _plus_nothing(w, x):
-    return w(np.sin, w(np.add, 0, w(np.subtract, w(np.true_divide, x, 1), 0)))
+    return w(np.sin, w(np.add, -0.0, w(np.subtract, w(np.true_divide, x, 1), 0)))
+
+
+def _not_plus_zero(w, x):
+    return w(np.add, w(np.add, x, 0.0), w(np.add, 0, x))
+
+
+def _not_minus_minus_zero(w, x):
+    return w(np.sin, w(np.subtract, x, -0.0))
+
+
+def _not_of_complex_numbers(w, x):
+    return w(np.multiply, w(np.multiply, x, 1j), 1)
+
+
+def _counts(w, x):
+    return w(np.add, w(np.argsort, x), 0)
 
 
 def _not_nothing_minus(w, x):
@@ -137,7 +153,11 @@ CASES = {  # what is written, and the operations that are left
     "an array that may change is not": (_not_what_may_change, ["exp", "multiply"]),
     "x * 1": (_times_one, ["sin"]),
     "1.0 * x": (_one_times, ["sin"]),
-    "0 + (x / 1 - 0)": (_plus_nothing, ["sin"]),
+    "-0.0 + (x / 1 - 0)": (_plus_nothing, ["sin"]),
+    "x + 0.0 is not, for x = -0.0": (_not_plus_zero, ["add", "add", "add"]),
+    "x - -0.0 is not, for x = -0.0": (_not_minus_minus_zero, ["subtract", "sin"]),
+    "1 times an infinite complex number is NaN": (_not_of_complex_numbers, ["multiply", "multiply"]),
+    "integers + 0": (_counts, ["argsort"]),
     "0 - x is another": (_not_nothing_minus, ["subtract", "sin"]),
     "mask * 1 is another dtype": (_not_to_another_dtype, ["greater", "multiply", "sin"]),
     "mask != 0": (_masks, ["greater", "where"]),
@@ -160,9 +180,11 @@ def test_passes_leave_what_is_needed_and_the_bits(case):
     better = optimised(program)
     assert names(better) == left
     assert names(program) == before, "a pass has changed the program that it was given"
-    for x in (X, -X, X * np.nan, X * 1e300):
+    for x in (X, -X, X * np.nan, X * 1e300, X * np.inf, X * 0.0):
         with np.errstate(all="ignore"):
-            np.testing.assert_array_equal(better.run([x]), program.run([x]))
+            (found,), (want,) = better.run([x]), program.run([x])
+            np.testing.assert_array_equal(found, want)
+            assert np.array_equal(np.signbit(np.real(found)), np.signbit(np.real(want)))  # -0.0 is not 0.0
 
 
 def test_a_result_may_be_an_input():

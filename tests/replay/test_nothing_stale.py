@@ -797,6 +797,31 @@ def test_a_function_inside_of_a_ufunc_is_called_anew():
     np.testing.assert_array_equal(results, [X * v for v in range(12)])
 
 
+# --- zeros have signs -------------------------------------------------------------------------------------------------
+
+SIGNED = {
+    "x + 0": lambda x: 1 / (x + 0),
+    "0.0 + x": lambda x: 1 / (0.0 + x),
+    "a sum that begins with 0": lambda x: 1 / sum([x]),
+    "x - 0": lambda x: 1 / (x - 0),
+    "x - -0.0": lambda x: 1 / (x - -0.0),
+    "x + -0.0": lambda x: 1 / (x + -0.0),
+    "x * 1": lambda x: 1 / (x * 1),
+    "x / 1": lambda x: 1 / (x / 1),
+    "complex": lambda x: (x * 1j) * 1,
+    "float32": lambda x: 1 / (x.astype(np.float32) + 0),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_replay_keeps_the_signs_of_zeros(name):
+    f, x = SIGNED[name], np.array([-0.0, 0.0, 1.0, -np.inf])
+    compiled = ag.compile(f)
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            np.testing.assert_array_equal(compiled(x), f(x), strict=True)
+
+
 # --- random programs: a short sample of `python -m tools.stale` ---------------------------------------------------------
 
 

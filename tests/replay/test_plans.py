@@ -34,7 +34,8 @@ def twice(compiled, *args):
 @pytest.mark.parametrize(
     ("f", "left"),
     [
-        (lambda x: x * 1 + 0, []),
+        (lambda x: x * 1 - 0, []),
+        (lambda x: x * 1 + 0, ["add"]),  # of -0.0 it is 0.0
         (lambda x: np.exp(x) + np.exp(x), ["exp", "add"]),
         (lambda x: (np.sin(x), np.cos(x))[0], ["sin"]),
         (lambda x: x / 1.0 - 0, []),

@@ -24,9 +24,10 @@ import numpy as np
 
 from ...notes import GraphError
 from ...tensor import Tensor
-from .arrays import chosen, size_of, words
-from .names import names_anything, names_by_text
-from .places import (
+from ..wording import word_now
+from .compared_arrays import chosen, size_of, words
+from .made_up_names import names_anything, names_by_text
+from .watched_places import (
     MANY,
     MISSING,
     NEVER,
@@ -400,7 +401,7 @@ class Surroundings:
             self.changed = {place for place in (*self.places, *self.arrays) if place.is_changed()}
         if names:
             raise GraphError(
-                f"{names[0]} was drawn from inside the compiled function, and the draw would be baked in: draw by "
+                f"{names[0]} was drawn from inside the {word_now()} function, and the draw would be baked in: draw by "
                 f"ag.fresh(rng.normal, size=...), which is repeated at every replay, or pass the numbers as an argument"
             )
 

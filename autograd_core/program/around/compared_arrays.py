@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..calls import is_locked
-from .places import Place
+from .watched_places import Place
 
 SMALL = 1 << 16  # bytes, in all, that are compared at every call: about 5 us
 

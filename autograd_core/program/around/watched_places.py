@@ -13,6 +13,7 @@ import numpy as np
 
 from ...notes import GraphError
 from ...tensor import Tensor
+from ..wording import word_now
 
 MANY = 1 << 16  # entries of a container that are compared, in 1 ms; of longer ones the length, and the ends
 FEW = 8  # entries that are compared one by one: 0.05 us each, where a call takes 0.5
@@ -184,9 +185,9 @@ def is_kept(place: Place, known: Any) -> bool:
 def refuse(place: Place, codes: list[types.CodeType]) -> None:
     """Raise since a function has changed something around it."""
     raise GraphError(
-        f"{place} is changed by the compiled function itself{_line(place.name, codes)}, which a replay would not do "
-        f"again: return the value and keep it outside, hold it in a Tensor and write t.assign(...), or make the change "
-        f"in a function called by ag.fresh, as every replay calls it anew"
+        f"{place} is changed by the {word_now()} function itself{_line(place.name, codes)}, which a replay would not "
+        f"do again: return the value and keep it outside, hold it in a Tensor and write t.assign(...), or make the "
+        f"change in a function called by ag.fresh, as every replay calls it anew"
     )
 
 

@@ -138,12 +138,14 @@ class _Reader:
         norms = norms.reshape(copies, len(behind))
         drawn = [(self.at[node], norms[:, i]) for i, node in enumerate(behind) if node in self.at]
         ranges = {k: (float(found.min()), float(found.max())) for k, found in drawn if not (found < 0).any()}
-        leaves = [n for n in left_out if n.op is None]
-        parameters = sum(n.size for n in leaves)
+        shown = [node for node in behind if node in self.at]
+        leaves = [node for node in shown if node.op is None]
+        parameters = copies * sum(node.size for node in leaves)
         at = min(k for k, _ in drawn)
         shared = [i for i, n in enumerate(behind) if any(p is not None and self._is_shared(p) for p in n.parents)]
         terms = self._terms([n for i in shared for n in left_out[i :: len(behind)]], at)
-        return Gap(at, copies, len(left_out), len(left_out) - len(leaves), parameters, ranges, terms)
+        operations = copies * (len(shown) - len(leaves))
+        return Gap(at, copies, copies * len(shown), operations, parameters, ranges, terms)
 
     def _is_shared(self, p: Node) -> bool:
         """Say whether a node may be used by all blocks of a repeat."""

@@ -99,12 +99,14 @@ class Thinned:
 
 
 def literal(node: Node, k: int, values: Values) -> Any:
-    """Return what tells an untracked operand from others: a number itself, of an array the identity."""
+    """Return what tells an untracked operand from others: a number itself, of an array of more entries the identity."""
     value = kept_operand(node, k)
     if value is UNKNOWN:  # a sum does not keep it, but its result and its other operand may be known
         ans, other = values.of.get(node), values.operand(node, 1 - k) if len(node.parents) == 2 else UNKNOWN
         known = isinstance(ans, float) and isinstance(other, float)
         return f"{ans - other:.9g}" if known else node
+    if isinstance(value, np.ndarray | np.generic) and value.size == 1:
+        return value.item(), value.shape
     return value if isinstance(value, float | int) else id(value)
 
 

@@ -78,8 +78,29 @@ def reductions(x):
     return np.sum(y)
 
 
+def several_results(x):
+    A = np.arange(4.0).reshape(2, 2) * x + np.eye(2)
+    for _ in range(N):
+        A = np.linalg.qr(A)[0] * 2.0
+    return np.sum(A)
+
+
+def axes_for_broadcasting(x):
+    M = np.ones((2, 3)) * x
+    for _ in range(N):
+        M = M * 0.5 + np.expand_dims(np.mean(M, axis=0), 0)
+    return np.sum(M)
+
+
+def with_the_argument_of_a_transform(x):
+    y = x
+    for _ in range(N):
+        y = np.tanh(y) * x
+    return y
+
+
 REPEATS = [
-    chain, two_operations, numbers_nobody_keeps, with_the_argument, two_behind, shared_weights, own_weights, in_scopes,
+    several_results, axes_for_broadcasting, with_the_argument_of_a_transform, chain, two_operations, numbers_nobody_keeps, with_the_argument, two_behind, shared_weights, own_weights, in_scopes,
     two_repeats, reductions,
 ]  # fmt: skip
 

@@ -7,6 +7,8 @@ claim has to hold for seeds that nobody chose.
 
 import argparse
 import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -43,19 +45,25 @@ def tidy(notebook, number):
     return notebook
 
 
+def work(path, seed):
+    """Run a notebook; store it, unless its randomness is another than what is stored."""
+    notebook = execute(nbformat.read(path, as_version=4), seed)
+    if not seed:
+        nbformat.write(tidy(notebook, path.name[:2]), path)
+    return path.name
+
+
 def main():
     """Run the notebooks whose file names begin so, or all."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*", help="numbers of notebooks, such as 03; all without any")
     arguments.add_argument("--seed", type=int, default=0, help="another randomness; nothing is stored")
+    arguments.add_argument("--jobs", type=int, default=1, help="how many at a time; those that show times want one")
     given = arguments.parse_args()
-    for path in sorted(HERE.glob("[0-9]*.ipynb")):
-        if given.names and not path.name.startswith(tuple(given.names)):
-            continue
-        notebook = execute(nbformat.read(path, as_version=4), given.seed)
-        if not given.seed:
-            nbformat.write(tidy(notebook, path.name[:2]), path)
-        print(path.name, flush=True)
+    paths = [p for p in sorted(HERE.glob("[0-9]*.ipynb")) if not given.names or p.name.startswith(tuple(given.names))]
+    with ThreadPoolExecutor(given.jobs) as pool:
+        for name in pool.map(partial(work, seed=given.seed), paths):
+            print(name, flush=True)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,13 @@ def test_the_map_has_every_row_once(rows):
     )
 
 
+def test_slides_lead_to_the_rows_and_to_the_notebooks_that_hold_them(rows):
+    where, text = dict(rows), (FOLDER / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\[([A-G]\d+)\]\((\d\d)_\w+\.ipynb\)", text)
+    assert all(where[row] == notebook for row, notebook in links)
+    assert {row for row, _ in links} == set(where) - {"F1"}  # which is beside the decks
+
+
 def test_every_row_heads_one_cell_that_asserts_it(rows):
     found = {}
     for path in NOTEBOOKS:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..program.program import Program
 from ..recording import plain
 from ..tensor import Tensor
 from ..tree import flatten
@@ -17,6 +18,7 @@ from .data import Graph
 from .given import Given, called, node_of, tell, variables
 from .modules import find_modules
 from .picture import Picture
+from .programs import graph_of
 from .reading import read
 from .view import depths
 
@@ -47,8 +49,9 @@ def draw(
 
     Parameters
     ----------
-    what : Tensor, container of Tensors or callable
-        A result or several, or a function (an `nn` module is one) to be called with `args`.
+    what : Tensor, container of Tensors, callable or Program
+        A result or several, or a function (an `nn` module is one) to be called with `args`; or what `ag.trace` gives,
+        in which comparisons, draws, assignments and the backward pass are operations like others, without values.
     *args : array_like
         Arguments of the function.
     inputs, outputs : mapping from names to Tensors or arrays, optional
@@ -97,23 +100,21 @@ def draw(
     """
     _check(max_nodes, depth, radius, timeout)
     given = Given()
-    if isinstance(what, Tensor | list | tuple | dict):
+    if isinstance(what, Program):
         if args:
-            raise TypeError("draw(result) takes no further arguments; to draw a function write draw(f, *args)")
-        results = [what] if isinstance(what, Tensor) else [t for t in flatten(what)[0] if type(t) is Tensor]
-        if not results:
-            raise TypeError(f"this {type(what).__name__} holds no Tensors, so there is no graph to draw")
-    elif callable(what):
-        results = called(what, args, given)
-        params = what if params is None and hasattr(what, "named_parameters") else params
+            raise TypeError("draw(program) takes no further arguments: a program is drawn without being run")
+        graph = graph_of(what)
+        at: dict[Any, int] = {}
     else:
-        raise TypeError(f"draw takes a Tensor, or a function and its arguments, not {type(what).__name__}")
-    tell(given, inputs, outputs, params, names)
-    variables(given, sys._getframe(1))
-    given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
-    with collector_off():  # it would look through a large graph again and again
-        thin = fold is not False and focus is None
-        graph, at = read([t._node for t in results], given, seeds(results, gradient), thin)
+        results = _results(what, args, given)
+        params = what if params is None and hasattr(what, "named_parameters") else params
+        tell(given, inputs, outputs, params, names)
+        variables(given, sys._getframe(1))
+        given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
+        with collector_off():  # it would look through a large graph again and again
+            thin = fold is not False and focus is None
+            graph, at = read([t._node for t in results], given, seeds(results, gradient), thin)
+    with collector_off():
         if focus is not None:
             graph = around(graph, focused(graph, at, focus), radius)
         find_modules(graph, fold or (fold is None and (len(graph.vertices) > 40 or bool(graph.gaps))))
@@ -128,6 +129,20 @@ def draw(
             interactive=interactive,
             closed=closed,
         )
+
+
+def _results(what: Any, args: tuple[Any, ...], given: Given) -> list[Tensor]:
+    """Return the results that are drawn: those given, or those of a function."""
+    if isinstance(what, Tensor | list | tuple | dict):
+        if args:
+            raise TypeError("draw(result) takes no further arguments; to draw a function write draw(f, *args)")
+        results = [what] if isinstance(what, Tensor) else [t for t in flatten(what)[0] if type(t) is Tensor]
+        if not results:
+            raise TypeError(f"this {type(what).__name__} holds no Tensors, so there is no graph to draw")
+        return results
+    if not callable(what):
+        raise TypeError(f"draw takes a Tensor, or a function and its arguments, not {type(what).__name__}")
+    return called(what, args, given)
 
 
 def _check(max_nodes: Any, depth: Any, radius: Any, timeout: Any) -> None:

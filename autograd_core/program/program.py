@@ -126,6 +126,8 @@ class Equation:
     target : Tensor or leaf
         What an effect changes.
     scope : tuple of str
+    line : str or None
+        ``file:line`` where it stood in a function that `ag.trace` has run.
     """
 
     __slots__ = (
@@ -297,10 +299,14 @@ class Program:
             run.put_back()
             raise
 
-    def __str__(self) -> str:
+    def text(self, lines: bool = False) -> str:
+        """Return the program to be read, an equation a line; with `lines`, where in the function each stood."""
         from .printing import text
 
-        return text(self)
+        return text(self, lines)
+
+    def __str__(self) -> str:
+        return self.text()
 
     def __repr__(self) -> str:
         return f"<program {self.name}: {len(self.equations)} equations, print it to read it>"

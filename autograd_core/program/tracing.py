@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import random
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -133,8 +134,6 @@ class Trace(Capture):
 
     def put_back(self) -> None:
         """Undo what the function has done to Tensors around it; say what was refused, if NumPy has hidden it."""
-        import sys
-
         super().put_back()
         error = sys.exc_info()[1]
         if self.refused and isinstance(error, TypeError | ValueError):  # NumPy's, of an entry that is set by float()
@@ -146,6 +145,11 @@ class Reading(Trace):
 
     word = "traced"
     title = "ag.trace"
+
+    def append(self, equation: Any) -> None:
+        """Add an equation, and note where in the function it stood."""
+        super().append(equation)
+        equation.line = source_line()
 
 
 def trace(f: Callable[..., Any]) -> Callable[..., Program]:
@@ -164,7 +168,7 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     <lambda>(a: f64[2])
         b: f64[2] = exp(a)
         c: f64[2] = multiply(b, 2)
-        d: f64 = sum(c)
+        d: f64    = sum(c)
       return d
     >>> program(np.array([1.0, 1.0]))
     np.float64(10.87312731383618)

@@ -4,6 +4,7 @@ import gc
 import random
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -270,13 +271,41 @@ def test_a_program_prints_like_a_page():
     assert str(ag.trace(f)(X, 2.0)).splitlines() == [
         "f(a: f64[2,3], b: number)",
         "    c: f64[3,3] = 'w'",
-        "    e: f64[3] = array from around",
+        "    e: f64[3]   = array from around",
         "  inner:",
-        "    d: f64[2,3] = matmul(a, c)",
-        "    f: f64[2,3] = add(d, e)",
-        "  :",
-        "    g: f64[2] = f[0, 1:]",
-        "    h: f64[1] = sum(g, keepdims=True)",
-        "    i: f64[1] = multiply(h, b)",
+        "      d: f64[2,3] = matmul(a, c)",
+        "      f: f64[2,3] = add(d, e)",
+        "    g: f64[2]     = f[0, 1:]",
+        "    h: f64[1]     = sum(g, keepdims=True)",
+        "    i: f64[1]     = multiply(h, b)",
         "  return i",
     ]
+
+
+def test_parameters_of_one_name_are_told_apart():
+    model = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Linear(2, 2, rng=1))
+    optimizer = nn.SGD(model.parameters(), lr=0.1)
+
+    def step(x):
+        loss = np.sum(model(x))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    text = str(ag.trace(step)(np.ones((1, 2))))
+    assert text.count("= 'weight'\n") == text.count("= 'weight' 2\n") == 1
+    assert text.count("gradient of 'bias' <-") == text.count("gradient of 'bias' 2 <-") == 1
+
+
+def test_equations_know_their_lines():
+    def f(x):
+        y = np.sin(x)
+        return y * 2
+
+    first = f.__code__.co_firstlineno
+    program = ag.trace(ag.grad(f))(1.0)
+    here = [int(e.line.rpartition(":")[2]) - first for e in program if e.line.startswith(__file__)]
+    assert {1, 2} <= set(here)
+    assert all(e.line for e in program)
+    assert f"sin(b)  # {Path(__file__).name}:{first + 1}" in program.text(lines=True)
+    assert "#" not in str(program)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from . import ops, recording
-from .graph import pull_back
 from .inplace import InPlace, dtype_key
 from .methods import Elsewhere, Methods, say_elsewhere
 from .nodes import Leaf, Lent, tick
@@ -36,6 +35,7 @@ from .recording import (
 from .rules import COMPOSITES, RULES, Door
 from .spaces import array, has_tensors
 from .state import PLAIN
+from .sweep import pull_back
 
 float64 = np.float64
 ndarray = np.ndarray

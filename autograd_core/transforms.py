@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .graph import order, pull_back, push_forward
 from .nodes import Node, tick
 from .recording import again, captured, plain, tensor, wrap, wrap_results
 from .rules import Op, same
 from .state import STATE, deeper, switched
+from .sweep import order, pull_back, push_forward
 from .tensor import Tensor
 from .tree import PLAIN_LEAVES, flatten, flatten_like
 

@@ -140,7 +140,7 @@ def cost_off():
 
 
 def explain_path(loss):
-    from autograd_core.graph import order
+    from autograd_core.sweep import order
 
     return [n for n in order([loss._node]) if n.op is not None]
 

@@ -480,7 +480,7 @@ def test_its_sweep_finds_the_engines_gradients(table):
             loss, leaves = masked_loss(fn, samples.samples_of(fn)[0])
             if not loss.requires_grad:
                 continue
-            trail = Trail(Tape([loss._node], [loss.data], {}), {loss._node: np.ones((), loss.dtype)[()]}).walk()
+            trail = Trail(Tape([loss._node], [loss.data], {}), {loss._node: np.ones((), loss.dtype)[()]})
             before = explain(loss)
             loss.backward()
         after = explain(loss)

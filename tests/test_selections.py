@@ -601,3 +601,32 @@ def test_a_pullback_that_takes_no_nan_is_not_asked_twice():
     np.testing.assert_allclose(
         ag.jvp(lambda x: np.log(1 + f(x)), (x,), (x,))[1], ag.grad(lambda x: np.log(1 + f(x)))(x) @ x
     )
+
+
+def test_numpy_warns_again_behind_a_selection():
+    t, x = ag.Tensor(0.0), ag.Tensor([0.0, 4.0])
+    with np.errstate(divide="ignore"):
+        a = np.log(t)  # recorded first, so walked last
+    loss = a + np.sum(np.where(x.data > 0, np.sqrt(x) ** 1.5, 0.0))
+    before = np.geterr()
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        loss.backward()
+    assert np.geterr() == before
+    assert x.grad[0] == 0.0
+
+
+def test_settings_are_put_back_after_a_pullback_raises():
+    @ag.primitive
+    def breaks(x):
+        return x * 1.0
+
+    def pull(g):
+        raise ValueError(f"on purpose, given {g}")
+
+    ag.rule(breaks, pull, elementwise=True)
+    x = ag.Tensor([0.0, 4.0])
+    loss = np.sum(np.where(x.data > 0, np.sqrt(breaks(x)), 0.0))
+    before = np.geterr()
+    with pytest.raises(ValueError, match="on purpose"):
+        loss.backward()
+    assert np.geterr() == before

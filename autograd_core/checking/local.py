@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import order
 from ..nodes import PICK
 from ..recording import record1, record2, record_wide
 from ..state import switched
+from ..sweep import order
 from ..tree import flatten
 from . import numeric
 from .programs import Array, Derivative, Slot, Traced, is_float

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import pull_back, push_forward
 from ..nodes import Leaf
 from ..recording import plain, wrap
 from ..state import deeper, switched
+from ..sweep import pull_back, push_forward
 from ..tensor import Tensor
 from ..tree import flatten
 from .layouts import laid_out

@@ -37,7 +37,7 @@ def answer(case: Case) -> Explanation:
                 "`with ag.debug():`, which keeps it",
             ),
         )
-    case.trail = Trail(case.tape, {n: np.ones(n.shape, n.dtype)[()] for n in case.tape.roots}).walk()
+    case.trail = Trail(case.tape, {n: np.ones(n.shape, n.dtype)[()] for n in case.tape.roots})
     found = [_gradient(case, node, name) for node, name in case.names.items() if case.connected(node)]
     return _worst(case, [*lost, *found])
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import order, refuse_stale
 from ..nodes import Leaf, Node
+from ..sweep import order, refuse_stale
 from ..tensor import Tensor
 from ..tree import flatten
 from .known import UNKNOWN, Tape, bad, copies, first, original

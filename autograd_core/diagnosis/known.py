@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import order
 from ..nodes import PICK, Leaf, Node, Wide
+from ..sweep import order
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda _: "unknown"})()
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import _Sweep
 from ..nodes import PICK, Node, Wide
 from ..rules import Present
+from ..sweep import Watcher, pull_back
 from .known import UNKNOWN, Tape, bad, copies, first, original
 
 
@@ -30,44 +30,27 @@ class Edge(NamedTuple):
     mask: Any
 
 
-class Trail(_Sweep):
-    """A backward sweep that remembers everything: what came into every node and what each sent on."""
+class Trail(Watcher):
+    """What a walk backwards has sent, all of it: what came into every node and what each sent on."""
 
     def __init__(self, tape: Tape, seeds: dict[Node, Any]) -> None:
-        super().__init__(tape.path, seeds, None, None, 0)
         self.into: dict[Node, Any] = {}
         self.taken: dict[Node, Any] = {}  # where a cotangent is present, if not everywhere
         self.edges: dict[Node, list[Edge]] = {}
-
-    def walk(self) -> Trail:
-        """Walk the whole path, never writing in place."""
         with np.errstate(all="ignore"):
-            for node in reversed(self.path):
-                self.at = node
-                if node in self.grads:
-                    self.into[node] = self.grads[node]
-                    if node in self.masks:
-                        self.taken[node] = self.masks[node]
-                if node.op is None:
-                    if node in self.grads:
-                        self.found[node] = self.grads.pop(node)
-                else:
-                    self.visit(node)
-        return self
+            self.found = pull_back(seeds, path=tape.path, watch=self)
 
-    def _wants(self, p: Node | None) -> bool:
-        return p is not None  # masks travel everywhere: absent is to be told from zero
+    def on_node(self, node: Node, g: Any, mask: Any) -> None:
+        """Remember what came into a node."""
+        self.into[node] = g
+        if mask is not None:
+            self.taken[node] = mask
 
-    def add(self, p: Node, gp: Any, mask: Any = None) -> None:
-        """Add a contribution, and remember whose it was."""
-        assert self.at is not None
-        self.edges.setdefault(p, []).append(Edge(self.at, gp, mask))
-        super().add(p, gp, mask)
-
-    def _collect(self, node: Node, g: Any) -> None:
-        assert node.p is not None
-        self.edges.setdefault(node.p, []).append(Edge(node, g, None))
-        super()._collect(node, g)
+    def on_edge(self, node: Node, i: int, g: Any, mask: Any) -> None:
+        """Remember a contribution, and whose it was."""
+        p = node.parents[i]
+        assert p is not None
+        self.edges.setdefault(p, []).append(Edge(node, g, mask))
 
 
 # --- forwards ---------------------------------------------------------------------------------------------------------

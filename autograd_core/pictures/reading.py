@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import order
 from ..nodes import PICK, Leaf, Node
 from ..notes import NOTHING, printable
 from ..rules import Op
+from ..sweep import order
 from .data import Edge, Gap, Graph, Vertex
+from .flows import gradient_of_leaf, watch
 from .given import Given, alike
 from .numbers import Stats, is_broken, norm_of, summarise, tell, tell_dtype
-from .sweep import gradient_of_leaf, watch
 from .symbols import clean, known_label, label_of, light
 from .thinning import Thinned
 from .values import UNKNOWN, Values, kept_operand

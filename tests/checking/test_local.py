@@ -6,9 +6,9 @@ import pytest
 import autograd_core as ag
 from autograd_core.checking.local import Operation, check_operation, find_wrong
 from autograd_core.checking.programs import Function
-from autograd_core.graph import order
 from autograd_core.rules import RULES
 from autograd_core.state import switched
+from autograd_core.sweep import order
 
 X = np.array([[0.5, -1.2, 2.0], [1.1, 0.3, -0.4]])
 

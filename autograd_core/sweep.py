@@ -1,21 +1,24 @@
 """Walks over the tape: in which order, backwards with cotangents, forwards with tangents.
 
 Sorting nodes by their time of creation is all the ordering there is. Every walk is a loop, never a recursion: depth is
-no matter. This module knows no Tensor either; a walk that is to be recorded gets `wrap(value, node)`, which makes one.
+no matter. There is one loop in each direction; who wants to see what flows, a picture or an explanation, is told by it
+(`Watcher`). This module knows no Tensor either; a walk that is to be recorded gets `wrap(value, node)`, which makes
+one.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from .absent import Fixed, Masks, has_fixed_entries, mask_rows, reached
 from .nodes import PICK, Leaf, Live, Node, Wide, Wrap, float64
 from .notes import GraphError, printable, refuse_changed
-from .rules import Door, Op, Present, same, where
+from .rules import Door, Op, Present, same
 from .spaces import as_dtype, project
 from .state import STATE
 
@@ -95,6 +98,16 @@ def refuse_stale(path: Sequence[Node], bordered: bool) -> None:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+class Watcher:
+    """Looks on during a walk backwards, which then writes nothing in place and lets every mask travel to its end."""
+
+    def on_node(self, node: Node, g: Any, mask: Any) -> None:
+        """Hear the whole cotangent of a node before it is sent on; of several results a list, None where none came."""
+
+    def on_edge(self, node: Node, i: int, g: Any, mask: Any) -> None:
+        """Hear what an operation sends to operand `i`; with a mask, where anything is sent at all."""
+
+
 def pull_back(
     seeds: dict[Node, Any],
     targets: Any = None,
@@ -103,11 +116,13 @@ def pull_back(
     free: bool = False,
     lead: int = 0,
     path: list[Node] | None = None,
+    watch: Watcher | None = None,
 ) -> dict[Node, Any]:
     """Return the cotangents of targets (of all leaves, if None) from cotangents of results.
 
     `wrap` records the sweep itself; `free` lets go of kept values on the way; with `lead=1` every cotangent has one
-    more axis in front: a batch of sweeps in one. Who knows the `path` already, in order, may give it.
+    more axis in front: a batch of sweeps in one. Who knows the `path` already, in order, may give it. `watch` is told
+    of all that flows.
     """
     path = order(list(seeds), targets) if path is None else path
     refuse_stale(path, targets is not None)
@@ -117,8 +132,8 @@ def pull_back(
             refuse_changed(node)
     if wrap is not None and state.recorder is not None and state.recorder.full:
         seeds = {node: _seen(g, wrap) for node, g in seeds.items()}
-    sweep = _Sweep(path, seeds, targets, wrap, lead)
-    if state.recorder is not None and not lead:
+    sweep = _Sweep(path, seeds, targets, wrap, lead, watch)
+    if state.recorder is not None and not lead and watch is None:
         sweep.assume_finite = state.recorder.assume_finite
     try:
         sweep.run(free)
@@ -128,6 +143,8 @@ def pull_back(
         if sweep.at is not None and sweep.at.op is not None:
             error.add_note(f"in the pullback of {sweep.at.op.name}, whose result has shape {sweep.at.shape}")
         raise
+    finally:
+        sweep.masks.speak()
     return sweep.found
 
 
@@ -151,46 +168,59 @@ class _Sweep:
         "masks",
         "owned",
         "path",
+        "plain",
         "targets",
         "useful",
-        "wanted",
+        "watch",
         "wrap",
     )
 
-    def __init__(self, path: list[Node], seeds: dict[Node, Any], targets: Any, wrap: Wrap | None, lead: int) -> None:
+    def __init__(
+        self,
+        path: list[Node],
+        seeds: dict[Node, Any],
+        targets: Any,
+        wrap: Wrap | None,
+        lead: int,
+        watch: Watcher | None,
+    ) -> None:
         self.path = path
         self.grads = dict(seeds)
         self.targets = targets
         self.useful = None if targets is None else set(path)
         self.wrap = wrap
         self.lead = lead
+        self.watch = watch
+        self.plain = wrap is None and not lead  # else nothing is written in place
         self.found: dict[Node, Any] = {}
         self.owned: set[Node] = set()
-        self.masks: dict[Node, Any] = {}
-        self.wanted: dict[Node, bool] = {}
+        self.masks = Masks(lead, everywhere=watch is not None)
         self.absent: list[Node] = []  # scalars into which a selection lets nothing flow
         self.assume_finite: Any = None  # asks a recorder whether it sees to it that masks of scalars do not matter
         self.at: Node | None = None
 
     def run(self, free: bool) -> None:
         """Walk the whole path; the narrow operations, which are most of any graph, right here."""
-        grads, masks, targets, useful, wrap, lead = (
-            self.grads,
-            self.masks,
-            self.targets,
-            self.useful,
-            self.wrap,
-            self.lead,
-        )
+        grads, masks, targets, useful = self.grads, self.masks.of, self.targets, self.useful
+        wrap, lead, watch = self.wrap, self.lead, self.watch
+        odd = lead or watch is not None
         for node in reversed(self.path):
             self.at = node
             op = node.op
             if op is None or (targets is not None and node in targets):
                 if node in grads:
-                    self.found[node] = grads.pop(node)
+                    self.found[node] = g = grads.pop(node)
+                    if watch is not None:
+                        watch.on_node(node, g, masks.get(node))
                 continue
-            if op.special or masks or (lead and not op.batched):
-                self.visit(node)
+            if op.special or masks or (odd and (watch is not None or not op.batched)):
+                if watch is None or op.special or op.wide or masks:
+                    self.visit(node)
+                    if self.masks.quiet and not masks:
+                        self.masks.speak()
+                elif (g := grads.pop(node, None)) is not None:
+                    watch.on_node(node, g, None)
+                    self._send_narrow(node, op, g, watch)
             elif (g := grads.pop(node, None)) is None:
                 continue
             else:
@@ -243,61 +273,52 @@ class _Sweep:
 
     def _fill_absent(self) -> None:
         """Give zeros to those who were reached by absent scalars only: connected, but nothing flows."""
-        ends = [n for n in self.path if (n.op is None if self.targets is None else n in self.targets)]
-        if all(n in self.found for n in ends):
-            return
-        reached = set(self.absent)
-        for node in reversed(self.path):
-            if node in reached and not (self.targets and node in self.targets):
-                blind = node.op.blind if node.op is not None else 0
-                reached.update(p for i, p in enumerate(node.parents) if p is not None and not blind >> i & 1)
-        for n in ends:
-            if n not in self.found and n in reached:
-                self.found[n] = np.zeros(n.shape, n.dtype)[()]
+        missing = [n for n in self.path if n not in self.found and (n.op is None or n in (self.targets or ()))]
+        there = reached(self.absent, self.path, self.targets) if missing else ()
+        self.found.update((n, np.zeros(n.shape, n.dtype)[()]) for n in missing if n in there)
 
     def visit(self, node: Node) -> None:
         """Send the cotangent of one node to its operands; any kind of node, any kind of sweep."""
         g = self.grads.pop(node, None)
         if g is None:
             return
-        op, mask = node.op, self.masks.pop(node, None)
-        if op.simple and mask is None and self.wrap is None and not self.lead:  # a rectifier, mostly
-            (p,) = node.parents
-            if p is not None and (self.useful is None or p in self.useful) and not self._wants(p):
-                gp = op.pulls[0](g, node)
-                self.add(p, project(gp.g if type(gp) is Present else gp, p))
-                return
+        op, masks, watch, plain = node.op, self.masks, self.watch, self.plain
+        mask = masks.take(node) if masks.of or masks.quiet else None
+        if watch is not None:
+            watch.on_node(node, g, mask)
         if op is PICK:
             self._collect(node, g)
             return
+        plain = plain and mask is None
+        if op.simple and plain:  # a rectifier, mostly
+            (p,) = node.parents
+            if p is not None and (self.useful is None or p in self.useful) and not masks.want(p):
+                gp = op.pulls[0](g, node)
+                self.add(p, project(gp.g if type(gp) is Present else gp, p))
+                return
         if op.outputs and not op.partial:
-            g = tuple(
-                _zeros(self.lead, g, s, d) if y is None else y
-                for y, s, d in zip(g, node.shape, node.dtype, strict=True)
-            )
-        if (
-            op.refill is not None
-            and self.wrap is None
-            and not self.lead
-            and mask is None
-            and not self._wants(node.parents[0])
-        ):
+            spaces = zip(g, node.shape, node.dtype, strict=True)
+            g = tuple(_zeros(self.lead, g, s, d) if y is None else y for y, s, d in spaces)
+        if op.refill is not None and plain and not masks.want(node.parents[0]):
             op.refill(self, node, g)
             return
         view = node if self.wrap is None else Live(node, self.wrap)
-        joint = self._pull(op, 0, g, view) if op.joint else None
+        joint = self._pull(op, 0, view, g) if op.joint else None
         if joint is not None and len(joint) != len(node.parents):
             raise ValueError(f"the pullback returned {len(joint)} cotangents for {len(node.parents)} arguments")
         for i, p in enumerate(node.parents):
             if p is None or (self.useful is not None and p not in self.useful):
                 continue
-            if mask is None and op.into is not None and self.wrap is None and not self.lead and not self._wants(p):
+            if op.into is not None and plain and not masks.want(p):
                 op.into(self.buffer(p), g, node)
                 continue
+            taken = None
             if joint is not None:
-                gp, taken = joint[i], None
+                gp = joint[i]
+            elif op.pulls[0 if op.variadic else i] is None:
+                continue
             else:
-                gp, taken = self._masked(op, i, g, view, p, mask)
+                gp, taken = masks.through(op, p, g, mask, functools.partial(self._pull, op, i, view))
                 if type(taken) is np.bool_:  # of a scalar: all of it flows, or nothing does, and no mask is needed
                     if not taken:
                         self.absent.append(p)
@@ -305,79 +326,45 @@ class _Sweep:
                     taken = None
                 elif taken is not None and not p.shape and self.assume_finite is not None and self.assume_finite():
                     taken = None
-            if gp is None and joint is None and not op.trusted and op.pulls[0 if op.variadic else i] is not None:
-                raise TypeError("the pullback returned None; where no gradient flows, register None in its place")
+                if gp is None and not op.trusted:
+                    raise TypeError("the pullback returned None; where no gradient flows, register None in its place")
             if gp is not None:
-                if not op.trusted:
-                    gp = self._checked(gp, p)
-                self.add(p, project(gp, p, self.lead), taken)
+                gp = project(gp if op.trusted else self._checked(gp, p), p, self.lead)
+                if watch is not None:
+                    watch.on_edge(node, i, gp, taken)
+                self.add(p, gp, taken)
 
-    def _pull(self, op: Op, i: int, g: Any, view: Any) -> Any:
+    def _send_narrow(self, node: Node, op: Op, g: Any, watch: Watcher) -> None:
+        """Send the cotangent of a narrow operation, watched; a picture may show 10^6 of them."""
+        useful, grads = self.useful, self.grads
+        for i, p in ((0, node.p), (1, node.q)):
+            if p is None or (useful is not None and p not in useful):
+                continue
+            gp = g if (pull := op.pulls[i]) is same else pull(g, node)
+            if type(gp) is not float64 or p.shape or p.dtype is not float64:
+                gp = project(gp, p)
+            watch.on_edge(node, i, gp, None)
+            if p in grads:
+                self.add(p, gp)
+            else:
+                grads[p] = gp
+
+    def _pull(self, op: Op, i: int, view: Any, g: Any) -> Any:
         """Call one pullback, row by row if it cannot take a batch."""
-        pull = op.pulls[0 if op.variadic else i]
-        call: Callable[[Any], Any] = functools.partial(_call_pull, pull, view, i if op.variadic else None)
+        pull, which = op.pulls[0 if op.variadic else i], (i,) if op.variadic else ()
         if not self.lead or op.batched:
-            return call(g)
-        rows = [call(_row(g, r)) for r in range(_rows(g))]
+            return pull(g, view, *which)
+        rows = [pull(_row(g, r), view, *which) for r in range(_rows(g))]
         if op.joint:
             return [None if c[0] is None else np.stack(c) for c in zip(*rows, strict=True)]
-        if type(rows[0]) is Present:
-            return Present(np.stack([r.g for r in rows]), lambda: np.stack([_mask(r) for r in rows]))
-        return np.stack(rows)
-
-    def _masked(self, op: Op, i: int, g: Any, view: Any, p: Node, mask: Any) -> tuple[Any, Any]:
-        """Call one pullback; return the cotangent and, where a selection left entries out, which are present."""
-        if op.pulls[0 if op.variadic else i] is None:
-            return None, None
-        if mask is None:
-            gp = self._pull(op, i, g, view)
-            if type(gp) is not Present:
-                return gp, None
-            if not self._wants(p):
-                return gp.g, None
-            return gp.g, project_mask(_mask(gp), p, self.lead, gp.g)
-        with np.errstate(all="ignore"):  # entries that nothing flows into may divide by zero
-            gp = self._pull(op, i, g, view)
-        own = None
-        if type(gp) is Present:
-            own, gp = _mask(gp), gp.g
-        if op.elementwise:
-            mask = mask if own is None else mask & own
-            if op.singular:
-                gp = np.where(mask, gp, gp.dtype.type(0))
-        elif op.carries:
-            mask = self._pull(op, i, mask, view)
-            mask = (mask.g if type(mask) is Present else mask).astype(bool)
-        else:
-            return gp, None
-        return gp, project_mask(mask, p, self.lead, gp) if self._wants(p) else None
-
-    def _wants(self, p: Node | None) -> bool:
-        """Say whether a mask on the cotangent of `p` would reach an operation that applies it; asked once a node."""
-        if p is None or p.op is None or not p.op.carries:
-            return False
-        stack, seen = [p], {p}
-        while stack:
-            node = stack.pop()
-            if node.op.singular or self.wanted.get(node):
-                self.wanted[p] = True
-                return True
-            for q in node.parents:
-                if q is not None and q.op is not None and q.op.carries and q not in seen and q not in self.wanted:
-                    seen.add(q)
-                    stack.append(q)
-                elif q is not None and self.wanted.get(q):
-                    self.wanted[p] = True
-                    return True
-        self.wanted.update(dict.fromkeys(seen, False))
-        return False
+        return mask_rows(rows) if type(rows[0]) is Present else np.stack(rows)
 
     def add(self, p: Node, gp: Any, mask: Any = None) -> None:
         """Add a contribution: the second makes a buffer that the sweep owns, later ones are added in place."""
         grads = self.grads
         old = grads.get(p)
-        if self.masks or mask is not None:
-            self._merge_masks(p, mask, fresh=old is None)
+        if mask is not None or self.masks.of:
+            self.masks.merge(p, mask, fresh=old is None)
         if old is None:
             grads[p] = gp
         elif p in self.owned and (self.wrap is None or isinstance(gp, np.ndarray | np.generic)):
@@ -388,17 +375,6 @@ class _Sweep:
                 self.owned.add(p)
             else:  # a recorded contribution on top of a plain buffer
                 self.owned.discard(p)
-
-    def _merge_masks(self, p: Node, mask: Any, fresh: bool) -> None:
-        """Note where the cotangent of `p` is present: where any contribution is; everywhere, if one has no mask."""
-        if fresh:
-            if mask is not None:
-                self.masks[p] = mask
-        elif p in self.masks:
-            if mask is None:
-                del self.masks[p]
-            else:
-                self.masks[p] = self.masks[p] | mask
 
     def send(self, p: Node, gp: Any) -> None:
         """Put a contribution into the space of its variable and add it."""
@@ -421,7 +397,7 @@ class _Sweep:
         """Return the cotangent of `p` as an array that the sweep may write into."""
         if p not in self.owned:
             old = self.grads.get(p)
-            self.masks.pop(p, None)
+            self.masks.of.pop(p, None)
             self.grads[p] = np.zeros(p.shape, p.dtype) if old is None else np.array(old)
             self.owned.add(p)
         return self.grads[p]
@@ -430,6 +406,8 @@ class _Sweep:
         """Put the cotangent of one result among those of its operation."""
         main: Any = node.p
         if self.useful is None or main in self.useful:
+            if self.watch is not None:
+                self.watch.on_edge(node, 0, g, None)
             slots = self.grads.setdefault(main, [None] * len(main.shape))
             slots[node.a] = g if slots[node.a] is None else slots[node.a] + g
 
@@ -462,25 +440,6 @@ def _freed(op: Op) -> Op:
     pulls = (gone,) * max(2, len(op.pulls))
     op.freed = op.twin(pulls=pulls, refill=None, into=None, special=True, joint=False, outputs=0, original=op)
     return op.freed
-
-
-def project_mask(mask: Any, space: Any, lead: int, like: Any) -> Any:
-    """Undo broadcasting for a mask: an entry is present if any of its copies is."""
-    if mask.shape != like.shape:
-        mask = np.broadcast_to(mask, like.shape)
-    extra = mask.ndim - lead - len(space.shape)
-    if extra > 0:
-        mask = np.any(mask, axis=tuple(range(lead, lead + extra)))
-    stretched = tuple(lead + i for i, n in enumerate(space.shape) if n == 1 != mask.shape[lead + i])
-    return np.any(mask, axis=stretched, keepdims=True) if stretched else mask
-
-
-def _mask(cotangent: Present) -> Any:
-    return cotangent.mask() if callable(cotangent.mask) else cotangent.mask
-
-
-def _call_pull(pull: Any, view: Any, i: int | None, g: Any) -> Any:
-    return pull(g, view) if i is None else pull(g, view, i)
 
 
 def _rows(g: Any) -> int:
@@ -517,7 +476,10 @@ def push_forward(
     """
     moving = dict(tangents)
     path = order(roots, set(tangents)) if path is None else path
-    fixed = _Fixed(path, wrap, live) if _has_fixed_entries(path) else None
+    fixed = None
+    if has_fixed_entries(path):
+        seen = live and STATE.get().recorder is not None  # else masks are plain values, also of a live walk
+        fixed = Fixed(path, lambda node, i, t: _push(node, i, t, wrap, seen, 0))
     with np.errstate(all="ignore"):  # an infinite slope that a later selection leaves out is no event
         for node in path:
             if node not in tangents:
@@ -526,78 +488,11 @@ def push_forward(
                     if p is not None and p in moving and _pull_of(node.op, i) is not None:
                         t = _push(node, i, moving[p], wrap, live, lead)
                         if fixed is not None:
-                            t = fixed.push(node, i, p, t)
+                            t = fixed.through(node, i, p, t)
                         total = t if total is None else _plus(total, t)
                 if total is not None:
                     moving[node] = total
     return {root: moving.get(root) for root in roots}
-
-
-def _has_fixed_entries(path: list[Node]) -> bool:
-    """Say whether entries that cannot move may reach a slope that is infinite where its argument is finite."""
-    makers = (k for k, n in enumerate(path) if n.op is not None and n.op.fixes)
-    first = next(makers, None)
-    return first is not None and any(n.op is not None and n.op.pole for n in path[first:])
-
-
-class _Fixed:
-    """Masks of the entries that can move: False for a constant assigned to them, the zeros of a triangle, a padding.
-
-    The tangent of such an entry is absent, not merely zero: the square root of an assigned 0 would make it
-    0 * inf = NaN. Which entries of a result can move is asked of the rule itself: NaN as the tangent of all that moves
-    in an operand arrives wherever it has any influence, also with the weight 0.
-    """
-
-    __slots__ = ("live", "masks", "wanting", "wrap")
-
-    def __init__(self, path: list[Node], wrap: Wrap, live: bool) -> None:
-        self.masks: dict[Node, Any] = {}
-        self.wrap = wrap
-        self.live = live and STATE.get().recorder is not None  # else masks are plain values, also of a live walk
-        self.wanting: set[Node] = set()  # those from which an operation can be reached that applies masks
-        for node in reversed(path):
-            if node in self.wanting or (node.op is not None and node.op.singular):
-                self.wanting.update(p for p in node.parents if p is not None)
-
-    def push(self, node: Any, i: int, p: Any, t: Any) -> Any:
-        """Return the tangent that operand `i` contributes, and note where the result can move by it."""
-        op, mask = node.op, self.masks.get(p)
-        wanted = node in self.wanting
-        if mask is not None and op.singular:
-            shaped = mask if mask.shape == node.shape else np.broadcast_to(mask, node.shape)
-            t = where(shaped, t)
-        if not wanted:
-            return t
-        if mask is not None or op.fixes or 0 in p.shape:
-            mask = self._through(node, i, p, mask)
-        if node not in self.masks or mask is None:
-            self.masks[node] = mask
-        elif (old := self.masks[node]) is not None:
-            self.masks[node] = _both(old, mask)
-        return t
-
-    def _through(self, node: Any, i: int, p: Any, mask: Any) -> Any:
-        """Return which entries of the result can move, of one operand or by one; None for all."""
-        op = node.op
-        if op is PICK:
-            return mask[node.a]
-        if op.elementwise and not op.fixes:
-            return np.broadcast_to(mask, node.shape)
-        mask = np.ones(p.shape, bool) if mask is None else mask
-        probe = np.where(mask, np.dtype(p.dtype).type(np.nan), np.dtype(p.dtype).type(0))
-        try:
-            found = _push(node, i, probe, self.wrap, self.live, 0)
-        except Exception:  # a pullback that takes no NaN, SciPy's logm: then everything moves
-            return None
-        if isinstance(found, tuple):
-            return tuple(np.isnan(y) for y in found)
-        found = np.isnan(found)
-        return None if isinstance(found, np.ndarray | np.generic) and np.all(found) else found
-
-
-def _both(a: Any, b: Any) -> Any:
-    """Return where either of two operands moves the result, or the results."""
-    return tuple(x | y for x, y in zip(a, b, strict=True)) if isinstance(a, tuple) else a | b
 
 
 def _pull_of(op: Op, i: int) -> Any:

@@ -27,36 +27,32 @@ Pull = Callable[[Any], Any]  # a cotangent, or a mask in its place, through one 
 class Masks:
     """Where the cotangents on their way are present, if not everywhere."""
 
-    __slots__ = ("everywhere", "lead", "of", "quiet", "wanted")
+    __slots__ = ("everywhere", "lead", "of", "path", "quiet", "wanted")
 
-    def __init__(self, lead: int, everywhere: bool) -> None:
+    def __init__(self, path: Sequence[Node], lead: int, everywhere: bool) -> None:
         self.of: dict[Node, Any] = {}
+        self.path = path
         self.lead = lead  # batch axes in front
         self.everywhere = everywhere  # who watches wants every mask, whether anything applies it or not
-        self.wanted: dict[Node, bool] = {}
+        self.wanted: set[Node] | None = None  # found when first asked, for all nodes at once
         self.quiet: Any = None  # NumPy's settings, while entries that nothing flows into may divide by zero
 
     def want(self, p: Node | None) -> bool:
-        """Say whether a mask on the cotangent of `p` would reach an operation that applies it; asked once a node."""
-        if p is None or self.everywhere:
+        """Say whether a mask on the cotangent of `p` would reach an operation that applies it."""
+        if self.everywhere:
             return p is not None
-        if p.op is None or not p.op.carries:
-            return False
-        stack, seen = [p], {p}
-        while stack:
-            node = stack.pop()
-            if node.op.singular or self.wanted.get(node):
-                self.wanted[p] = True
-                return True
-            for q in node.parents:
-                if q is not None and q.op is not None and q.op.carries and q not in seen and q not in self.wanted:
-                    seen.add(q)
-                    stack.append(q)
-                elif q is not None and self.wanted.get(q):
-                    self.wanted[p] = True
-                    return True
-        self.wanted.update(dict.fromkeys(seen, False))
-        return False
+        if self.wanted is None:
+            self.wanted = self._applied()
+        return p in self.wanted
+
+    def _applied(self) -> set[Node]:
+        """Return the nodes from which operations that hand masks on lead to one that applies them."""
+        found: set[Node] = set()
+        for node in self.path:  # operands first
+            op = node.op
+            if op is not None and op.carries and (op.singular or not found.isdisjoint(node.parents)):
+                found.add(node)
+        return found
 
     def take(self, node: Node) -> Any:
         """Return the mask of a cotangent that is about to be sent on, and let NumPy be silent if there is one."""
@@ -74,9 +70,8 @@ class Masks:
             quiet, self.quiet = self.quiet, None
             quiet.__exit__(None, None, None)
 
-    def through(self, op: Op, p: Node, g: Any, mask: Any, pull: Pull) -> tuple[Any, Any]:
+    def through(self, op: Op, p: Node, gp: Any, mask: Any, pull: Pull) -> tuple[Any, Any]:
         """Return what an operation sends to `p`, and where that is present; None for everywhere, or if nobody asks."""
-        gp = pull(g)
         own = None
         if type(gp) is Present:
             gp, own = gp.g, gp
@@ -86,12 +81,14 @@ class Masks:
             mask = mask if own is None else mask & _mask(own)
             if op.singular:
                 gp = np.where(mask, gp, gp.dtype.type(0))
-        elif op.carries:
+        elif not op.carries:
+            return gp, None
+        if not self.want(p):
+            return gp, None
+        if not op.elementwise:  # what moves entries moves those of the mask
             mask = pull(mask)
             mask = (mask.g if type(mask) is Present else mask).astype(bool)
-        else:
-            return gp, None
-        return gp, project_mask(mask, p, self.lead, gp) if self.want(p) else None
+        return gp, project_mask(mask, p, self.lead, gp)
 
     def merge(self, p: Node, mask: Any, fresh: bool) -> None:
         """Note where the cotangent of `p` is present: where any contribution is; everywhere, if one has no mask."""

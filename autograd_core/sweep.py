@@ -194,7 +194,7 @@ class _Sweep:
         self.plain = wrap is None and not lead  # else nothing is written in place
         self.found: dict[Node, Any] = {}
         self.owned: set[Node] = set()
-        self.masks = Masks(lead, everywhere=watch is not None)
+        self.masks = Masks(path, lead, everywhere=watch is not None)
         self.absent: list[Node] = []  # scalars into which a selection lets nothing flow
         self.assume_finite: Any = None  # asks a recorder whether it sees to it that masks of scalars do not matter
         self.at: Node | None = None
@@ -318,7 +318,9 @@ class _Sweep:
             elif op.pulls[0 if op.variadic else i] is None:
                 continue
             else:
-                gp, taken = masks.through(op, p, g, mask, functools.partial(self._pull, op, i, view))
+                gp = self._pull(op, i, view, g)
+                if mask is not None or type(gp) is Present:
+                    gp, taken = masks.through(op, p, gp, mask, functools.partial(self._pull, op, i, view))
                 if type(taken) is np.bool_:  # of a scalar: all of it flows, or nothing does, and no mask is needed
                     if not taken:
                         self.absent.append(p)

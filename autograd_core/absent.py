@@ -60,9 +60,13 @@ class Masks:
         if mask is None:
             self.speak()
         elif self.quiet is None:  # once for a run of such operations: entering costs as much as a small product
-            self.quiet = np.errstate(all="ignore")
-            self.quiet.__enter__()
+            self.hush()
         return mask
+
+    def hush(self) -> None:
+        """Let NumPy be silent."""
+        self.quiet = np.errstate(all="ignore")
+        self.quiet.__enter__()
 
     def speak(self) -> None:
         """Give NumPy its settings back."""

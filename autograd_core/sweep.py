@@ -309,32 +309,46 @@ class _Sweep:
         for i, p in enumerate(node.parents):
             if p is None or (self.useful is not None and p not in self.useful):
                 continue
-            if op.into is not None and plain and not masks.want(p):
-                op.into(self.buffer(p), g, node)
-                continue
-            taken = None
             if joint is not None:
-                gp = joint[i]
-            elif op.pulls[0 if op.variadic else i] is None:
-                continue
-            else:
-                gp = self._pull(op, i, view, g)
-                if mask is not None or type(gp) is Present:
-                    gp, taken = masks.through(op, p, gp, mask, functools.partial(self._pull, op, i, view))
-                if type(taken) is np.bool_:  # of a scalar: all of it flows, or nothing does, and no mask is needed
-                    if not taken:
-                        self.absent.append(p)
-                        continue
-                    taken = None
-                elif taken is not None and not p.shape and self.assume_finite is not None and self.assume_finite():
-                    taken = None
-                if gp is None and not op.trusted:
-                    raise TypeError("the pullback returned None; where no gradient flows, register None in its place")
-            if gp is not None:
-                gp = project(gp if op.trusted else self._checked(gp, p), p, self.lead)
-                if watch is not None:
-                    watch.on_edge(node, i, gp, taken)
-                self.add(p, gp, taken)
+                self._arrive(node, i, p, joint[i], None)
+            elif op.into is not None and plain and not masks.want(p):
+                op.into(self.buffer(p), g, node)
+            elif op.pulls[0 if op.variadic else i] is not None:
+                self._send(node, i, p, g, mask, view)
+
+    def _send(self, node: Node, i: int, p: Node, g: Any, mask: Any, view: Any) -> None:
+        """Pull a cotangent through to operand `i`, and with it the mask that says where it is present."""
+        op, taken = node.op, None
+        gp = self._pull(op, i, view, g)
+        if mask is not None or type(gp) is Present:
+            gp, taken = self.masks.through(op, p, gp, mask, functools.partial(self._pull, op, i, view))
+        if type(taken) is np.bool_:  # of a scalar: all of it flows, or nothing does, and no mask is needed
+            if not taken:
+                self.absent.append(p)
+                return
+            taken = None
+        elif taken is not None and not p.shape and self.assume_finite is not None and self._finite():
+            taken = None
+        if gp is None and not op.trusted:
+            raise TypeError("the pullback returned None; where no gradient flows, register None in its place")
+        self._arrive(node, i, p, gp, taken)
+
+    def _finite(self) -> bool:
+        """Ask the recorder whether masks of scalars matter; it may silence NumPy for good, which must outlive ours."""
+        was = self.masks.quiet
+        self.masks.speak()
+        found: bool = self.assume_finite()
+        if was:
+            self.masks.hush()
+        return found
+
+    def _arrive(self, node: Node, i: int, p: Node, gp: Any, mask: Any) -> None:
+        """Add what an operation sends to operand `i`, in that one's space; None is nothing."""
+        if gp is not None:
+            gp = project(gp if node.op.trusted else self._checked(gp, p), p, self.lead)
+            if self.watch is not None:
+                self.watch.on_edge(node, i, gp, mask)
+            self.add(p, gp, mask)
 
     def _send_narrow(self, node: Node, op: Op, g: Any, watch: Watcher) -> None:
         """Send the cotangent of a narrow operation, watched; a picture may show 10^6 of them."""
@@ -379,7 +393,7 @@ class _Sweep:
                 self.owned.discard(p)
 
     def send(self, p: Node, gp: Any) -> None:
-        """Put a contribution into the space of its variable and add it."""
+        """Put a contribution of a rule's `refill` into the space of its variable and add it."""
         if self.useful is None or p in self.useful:
             self.add(p, project(gp, p, self.lead))
 

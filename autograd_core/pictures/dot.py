@@ -80,17 +80,20 @@ def fades(view: View, key: Key, backward: bool) -> bool:
     return key[0] == "c" or v.role == "constant" or (backward and v.role in ("input", "output") and v.gradient is None)
 
 
+WIDTHS = {"parameter": "2.2", "failed": "3.4"}
+
+
 def look(role: str, dashed: bool, theme: dict[str, str]) -> dict[str, str]:
     """Return the colours and the line of a box."""
     if role == "module":
         names = ("box", "operation_line", "text")
-    elif role in ("operation", "parameter"):
+    elif role in ("operation", "parameter", "failed"):
         names = (role, f"{role}_line", "filled_text")
     else:
         kind = "constant" if dashed else "input"
         names = (kind, f"{kind}_line", f"{kind}_text")
     fill, line, text = (theme[name] for name in names)
-    return {"fill": fill, "line": line, "text": text, "width": "2.2" if role == "parameter" else "1.3"}
+    return {"fill": fill, "line": line, "text": text, "width": WIDTHS.get(role, "1.3")}
 
 
 def to_dot(
@@ -179,7 +182,7 @@ class _Writer:
             c = look(role, dashed, self.theme)
             style = [
                 "filled",
-                *(["rounded"] if role in ("operation", "module") else []),
+                *(["rounded"] if role in ("operation", "module", "failed") else []),
                 *(["dashed"] if dashed else []),
             ]
             shown |= {

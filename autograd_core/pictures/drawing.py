@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..recording import plain
 from ..tensor import Tensor
 from ..tree import flatten
 from .data import Graph
+from .failing import graph_of as graph_up_to
 from .given import Given, called, node_of, tell, variables
 from .modules import find_modules
 from .picture import Picture
@@ -49,9 +51,11 @@ def draw(
 
     Parameters
     ----------
-    what : Tensor, container of Tensors, callable or Program
-        A result or several, or a function (an `nn` module is one) to be called with `args`; or what `ag.trace` gives,
-        in which comparisons, draws, assignments and the backward pass are operations like others, without values.
+    what : Tensor, container of Tensors, callable, Program or exception
+        A result or several, or a function (an `nn` module is one) to be called with `args`. If that raises, what is
+        drawn is the graph so far, with the operation that failed; the same of an exception that has been caught, and
+        ``with ag.draw.on_error():`` draws that of a block. Of what `ag.trace` gives, comparisons, draws, assignments
+        and the backward pass are operations like others, without values.
     *args : array_like
         Arguments of the function.
     inputs, outputs : mapping from names to Tensors or arrays, optional
@@ -99,22 +103,10 @@ def draw(
     output = n3          −5  grad 1
     """
     _check(max_nodes, depth, radius, timeout)
-    given = Given()
-    if isinstance(what, Program):
-        if args:
-            raise TypeError("draw(program) takes no further arguments: a program is drawn without being run")
-        graph = graph_of(what)
-        at: dict[Any, int] = {}
-    else:
-        results = _results(what, args, given)
-        params = what if params is None and hasattr(what, "named_parameters") else params
-        tell(given, inputs, outputs, params, names)
-        variables(given, sys._getframe(1))
-        given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
-        with collector_off():  # it would look through a large graph again and again
-            thin = fold is not False and focus is None
-            graph, at = read([t._node for t in results], given, seeds(results, gradient), thin)
-    with collector_off():
+    thin = fold is not False and focus is None
+    names_given = (inputs, outputs, params, names)
+    with collector_off():  # it would look through a large graph again and again
+        graph, at = _read(what, args, names_given, gradient, sys._getframe(1), thin)
         if focus is not None:
             graph = around(graph, focused(graph, at, focus), radius)
         find_modules(graph, fold or (fold is None and (len(graph.vertices) > 40 or bool(graph.gaps))))
@@ -131,11 +123,42 @@ def draw(
         )
 
 
+def _read(
+    what: Any, args: tuple[Any, ...], names: tuple[Any, ...], gradient: Any, frame: types.FrameType, thin: bool
+) -> tuple[Graph, dict[Any, int]]:
+    """Return the data of the graph, and where in it the nodes of a tape are."""
+    given = Given()
+    if isinstance(what, Program | BaseException | Tensor | list | tuple | dict) and args:
+        raise TypeError(f"draw({_word(what)}) takes no further arguments; to draw a function write draw(f, *args)")
+    if isinstance(what, Program):
+        return graph_of(what), {}
+    if isinstance(what, BaseException):
+        tell(given, *names)
+        found = graph_up_to(what, given)
+        if found is None:
+            raise TypeError(f"no Tensor is left of the graph that this {type(what).__name__} has ended") from what
+        return found
+    try:
+        results = _results(what, args, given)
+    except Exception as error:
+        if error is not given.raised or (found := graph_up_to(error, given)) is None:
+            raise
+        return found
+    inputs, outputs, params, more = names
+    params = what if params is None and hasattr(what, "named_parameters") else params
+    tell(given, inputs, outputs, params, more)
+    variables(given, frame)
+    given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
+    return read([t._node for t in results], given, seeds(results, gradient), thin)
+
+
+def _word(what: Any) -> str:
+    return "program" if isinstance(what, Program) else "error" if isinstance(what, BaseException) else "result"
+
+
 def _results(what: Any, args: tuple[Any, ...], given: Given) -> list[Tensor]:
     """Return the results that are drawn: those given, or those of a function."""
     if isinstance(what, Tensor | list | tuple | dict):
-        if args:
-            raise TypeError("draw(result) takes no further arguments; to draw a function write draw(f, *args)")
         results = [what] if isinstance(what, Tensor) else [t for t in flatten(what)[0] if type(t) is Tensor]
         if not results:
             raise TypeError(f"this {type(what).__name__} holds no Tensors, so there is no graph to draw")

@@ -30,12 +30,17 @@ class Given:
         self.arrays: list[tuple[str, Any, bool]] = []  # plain values by name; is it declared an input?
         self.held: list[Any] = []  # Tensors kept alive meanwhile
         self.title = ""
+        self.raised: Exception | None = None  # what the function to be drawn has raised
 
     def forget_followed(self) -> None:
         """Forget the inputs that were made to be followed."""
         self.inputs -= {*self.followed, *(t._node for t in self.held)}
         self.followed.clear()
         self.held.clear()
+
+    def name(self, node: Node) -> str:
+        """Return the name of a node that has one."""
+        return self.names.get(node) or getattr(node, "name", None) or self.variables.get(node, "")
 
     def array_name(self, value: Any) -> tuple[str, bool]:
         """Return the name of a plain value that the tape has kept, itself or a copy."""
@@ -130,7 +135,8 @@ def called(f: Callable[..., Any], args: tuple[Any, ...], given: Given) -> list[A
             break
         except Exception as error:  # who asks for plain arrays gets them
             if first is not None or not given.held:
-                raise (first or error) from None
+                given.raised = first or error
+                raise given.raised from None
             first = error
             given.forget_followed()
         finally:

@@ -102,7 +102,7 @@ class Labels:
     def _forward(self, v: Vertex, framed: bool) -> Label:
         result = result_text(v)
         name = shown_name(v, framed)
-        if v.role == "operation":
+        if v.role in ("operation", "failed"):
             joint = " = " if result and not result.startswith("(") else " "
             note = f"{name}{joint}{result}".strip() if name else result
             title = v.label
@@ -123,7 +123,7 @@ class Labels:
             if self.scalar and v.gradient is not None:
                 notes.append(f"{PARTIAL} {gradient_text(v.gradient)}")
             return Label(v.label, tuple(notes))
-        name = shown_name(v, framed) or v.role
+        name = shown_name(v, framed) or v.label or v.role
         if v.gradient is None:
             return Label(name, (shorten(v.why_none or "no gradient", WIDEST),))
         title = f"∂{self.root}/∂{name}" if self.root else f"∂/∂{name}"
@@ -134,7 +134,7 @@ class Labels:
 
     def _copy(self, v: Vertex, key: Key, backward: bool, framed: bool) -> Label:
         """Return the text of another copy of a shared leaf: going backward, what comes from this user."""
-        name = shown_name(v, framed) or v.role
+        name = shown_name(v, framed) or v.label or v.role
         flow = self.graph.edges[key[1]].flow
         note = "no gradient" if flow is None else gradient_text(flow)
         return Label(name, (shorten(note if backward else "again", WIDEST), *self.blank))

@@ -50,7 +50,7 @@ class _Reader:
         self.path = within(order(self.roots), self.roots, given.inputs)
         self.values = Values(self.path, given.held)
         self.values.follow()
-        self.sweep, why = watch(seeds, self.path, self.values, given.inputs)
+        self.sweep, why = watch(seeds, self.path, self.values, given.inputs) if seeds else (None, None)
         if why is not None:
             self.graph.notes.append(why)
         self.untracked = fed_only_by(given.followed, self.path)

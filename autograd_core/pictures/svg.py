@@ -24,6 +24,7 @@ LEGEND_BOXES = (  # a role that is drawn, its name, and for which roles it stand
     ("input", "input / output", {"input", "output"}),
     ("parameter", "parameter", {"parameter"}),
     ("operation", "operation", {"operation"}),
+    ("failed", "failed", {"failed"}),
 )
 HEAD = 8.0  # length of an arrow's head
 SHADOW = 4.0

@@ -58,6 +58,8 @@ def line(graph: Graph, key: Key, indent: str, labels: Labels) -> tuple[str, str,
     what = v.role
     if v.role == "operation":
         what = f"{v.op}({', '.join(reference(graph, o) for o in v.operands)})"
+    elif v.role == "failed":
+        return f"{indent}failed: {v.op}({', '.join(reference(graph, o) for o in v.operands)})", "", ""
     elif v.role == "output":
         what = reference(graph, v.operands[0])
     gradient = "" if v.gradient is None else "grad " + gradient_text(v.gradient)

@@ -13,6 +13,8 @@ LECTURE = {
     "parameter_line": "#8E1F17",
     "operation": "#2B6CB0",
     "operation_line": "#1B4B80",
+    "failed": "#7A1611",
+    "failed_line": "#E5484D",
     "filled_text": "#FFFFFF",
     "constant": "#FFFFFF",
     "constant_line": "#8A94A0",

@@ -40,7 +40,7 @@ def operand_names(graph: Graph, v: Vertex) -> list[str]:
 
 def formula(graph: Graph, v: Vertex) -> str:
     """Return how a vertex is computed."""
-    if v.role != "operation":
+    if v.role not in ("operation", "failed"):
         return ""
     made = formula_of(v.op, operand_names(graph, v), v.metadata)
     return f"{v.name} = {made}" if v.name else made

@@ -126,8 +126,51 @@ class Embedding(Gradients):
         return lambda table, weights, indices: torch.sum((embedding(indices, table) * weights) ** 2)
 
 
+class Shifts(Gradients):
+    """A hundred times `x` with `y` moved on by one entry: slices, whose cotangents are partly absent."""
+
+    steps, n = 100, 10
+
+    def __init__(self, name, title, product):
+        super().__init__(name, title)
+        self.product = product
+
+    def make(self, rng):
+        """Ten numbers, and what moves in."""
+        self.params = [rng.uniform(0.8, 1.2, self.n)]
+        self.data = [np.ones(1)]
+
+    def by_hand(self, x, one):
+        """Two loops, over shifted arrays."""
+        states = [x]
+        for _ in range(self.steps):
+            shifted = np.concatenate([one, states[-1][:-1]])
+            states.append(x * shifted if self.product else x + shifted)
+        g, gx = np.ones(self.n), np.zeros(self.n)
+        for y in states[-2::-1]:
+            gx += g * np.concatenate([one, y[:-1]]) if self.product else g
+            g = np.append((g * x)[1:] if self.product else g[1:], 0.0)
+        return np.sum(states[-1]), gx + g
+
+    def words(self, np):
+        """A loop with a join in it."""
+
+        def loss(x, one):
+            y = x
+            for _ in range(self.steps):
+                shifted = np.concatenate([one, y[:-1]])
+                y = x * shifted if self.product else x + shifted
+            return np.sum(y)
+
+        return loss
+
+    torch_words = words
+
+
 ROWS = [
     FanIn("fan-in", "10,000 vectors of 16, each used 3 times"),
     Rnn("rnn", "tanh RNN, 100 steps, batch 32, hidden 64"),
     Embedding("embedding", "embedding, 4096 of 10,000 x 64"),
+    Shifts("shifts-add", "100 sums with shifted entries, 10 numbers", product=False),
+    Shifts("shifts-multiply", "100 products with shifted entries, 10 numbers", product=True),
 ]

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..nodes import tick
 from ..program.program import Program
 from ..recording import plain
 from ..tensor import Tensor
 from ..tree import flatten
 from .data import Graph
+from .failing import Raised
 from .failing import graph_of as graph_up_to
 from .given import Given, called, node_of, tell, variables
 from .modules import find_modules
@@ -132,16 +134,18 @@ def _read(
         raise TypeError(f"draw({_word(what)}) takes no further arguments; to draw a function write draw(f, *args)")
     if isinstance(what, Program):
         return graph_of(what), {}
-    if isinstance(what, BaseException):
+    if isinstance(what, BaseException | Raised):
+        what = what if isinstance(what, Raised) else Raised(what)
         tell(given, *names)
         found = graph_up_to(what, given)
         if found is None:
-            raise TypeError(f"no Tensor is left of the graph that this {type(what).__name__} has ended") from what
+            raise TypeError(f"no Tensor is left of the graph that this {type(what.error).__name__} has ended")
         return found
+    since = tick()
     try:
         results = _results(what, args, given)
     except Exception as error:
-        if error is not given.raised or (found := graph_up_to(error, given)) is None:
+        if error is not given.raised or (found := graph_up_to(Raised(error, since), given)) is None:
             raise
         return found
     inputs, outputs, params, more = names

@@ -11,12 +11,13 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .. import recording
-from ..nodes import Node
+from ..nodes import Node, tick
 from ..notes import HERE, NETWORKS, NUMPY
 from ..rules import Op
 from ..tensor import Tensor
@@ -36,16 +37,27 @@ def frames_of(error: BaseException) -> list[types.FrameType]:
     return [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
 
 
-def graph_of(error: BaseException, given: Given) -> tuple[Graph, dict[Any, int]] | None:
+@dataclass
+class Raised:
+    """An error, and since when its graph was recorded: `seq` of a node before, None if that is not known."""
+
+    error: BaseException
+    since: int | None = None
+
+
+def graph_of(raised: Raised, given: Given) -> tuple[Graph, dict[Any, int]] | None:
     """Return the data of the graph so far, None if no Tensor of it is left."""
+    error, since = raised.error, raised.since
     frames = frames_of(error)
     own = [frame for frame in frames if _is_theirs(frame)]
     for frame in reversed(own):
         variables(given, frame)
     op, names, operands = _failed(frames)
     roots = dict.fromkeys(t._node for t in operands if type(t) is Tensor and t._node is not None)
-    for frame in reversed(own):
-        roots |= dict.fromkeys(t._node for t in _tensors(frame) if t._node is not None)
+    # A notebook's variables hold all that has been computed in it: what is older is no part of this.
+    for frame in reversed(own) if since is not None else own[-1:] if not roots else ():
+        nodes = [t._node for t in _tensors(frame) if t._node is not None]
+        roots |= dict.fromkeys(n for n in nodes if since is None or n.seq > since)
     if not roots:
         return None
     ends = _ends(list(roots))
@@ -168,6 +180,7 @@ class on_error:
     def __init__(self, **settings: Any) -> None:
         self.settings = settings  # those of `draw`
         self.picture: Any = None
+        self.since = tick()
 
     def __enter__(self) -> on_error:
         return self
@@ -178,7 +191,7 @@ class on_error:
         from .drawing import draw
 
         try:
-            self.picture = draw(error, **self.settings)
+            self.picture = draw(Raised(error, self.since), **self.settings)
         except TypeError:  # nothing has been recorded
             return
         if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:

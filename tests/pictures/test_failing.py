@@ -104,3 +104,23 @@ def test_all_formats_show_it(tmp_path):
         picture.save(tmp_path / f"p.{suffix}")
     assert "✗ @" in picture.to_dot()
     assert picture.backward().to_dot()
+
+
+def test_what_is_older_is_no_part_of_it():
+    x = ag.Tensor([1.0, 2.0], name="x")
+    older = np.exp(x)
+    with pytest.raises(ValueError, match="broadcast"), ag.draw.on_error() as seen:
+        np.sin(x) + np.ones(3)
+    assert [v.op for v in seen.picture.graph.vertices if v.op] == ["sin", "add"]
+    assert older.shape == (2,)
+
+
+def test_branches_that_nothing_has_joined_yet_are_there():
+    def f(x):
+        a = np.sin(x)
+        b = np.cos(x)
+        return (a * 2) @ np.ones(9) + b
+
+    picture = ag.draw(f, np.ones(3))
+    assert {"sin", "cos", "multiply"} <= {v.op for v in picture.graph.vertices}
+    assert failed(picture)[0] == "matmul"

@@ -1,7 +1,6 @@
 """Pictures of computational graphs: tape, graph data, view, DOT, layout, SVG; each file is one step."""
 
-from .drawing import draw
-from .failing import on_error
+from .drawing import draw, on_error
 from .picture import Picture
 
 draw.on_error = on_error  # type: ignore[attr-defined]

@@ -19,10 +19,12 @@ from ..tree import flatten
 from .data import Graph
 from .failing import Raised
 from .failing import graph_of as graph_up_to
-from .given import Given, called, node_of, tell, variables
+from .given import Given, called, named, node_of, tell, variables
 from .modules import find_modules
 from .picture import Picture
 from .programs import graph_of
+from .pytorch import graph_of as graph_of_torch
+from .pytorch import is_torch
 from .reading import read
 from .view import depths
 
@@ -141,6 +143,10 @@ def _read(
         if found is None:
             raise TypeError(f"no Tensor is left of the graph that this {type(what.error).__name__} has ended")
         return found
+    if is_torch(what):
+        given.torch = pytorch_names(names, frame)
+        given.torch_inputs = {t for _, t in named(names[0])}
+        return graph_of_torch(what, args, given, gradient), {}
     since = tick()
     try:
         results = _results(what, args, given)
@@ -154,6 +160,13 @@ def _read(
     variables(given, frame)
     given.title = given.title or results[0].name or given.variables.get(results[0]._node, "")
     return read([t._node for t in results], given, seeds(results, gradient), thin)
+
+
+def pytorch_names(names: tuple[Any, ...], frame: types.FrameType) -> dict[str, Any]:
+    """Return Tensors of PyTorch's by their names: those of the caller's variables, and those that keywords give."""
+    found = {name: t for name, t in frame.f_locals.items() if not name.startswith("_") and is_torch(t)}
+    found = {name: t for name, t in found.items() if hasattr(t, "grad_fn")}
+    return found | {name: t for given in names for name, t in named(given)}
 
 
 def _word(what: Any) -> str:
@@ -252,3 +265,47 @@ def around(graph: Graph, centre: int, radius: int) -> Graph:
             f"{len(kept):,} of {len(graph.vertices):,} vertices are shown, those within {radius} steps of {name}."
         )
     return part
+
+
+class on_error:
+    r"""Draw the graph so far if the block raises: in a notebook it is shown, elsewhere the error says what it was.
+
+    The error goes on. `picture` is what has been drawn, None if nothing has been recorded. Without the block the same
+    is ``ag.draw(error)``, of an error that has been caught.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import autograd_core as ag
+    >>> W, x = ag.Tensor(np.ones((2, 3)), name="W"), ag.Tensor(np.ones(2), name="x")
+    >>> try:
+    ...     with ag.draw.on_error() as seen:
+    ...         loss = np.sum(W @ np.tanh(x))
+    ... except ValueError:
+    ...     print(seen.picture.text().partition("\n\n")[0])
+    x = parameter   (2,)
+    n1 = tanh(x)    (2,)
+    b = n1          (2,)
+    W = parameter   (2, 3)
+    failed: matmul(W, b)
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings  # those of `draw`
+        self.picture: Any = None
+        self.since = tick()
+
+    def __enter__(self) -> on_error:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, Exception):
+            return
+        try:
+            self.picture = draw(Raised(error, self.since), **self.settings)
+        except TypeError:  # nothing has been recorded
+            return
+        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+            sys.modules["IPython.display"].display(self.picture)
+        else:
+            error.add_note(f"{self.picture.graph.notes[-1]}\n{self.picture.text()}")

@@ -7,7 +7,6 @@ raised, what it was called with. What these stand on is the graph so far; the op
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 import types
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import recording
-from ..nodes import Node, tick
+from ..nodes import Node
 from ..notes import HERE, NETWORKS, NUMPY
 from ..rules import Op
 from ..tensor import Tensor
@@ -68,6 +67,8 @@ def graph_of(raised: Raised, given: Given) -> tuple[Graph, dict[Any, int]] | Non
     for node in ends:
         given.outputs.setdefault(node, given.names.get(node) or given.variables.get(node, ""))
     graph, at = read(ends, given, {}, True)
+    if not any(v.role == "operation" for v in graph.vertices):  # the error says as much as a picture would
+        return None
     if op:
         _add_failed(graph, at, op, operands, given)
     for v in graph.vertices:
@@ -152,49 +153,3 @@ def _told(error: BaseException, own: list[types.FrameType]) -> str:
     where = f" at {os.path.basename(own[-1].f_code.co_filename)}:{lines[-1]}" if lines else ""
     text = str(error).strip().partition("\n")[0]
     return f"This is the graph up to {type(error).__name__}{where}: {text}"
-
-
-class on_error:
-    r"""Draw the graph so far if the block raises: in a notebook it is shown, elsewhere the error says what it was.
-
-    The error goes on. `picture` is what has been drawn, None if nothing has been recorded. Without the block the same
-    is ``ag.draw(error)``, of an error that has been caught.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import autograd_core as ag
-    >>> W, x = ag.Tensor(np.ones((2, 3)), name="W"), ag.Tensor(np.ones(2), name="x")
-    >>> try:
-    ...     with ag.draw.on_error() as seen:
-    ...         loss = np.sum(W @ np.tanh(x))
-    ... except ValueError:
-    ...     print(seen.picture.text().partition("\n\n")[0])
-    x = parameter   (2,)
-    n1 = tanh(x)    (2,)
-    b = n1          (2,)
-    W = parameter   (2, 3)
-    failed: matmul(W, b)
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = settings  # those of `draw`
-        self.picture: Any = None
-        self.since = tick()
-
-    def __enter__(self) -> on_error:
-        return self
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, Exception):
-            return
-        from .drawing import draw
-
-        try:
-            self.picture = draw(Raised(error, self.since), **self.settings)
-        except TypeError:  # nothing has been recorded
-            return
-        if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-            sys.modules["IPython.display"].display(self.picture)
-        else:
-            error.add_note(f"{self.picture.graph.notes[-1]}\n{self.picture.text()}")

@@ -29,6 +29,8 @@ class Given:
         self.outputs: dict[Node, str] = {}
         self.arrays: list[tuple[str, Any, bool]] = []  # plain values by name; is it declared an input?
         self.held: list[Any] = []  # Tensors kept alive meanwhile
+        self.torch: dict[str, Any] = {}  # the caller's variables that hold Tensors of PyTorch's
+        self.torch_inputs: set[Any] = set()
         self.title = ""
         self.raised: Exception | None = None  # what the function to be drawn has raised
 

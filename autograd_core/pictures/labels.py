@@ -118,9 +118,10 @@ class Labels:
         total = f"Σ of {count}" if count > 1 else ""
         if v.role == "operation":
             formula = " ,  ".join(dict.fromkeys(p for p in pulls(self.graph, v) if p)) if v.gradient is not None else ""
-            first = formula or (v.why_none or "no gradient")
+            unruled = gradient_text(v.gradient) if v.rule is None and v.gradient is not None else ""
+            first = formula or unruled or v.why_none or "no gradient"
             notes = [shorten(f"{total}:  {first}" if total and formula else first, WIDEST)]
-            if self.scalar and v.gradient is not None:
+            if self.scalar and v.gradient is not None and not unruled:
                 notes.append(f"{PARTIAL} {gradient_text(v.gradient)}")
             return Label(v.label, tuple(notes))
         name = shown_name(v, framed) or v.label or v.role

@@ -78,6 +78,8 @@ def test_without_a_graph_the_error_is_all():
 def test_nothing_is_hidden_that_is_no_failure_of_the_function():
     with pytest.raises(TypeError, match="no graph to draw"):
         ag.draw(lambda x: x.shape[0], np.ones(2))
+    with pytest.raises(ValueError, match=r"not aligned|mismatch"):  # nothing was recorded before
+        ag.draw(lambda x: x @ np.ones(7), np.ones(2))
     with pytest.raises(ValueError, match="whole number"):
         ag.draw(lambda x: x @ np.ones(7), np.ones(2), max_nodes=0)
 
@@ -86,12 +88,12 @@ def test_nothing_is_hidden_that_is_no_failure_of_the_function():
     ("f", "op"),
     [
         (lambda x: np.exp(x) + np.ones(5), "add"),
-        (lambda x: np.concatenate([x, np.ones((2, 2))]), "concatenate"),
-        (lambda x: np.reshape(x, (4, 4)), "reshape"),
+        (lambda x: np.concatenate([np.exp(x), np.ones((2, 2))]), "concatenate"),
+        (lambda x: np.reshape(np.exp(x), (4, 4)), "reshape"),
         (lambda x: np.sin(x)[7], "getitem"),
         (lambda x: np.linalg.inv(np.outer(x, x) * 0), "inv"),
-        (lambda x: np.einsum("ij,j->i", x, x), "einsum"),
-        (lambda x: np.where(np.ones(7, bool), x, 0.0), "where"),
+        (lambda x: np.einsum("ij,j->i", np.exp(x), x), "einsum"),
+        (lambda x: np.where(np.ones(7, bool), np.exp(x), 0.0), "where"),
     ],
 )
 def test_whatever_operation_it_is(f, op):

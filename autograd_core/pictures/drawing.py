@@ -145,7 +145,7 @@ def _read(
         return found
     if is_torch(what):
         given.torch = pytorch_names(names, frame)
-        given.torch_inputs = {t for _, t in named(names[0])}
+        given.torch_inputs = [t for _, t in named(names[0])]
         return graph_of_torch(what, args, given, gradient), {}
     since = tick()
     try:

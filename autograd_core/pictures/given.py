@@ -30,7 +30,7 @@ class Given:
         self.arrays: list[tuple[str, Any, bool]] = []  # plain values by name; is it declared an input?
         self.held: list[Any] = []  # Tensors kept alive meanwhile
         self.torch: dict[str, Any] = {}  # the caller's variables that hold Tensors of PyTorch's
-        self.torch_inputs: set[Any] = set()
+        self.torch_inputs: list[Any] = []
         self.title = ""
         self.raised: Exception | None = None  # what the function to be drawn has raised
 

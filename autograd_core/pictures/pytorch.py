@@ -47,6 +47,8 @@ def graph_of(what: Any, args: tuple[Any, ...], given: Given, gradient: Any) -> G
     """Return the data of the graph of a Tensor of PyTorch's, or of a module called with arguments."""
     torch = sys.modules["torch"]
     if not isinstance(what, torch.nn.Module):
+        if args:
+            raise TypeError("draw(result) takes no further arguments; to draw a module write draw(module, *args)")
         return _Reader(what, given, gradient, _Calls(""), {}).graph
     calls = _Calls(type(what).__name__)
     names = {id(p): name for name, p in what.named_parameters()}
@@ -161,6 +163,8 @@ class _Reader:
         arguments = {name: t for name, t in zip(calls.names, calls.given, strict=False) if hasattr(t, "data_ptr")}
         named = {**given.torch, **arguments}
         self.inputs = {(t.data_ptr(), tuple(t.shape)): name for name, t in named.items() if hasattr(t, "data_ptr")}
+        self.arguments = {id(t) for t in (*calls.given, *given.torch_inputs)}
+        self.variables |= {id(t): name for name, t in arguments.items()}
         self.plain: dict[Any, int] = {}  # operands that need no gradient
         self.totals, self.sent = self._sweep(result, gradient)
         for fn in self.path:  # what comes from outside stands outside, before all modules
@@ -217,7 +221,7 @@ class _Reader:
         if fn not in self.at:
             t = fn.variable
             name = self.names.get(id(t)) or self.variables.get(id(t), "")
-            role = "input" if t in self.given.torch_inputs else "parameter"
+            role = "input" if id(t) in self.arguments else "parameter"
             v = Vertex(role, "", name, tuple(t.shape), _dtype(t.dtype), path=scope, value=_stats(t))
             v.gradient = self.totals.get(fn)
             v.why_none = None if v.gradient is not None else UNREACHED
@@ -226,7 +230,7 @@ class _Reader:
             self.at[fn] = self._add(v)
         return self.at[fn]
 
-    def _untracked(self, fn: Any, i: int) -> int | None:
+    def _untracked(self, fn: Any, i: int) -> int | str | None:
         """Return where an operand is that needs no gradient: where another one needs it, the node has kept it."""
         torch, name = sys.modules["torch"], operation_name(fn.name())
         names = (OPERANDS[name][i : i + 1] if name in OPERANDS else OTHERWISE[i : i + 1][0]) if i < 3 else ()
@@ -234,6 +238,8 @@ class _Reader:
             t = getattr(fn, f"_saved_{kept}", None)
             if not isinstance(t, torch.Tensor):
                 continue
+            if not t.shape and t.device.type == "cpu":
+                return tell(t.item())
             key = (t.data_ptr(), tuple(t.shape))
             if key not in self.plain:
                 known = self.inputs.get(key, "")
@@ -293,16 +299,11 @@ def _saved(fn: Any) -> Any:
 
 
 def _stats(t: Any) -> Any:
-    """Return a Tensor in a few numbers."""
-    return (
-        None
-        if t is None
-        else summarise(
-            t.detach().to("cpu").double().numpy()
-            if t.dtype.is_floating_point and t.dtype.itemsize < 4
-            else t.detach().cpu().numpy()
-        )
-    )
+    """Return a Tensor in a few numbers; NumPy has no bfloat16."""
+    if t is None:
+        return None
+    t = t.detach().to("cpu").resolve_conj().resolve_neg()
+    return summarise((t.float() if t.dtype.is_floating_point and t.dtype.itemsize < 4 else t).numpy())
 
 
 def _dtype(dtype: Any) -> str:

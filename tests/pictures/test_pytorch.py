@@ -103,6 +103,39 @@ def test_a_freed_graph_is_refused():
 def test_without_a_gradient_there_is_no_graph():
     with pytest.raises(TypeError, match="requires a gradient"):
         ag.draw(torch.ones(3).sum())
+    with pytest.raises(TypeError, match="no further arguments"):
+        ag.draw(torch.ones(3, requires_grad=True).sum(), 3)
+
+
+def test_an_argument_is_an_input_whether_it_needs_a_gradient_or_not():
+    layer = torch.nn.Linear(3, 2)
+    for x in (torch.ones(4, 3), torch.ones(4, 3, requires_grad=True)):
+        assert by_name(ag.draw(layer, x))["input"].role == "input"  # as `forward` calls it
+    assert by_name(ag.draw(layer, np.ones((4, 3), np.float32)))["input"].role == "input"
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (torch.nn.LSTM(3, 4), (5, 2, 3)),
+        (torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.MaxPool2d(2), torch.nn.Flatten()), (2, 1, 8, 8)),
+        (torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (2, 5, 8)),
+    ],
+)
+def test_modules_of_all_kinds(module, shape):
+    picture = ag.draw(module, torch.randn(*shape))
+    drawn = {v.name for v in picture.graph.vertices if v.role == "parameter"}
+    assert drawn == {name for name, _ in module.named_parameters()}
+    assert picture.to_dot()
+    assert picture.backward().to_dot()
+
+
+def test_numbers_and_conjugates():
+    w = torch.tensor([-1.0, 1.0], requires_grad=True)
+    assert "multiply(w, 3)" in ag.draw((w * 3).sum()).text()
+    z = torch.tensor([1 + 2j, 3.0], requires_grad=True)
+    picture = ag.draw((z * z.conj()).real.sum())
+    assert norm_of(by_name(picture)["z"].gradient) == pytest.approx(2 * torch.linalg.norm(z).item(), rel=1e-6)
 
 
 def test_every_format(tmp_path):

@@ -308,4 +308,4 @@ class on_error:
         if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
             sys.modules["IPython.display"].display(self.picture)
         else:
-            error.add_note(f"{self.picture.graph.notes[-1]}\n{self.picture.text()}")
+            error.add_note(f"{self.picture.graph.notes[0]}\n{self.picture.text()}")

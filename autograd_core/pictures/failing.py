@@ -73,7 +73,7 @@ def graph_of(raised: Raised, given: Given) -> tuple[Graph, dict[Any, int]] | Non
         _add_failed(graph, at, op, operands, given)
     for v in graph.vertices:
         v.why_none = "the function raised before"
-    graph.notes.append(_told(error, own))
+    graph.notes.insert(0, _told(error, own))
     return graph, at
 
 

@@ -20,6 +20,7 @@ from .given import Given, alike
 from .numbers import Stats, is_broken, norm_of, summarise, tell, tell_dtype
 from .symbols import clean, known_label, label_of, light
 from .thinning import Thinned
+from .troubles import troubles
 from .values import UNKNOWN, Values, kept_operand
 from .writing import UNTRACKED
 
@@ -356,6 +357,8 @@ class _Reader:
         if any(n in self.values.stale for n in self.at):
             names = sorted({self._name(n) or "a parameter" for n in self.values.stale})
             graph.notes.append(f"The values of {', '.join(names[:3])} have changed since they were used.")
+        named = {n: name for n in self.path if (name := self._name(n))}
+        graph.notes += troubles(self.path, self.values.of, totals, {**named, **self.given.names}, self.given.params)
         self._write_legibly()
 
     def _write_legibly(self) -> None:

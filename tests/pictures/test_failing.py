@@ -25,7 +25,7 @@ def test_a_function_that_raises_is_drawn_up_to_there():
     assert failed(picture) == ("matmul", ["h", (5, 4)])
     drawn = [v.op for v in picture.graph.vertices if v.role == "operation"]
     assert drawn == ["transpose", "matmul", "tanh"]
-    (note,) = picture.graph.notes
+    note = picture.graph.notes[0]
     assert note.startswith("This is the graph up to ValueError at test_failing.py:")
     assert "not aligned" in note
     assert "failed: matmul(h, n" in picture.text()

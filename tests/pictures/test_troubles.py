@@ -1,0 +1,56 @@
+"""What goes wrong in a network is said below its picture, and nothing is said of a network that is well."""
+
+import numpy as np
+import pytest
+
+import autograd_core as ag
+import nn
+
+X = np.random.default_rng(0).normal(size=(40, 3))
+
+
+def notes(loss, **settings):
+    return ag.draw(loss, **settings).graph.notes
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fresh_network_is_well(activation, seed):
+    model = nn.MLP([3, 16, 16, 1], activation, rng=seed)
+    assert notes(np.mean(model(X) ** 2), params=model) == []
+
+
+def test_dead_units_are_counted():
+    model = nn.MLP([3, 5, 1], "relu", rng=0)
+    model.layers[0].bias.assign([-99.0, 1.0, -99.0, 1.0, 1.0])
+    (note,) = notes(np.mean(model(X)), params=model)
+    assert note == "0 for every observation: 2 of 5 units of relu."
+    by_maximum = np.sum(np.maximum(X @ ag.Tensor(np.ones((3, 2))) + np.array([0.0, -99.0]), 0))
+    assert notes(by_maximum) == ["0 for every observation: 1 of 2 units of maximum."]
+
+
+def test_maxima_of_something_else_are_no_units():
+    a = ag.Tensor(np.array([[0.0, -1.0], [0.0, -2.0]]))
+    assert notes(np.sum(np.maximum(a, -0.5))) == []
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_saturation(activation):
+    model = nn.MLP([3, 8, 1], activation, rng=0)
+    model.layers[0].weight.assign(100 * model.layers[0].weight.data)
+    (note,) = notes(np.mean(model(X)), params=model)
+    assert note.startswith("Saturated, with next to no slope: ")
+    assert note.endswith(f"% of {activation}.")
+
+
+def test_vanishing_gradients():
+    model = nn.Sequential(*[layer for k in range(9) for layer in (nn.Linear(3, 3, rng=k), nn.sigmoid)])
+    (note,) = notes(np.mean(model(X)), params=model)
+    assert note.startswith("The gradient of 0.weight is ")
+    assert "of that of 16." in note
+
+
+def test_parameters_that_nothing_reaches():
+    model = nn.MLP([3, 4, 1], "tanh", rng=0)
+    (note,) = notes(np.mean(model.layers[0](X)), params=model)
+    assert note == "No path from the result reaches 2.bias, 2.weight."

@@ -49,7 +49,13 @@ def _units(path: Sequence[Node], values: Mapping[Node, Any], names: Mapping[Node
         if op is None or not (op.name in RECTIFIERS or op.name in SLOPES):
             continue
         y = values.get(node)
-        if not isinstance(y, np.ndarray) or y.ndim < 2 or y.shape[0] < 2 or (seen := seen + y.size) > LARGEST:
+        if (
+            not isinstance(y, np.ndarray)
+            or y.ndim < 2
+            or y.shape[0] < 2
+            or not y.size
+            or (seen := seen + y.size) > LARGEST
+        ):
             continue
         name = names.get(node) or op.name
         if op.name in SLOPES and (share := float(np.mean(np.abs(SLOPES[op.name](y)) < FLAT))) > MOST_OF:

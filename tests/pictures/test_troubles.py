@@ -54,3 +54,13 @@ def test_parameters_that_nothing_reaches():
     model = nn.MLP([3, 4, 1], "tanh", rng=0)
     (note,) = notes(np.mean(model.layers[0](X)), params=model)
     assert note == "No path from the result reaches 2.bias, 2.weight."
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (1, 4), (4,), ()])
+@pytest.mark.parametrize("f", [ag.relu, np.tanh, nn.sigmoid])
+def test_what_holds_no_units_says_nothing(f, shape):
+    assert notes(np.sum(f(ag.Tensor(np.full(shape, -99.0))))) == []
+
+
+def test_complex_values_are_looked_at_too():
+    assert notes(np.abs(np.sum(np.tanh(ag.Tensor(np.ones((3, 2)) * (0.3 + 0.2j)))))) == []

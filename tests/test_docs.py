@@ -201,6 +201,8 @@ CLAIMS = {
     "ties of `max` and `maximum` share equally": "tests/test_selections.py::test_chosen_derivative",
     "Complex gradients follow JAX's convention": "tests/test_transforms.py::test_complex",
     "at kinks, ties and singular points": "tests/test_selections.py::test_chosen_second_derivative",
+    "the graph up to there, with the operation that failed": "tests/pictures/test_failing.py",
+    "of PyTorch's `loss` and modules the same picture": "tests/pictures/test_pytorch.py",
     "prints what is there": "tests/test_main.py::test_it_prints_versions_and_what_there_is",
 }
 

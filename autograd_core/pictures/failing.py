@@ -152,4 +152,4 @@ def _told(error: BaseException, own: list[types.FrameType]) -> str:
     lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame in own]
     where = f" at {os.path.basename(own[-1].f_code.co_filename)}:{lines[-1]}" if lines else ""
     text = str(error).strip().partition("\n")[0]
-    return f"This is the graph up to {type(error).__name__}{where}: {text}"
+    return f"This is the graph up to {type(error).__name__}{where}: {text.rstrip('.')}."

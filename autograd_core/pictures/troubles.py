@@ -18,6 +18,7 @@ from .numbers import norm_of, tell
 
 RECTIFIERS = {"relu", "maximum"}
 SLOPES = {"tanh": lambda y: 1 - y * y, "sigmoid": lambda y: 4 * y * (1 - y)}  # relative to the steepest
+ROWS = 10  # of fewer observations any unit may be 0 for all
 DEAD = 0.2  # a few are dead in every fresh network
 FLAT, MOST_OF = 0.02, 0.5  # a slope next to nothing, and the share of entries from which it is worth a sentence
 SMALL = 1e-5
@@ -49,14 +50,10 @@ def _units(path: Sequence[Node], values: Mapping[Node, Any], names: Mapping[Node
         if op is None or not (op.name in RECTIFIERS or op.name in SLOPES):
             continue
         y = values.get(node)
-        if (
-            not isinstance(y, np.ndarray)
-            or y.ndim < 2
-            or y.shape[0] < 2
-            or not y.size
-            or (seen := seen + y.size) > LARGEST
-        ):
+        if not isinstance(y, np.ndarray) or y.ndim < 2 or y.size < ROWS * max(1, y.shape[-1]):
             continue
+        if (seen := seen + y.size) > LARGEST:
+            break
         name = names.get(node) or op.name
         if op.name in SLOPES and (share := float(np.mean(np.abs(SLOPES[op.name](y)) < FLAT))) > MOST_OF:
             flat.append(f"{share:.0%} of {name}")

@@ -214,7 +214,7 @@ class _Sweep:
                         watch.on_node(node, g, masks.get(node))
                 continue
             if op.special or masks or (odd and (watch is not None or not op.batched)):
-                if watch is None or op.special or op.wide or masks:
+                if watch is None or op.special or op.wide or masks or not self.plain:
                     self.visit(node)
                     if self.masks.quiet and not masks:
                         self.masks.speak()

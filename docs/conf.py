@@ -20,7 +20,6 @@ version = release = autograd_core.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 nb_execution_mode = "off"  # they are stored with what they print and draw; tests compare it with a fresh run
-exclude_patterns = ["conftest.py"]
 nitpicky = False
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "dollarmath"]

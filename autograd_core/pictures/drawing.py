@@ -165,8 +165,8 @@ def _read(
 def pytorch_names(names: tuple[Any, ...], frame: types.FrameType) -> dict[str, Any]:
     """Return Tensors of PyTorch's by their names: those of the caller's variables, and those that keywords give."""
     found = {name: t for name, t in frame.f_locals.items() if not name.startswith("_") and is_torch(t)}
-    found = {name: t for name, t in found.items() if hasattr(t, "grad_fn")}
-    return found | {name: t for given in names for name, t in named(given)}
+    found |= {name: t for given in names for name, t in named(given)}
+    return {name: t for name, t in found.items() if hasattr(t, "grad_fn")}
 
 
 def _word(what: Any) -> str:
@@ -303,7 +303,7 @@ class on_error:
             return
         try:
             self.picture = draw(Raised(error, self.since), **self.settings)
-        except TypeError:  # nothing has been recorded
+        except Exception:  # nothing has been recorded, or it cannot be drawn: the block's own error is what counts
             return
         if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
             sys.modules["IPython.display"].display(self.picture)

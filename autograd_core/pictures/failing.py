@@ -134,12 +134,8 @@ def _add_failed(graph: Graph, at: dict[Any, int], op: str, operands: tuple[Any, 
             places.append(tell(plain))
         else:
             array = np.asarray(plain)
-            name = (
-                given.array_name(array)[0] if node is None else given.names.get(node) or given.variables.get(node, "")
-            )
-            own = getattr(node, "name", None) or ""
-            role = "constant" if node is None else "parameter"
-            graph.vertices.append(Vertex(role, "", name or own, array.shape, tell_dtype(array.dtype)))
+            role, name = ("constant", given.array_name(array)[0]) if node is None else ("parameter", given.name(node))
+            graph.vertices.append(Vertex(role, "", name, array.shape, tell_dtype(array.dtype)))
             places.append(len(graph.vertices) - 1)
     k, name = len(graph.vertices), clean(op)
     failed = Vertex(FAILED, name, operands=tuple(places), label=f"✗ {label_of(name, places, {})}")

@@ -63,7 +63,7 @@ class _Writer:
         return self.at[v]
 
     def _operand(self, x: Any) -> int | str | None:
-        """Return the position of an operand, or the text of a number; of a tuple or a list its first variable's."""
+        """Return the position of an operand, or the text of a number; None for another literal."""
         if isinstance(x, Variable):
             if x in self.at:
                 return self.at[x]

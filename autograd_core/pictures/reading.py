@@ -358,7 +358,9 @@ class _Reader:
             names = sorted({self._name(n) or "a parameter" for n in self.values.stale})
             graph.notes.append(f"The values of {', '.join(names[:3])} have changed since they were used.")
         named = {n: name for n in self.path if (name := self._name(n))}
-        graph.notes += troubles(self.path, self.values.of, totals, {**named, **self.given.names}, self.given.params)
+        # Not `self.path`: that ends at declared inputs, and leaves the middle of long repeats out.
+        unused = self.given.params.difference(order(self.roots)) if self.given.params else set()
+        graph.notes += troubles(self.path, self.values.of, totals, {**named, **self.given.names}, unused)
         self._write_legibly()
 
     def _write_legibly(self) -> None:

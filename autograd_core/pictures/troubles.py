@@ -31,14 +31,13 @@ def troubles(
     values: Mapping[Node, Any],
     totals: Mapping[Node, Any],
     names: Mapping[Node, str],
-    params: set[Node],
+    unused: set[Node],
 ) -> list[str]:
     """Return what is worth a look, in sentences."""
     found = [*_units(path, values, names), *_vanished(totals, names)]
-    there = set(path)
-    unused = sorted(names.get(n) or getattr(n, "name", None) or "a parameter" for n in params if n not in there)
     if unused:
-        found.append(f"No path from the result reaches {_listed(unused)}.")
+        listed = sorted(names.get(n) or getattr(n, "name", None) or "a parameter" for n in unused)
+        found.append(f"No path from the result reaches {_listed(listed)}.")
     return found
 
 

@@ -126,3 +126,13 @@ def test_branches_that_nothing_has_joined_yet_are_there():
     picture = ag.draw(f, np.ones(3))
     assert {"sin", "cos", "multiply"} <= {v.op for v in picture.graph.vertices}
     assert failed(picture)[0] == "matmul"
+
+
+def test_an_error_of_the_drawing_does_not_hide_the_blocks_own(monkeypatch):
+    def broken(*_):
+        raise RuntimeError("of the drawing")
+
+    monkeypatch.setattr("autograd_core.pictures.drawing.graph_up_to", broken)
+    with pytest.raises(ValueError, match="broadcast"), ag.draw.on_error() as seen:
+        np.sin(ag.Tensor([1.0, 2.0])) + np.ones(3)
+    assert seen.picture is None

@@ -152,3 +152,8 @@ def test_half_precision_and_several_results():
     a, b = torch.split(values, 2)
     picture = ag.draw((a * b).sum())
     assert {v.op for v in picture.graph.vertices if v.op} >= {"max", "split", "multiply", "sum"}
+
+
+def test_inputs_that_are_no_tensors_are_left_alone():
+    w = torch.ones(3, requires_grad=True)
+    assert by_name(ag.draw((w * w).sum(), inputs={"x": np.ones(3)}))["w"].role == "parameter"

@@ -64,3 +64,11 @@ def test_what_holds_no_units_says_nothing(f, shape):
 
 def test_complex_values_are_looked_at_too():
     assert notes(np.abs(np.sum(np.tanh(ag.Tensor(np.ones((3, 2)) * (0.3 + 0.2j)))))) == []
+
+
+def test_what_is_left_out_of_a_picture_is_reached_all_the_same():
+    deep = nn.Sequential(*[layer for k in range(300) for layer in (nn.Linear(2, 2, rng=k), nn.Residual(nn.tanh))])
+    assert not [n for n in notes(np.mean(deep(X[:, :2])), params=deep) if "No path" in n]
+    model = nn.MLP([3, 4, 1], "tanh", rng=0)
+    hidden = model.layers[0](X)
+    assert notes(np.mean(model.layers[2](hidden)), inputs={"h": hidden}, params=model) == []

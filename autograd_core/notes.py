@@ -5,7 +5,6 @@ Notes are written only while a switch is thrown, so they cost nothing otherwise.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import warnings
@@ -15,12 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .packages import is_inside
 from .state import State
-
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-NETWORKS = os.path.join(os.path.dirname(HERE[:-1]), "nn", "")
-NUMPY = os.path.join(os.path.dirname(os.path.abspath(np.__file__)), "")
-
 
 # Escape sequences that a terminal would obey, orders of reading, and halves of characters, which no file can hold.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -123,9 +118,8 @@ def source_line() -> str:
     """Return ``file:line`` of the innermost frame that belongs neither to these packages nor to NumPy."""
     frame = sys._getframe(1)
     while frame is not None:
-        path = frame.f_code.co_filename
-        if not path.startswith((HERE, NETWORKS, NUMPY)):
-            return f"{path}:{frame.f_lineno}"
+        if not is_inside(frame):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return "?"
 

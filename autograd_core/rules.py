@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from .packages import is_of_part
 from .tree import flatten
 
 Pull = Callable[..., Any]
@@ -126,7 +127,7 @@ class Op:
         self.batched = self.elementwise if batched is None else batched
         self.carries = carries or self.elementwise
         self.push, self.into, self.refill = push, into, refill
-        self.trusted = all(_is_ours(p) for p in pulls) if trusted is None else trusted
+        self.trusted = all(p is None or is_of_part(p) for p in pulls) if trusted is None else trusted
         self.params: tuple[str, ...] | None = tuple(params.split()) or None
         unknown = joint or not (self.trusted or self.elementwise)  # a user's operation, or what a checkpoint holds
         self.fixes = selects or unknown if fixes is None else fixes
@@ -283,11 +284,6 @@ def _numpy_valued(fn: Any) -> Callable[..., Any]:
         return ans if isinstance(ans, np.ndarray | np.generic | tuple) else np.asarray(ans)[()]
 
     return compute
-
-
-def _is_ours(pull: Pull | None) -> bool:
-    """Say whether a pullback belongs to these packages: a user's may return anything, and is checked."""
-    return pull is None or str(getattr(pull, "__module__", "")).partition(".")[0] in ("autograd_core", "nn")
 
 
 @functools.cache
@@ -467,7 +463,7 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
     if not callable(fn):
         raise TypeError(f"primitive takes a function, not {fn!r}")
 
-    ours = str(getattr(fn, "__module__", "")).partition(".")[0] in ("autograd_core", "nn")
+    ours = is_of_part(fn)
 
     @functools.wraps(fn)
     def public(*args: Any, **kwargs: Any) -> Any:

@@ -1,5 +1,7 @@
 """Networks of autograd_core's operations: modules, activations, losses, optimizers."""
 
+__ag_package__ = True  # a part of the library: see autograd_core/packages.py
+
 from . import data, functional, init, io, metrics, optim, schedules
 from .functional import (
     elu,

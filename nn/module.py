@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
@@ -93,6 +94,13 @@ class Module:
             pass
         self._name = type(self).__name__
         return self._name
+
+    def __ag_state__(self, names: Any, whole: bool) -> Iterator[Any]:
+        """Yield what a compiled function rests on, besides what the code of its own Modules reads."""
+        yield functools.partial(getattr, self, "training")
+        for name in list(vars(self)) if whole else ():
+            if name[0] != "_" and name != "training":
+                yield functools.partial(getattr, self, name)
 
     # --- training and evaluation --------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ FLOORS = {
     "state": 0,
     "tree": 0,
     "files": 0,
+    "packages": 0,
     "notes": 1,
     "rules": 1,
     "ops": 2,

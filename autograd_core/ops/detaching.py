@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..packages import is_inside
 from . import late
 
-HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-INSIDE = tuple(p + os.sep for p in (HERE, os.path.join(os.path.dirname(HERE), "nn"), os.path.dirname(np.__file__)))
 INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 LEAVING = ".item() for a Python number, .data for the array, .detach() for an untracked Tensor"
 LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF", "LOAD_ATTR", "LOAD_METHOD")
@@ -58,7 +57,7 @@ def sentence(what: str, frame: FrameType | None) -> tuple[str, bool]:
 
 def asker(frame: FrameType | None) -> Asker | None:
     """Say who asks, if that is known: the innermost frame outside of these packages and of NumPy, from one on."""
-    while frame is not None and frame.f_code.co_filename.startswith(INSIDE):
+    while frame is not None and is_inside(frame):
         if frame.f_code.co_qualname.startswith("vectorize."):
             return Asker("np.vectorize(f)(t)", "write f for whole arrays, or np.stack([f(x) for x in t])")
         frame = frame.f_back
@@ -119,7 +118,7 @@ def lost_in(frame: FrameType | None) -> bool:
 
     Those look at it before, by np.atleast_1d (root, fsolve, leastsq, curve_fit, lfilter) or np.isnan (brentq, bisect).
     """
-    while frame is not None and frame.f_code.co_filename.startswith(INSIDE):
+    while frame is not None and is_inside(frame):
         frame = frame.f_back
     module = "" if frame is None else frame.f_globals.get("__name__", "")
     return module.startswith("scipy.optimize.") or (module.startswith("scipy.signal.") and _names(frame, "lfilter"))
@@ -133,7 +132,7 @@ def _is_installed(frame: FrameType) -> bool:
     path = frame.f_code.co_filename
     if path.startswith("<"):  # made by a library: <decorator ...>, <__array_function__ internals>; or typed by the user
         return "decorator" in path or "internals" in path
-    return path.startswith(INSIDE) or any(part in path for part in INSTALLED)
+    return is_inside(frame) or any(part in path for part in INSTALLED)
 
 
 def _package(frame: FrameType) -> str:

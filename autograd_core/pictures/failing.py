@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import recording
 from ..nodes import Node
-from ..notes import HERE, NETWORKS, NUMPY
+from ..packages import is_inside, is_part
 from ..rules import Op
 from ..tensor import Tensor
 from ..tree import flatten
@@ -79,7 +79,7 @@ def graph_of(raised: Raised, given: Given) -> tuple[Graph, dict[Any, int]] | Non
 
 def _is_theirs(frame: types.FrameType) -> bool:
     """Say whether a frame belongs to the user: neither to these packages nor to NumPy."""
-    return not frame.f_code.co_filename.startswith((HERE, NETWORKS, NUMPY))
+    return not is_inside(frame)
 
 
 def _failed(frames: list[types.FrameType]) -> tuple[str, tuple[str, ...], tuple[Any, ...]]:
@@ -95,7 +95,7 @@ def _failed(frames: list[types.FrameType]) -> tuple[str, tuple[str, ...], tuple[
         code = frame.f_code
         given = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]]
         operands = tuple(t for t in given if type(t) is Tensor)
-        if operands and code.co_filename.startswith(HERE):
+        if operands and is_part(frame.f_globals.get("__name__")):
             return code.co_name.strip("_"), (), operands
     return "", (), ()
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..notes import GraphError, source_line
 from ..ops.reduce import logsumexp
+from ..packages import is_of_part
 from ..recording import tensor
 from ..rules import RULES
 from ..state import fresh
@@ -95,16 +96,15 @@ def by_products(fn: Any, result: Any) -> list[Any]:
     return list(arrays_of(node.kwargs.get("aux")))
 
 
-def of_networks(fn: Any) -> bool:
-    """Say whether a function is one of `nn`'s, such as an optimizer's rate, which draws nothing."""
-    return str(getattr(fn, "__module__", "")).partition(".")[0] == "nn"
+def draws_or_reads(fn: Any) -> bool:
+    """Say whether a function called anew draws, or is a method of ours, as an optimizer's rate: it changes nothing."""
+    owner = getattr(fn, "__self__", None)
+    return fn is draw or isinstance(owner, np.random.Generator) or (owner is not None and is_of_part(fn))
 
 
-def of_ours(equation: Any) -> bool:
-    """Say whether an equation calls what draws, or a function of `nn`'s: it raises only by mistake."""
-    fn = equation.operation
-    draws = fn is draw or isinstance(getattr(fn, "__self__", None), np.random.Generator)
-    return equation.effect == "call" and (draws or of_networks(fn))
+def is_harmless(equation: Any) -> bool:
+    """Say whether an equation calls such a function, which raises only by mistake."""
+    return equation.effect == "call" and draws_or_reads(equation.operation)
 
 
 def owner_of(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .calls import is_locked, of_ours
+from .calls import is_harmless, is_locked
 from .primitives import is_stretch, may_raise, plain_ufunc, row_of
 from .program import SEQUENCES, Equation, Program, Variable, replaced, variables
 
@@ -210,7 +210,7 @@ def raised_first(program: Program) -> Program:
     for i, equation in enumerate(equations):
         if not moving.isdisjoint(equation.shares):
             moving.update(equation.outputs)
-        if equation.effect == "call" and not of_ours(equation):
+        if equation.effect == "call" and not is_harmless(equation):
             floor = i + 1
         at = max([floor, *(made.get(v, -1) + 1 for v in equation.reads)])
         if i in late and at <= start and moving.isdisjoint(equation.reads):

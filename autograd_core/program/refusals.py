@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..notes import HERE, NETWORKS, NUMPY, GraphError, source_line
+from ..notes import GraphError, source_line
 from ..ops.index import getitem
 from ..ops.statistics import binned, counts, raw_edges, tally, tally_of_ones
 from ..ops.values import plain
+from ..packages import is_inside
 from ..rules import RULES
 from ..tensor import Tensor
 from .around.watched_places import is_traced
@@ -68,7 +69,7 @@ def asking() -> str:
     """Return the name of the function of NumPy's that the user has called, as far as there is a sentence for it."""
     frame: Any = sys._getframe(1)
     name = ""
-    while frame is not None and frame.f_code.co_filename.startswith((HERE, NETWORKS, NUMPY)):
+    while frame is not None and is_inside(frame):
         held = frame.f_locals
         for known in (held.get("method"), type(held.get("self")).__name__, frame.f_code.co_name.removeprefix("_")):
             name = known if type(known) is str and known in FUNCTIONS else name

@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from ..tree import flatten, rests, structure
 from .around.surroundings import Surroundings
 from .around.watched_places import PLAIN
-from .calls import draw, number_of, of_networks, strip
+from .calls import draws_or_reads, number_of, strip
 from .capture import LITERAL, Capture, settings_of_errors
 from .printing import space
 from .program import Program, Variable, variables
@@ -103,8 +103,7 @@ class Trace(Capture):
 
     def called(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function unseen, which may draw and change what is around."""
-        ours = isinstance(getattr(fn, "__self__", None), np.random.Generator) or of_networks(fn)
-        world = fn is not draw and not ours  # it takes a while to look at the global generators
+        world = not draws_or_reads(fn)  # it takes a while to look at the global generators
         self.around_function.watch(world)
         with switched(recorder=None):
             ans = fn(*strip(args), **strip(kwargs))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..program.calls import of_ours
+from ..program.calls import is_harmless
 from ..program.primitives import VIEWS, WRITABLE, is_flat_join, is_group, may_raise
 from ..program.program import Equation, Program, Variable, variables
 from .groups import Group
@@ -207,7 +207,7 @@ class Layout:
 
     def unread(self) -> bool:
         """Say whether nobody reads the gradients of the call before while the program runs."""
-        foreign = (e for e in self.program.equations if e.effect == "call" and not of_ours(e))
+        foreign = (e for e in self.program.equations if e.effect == "call" and not is_harmless(e))
         return all(v.kind != "gradient" for v in self.used) and next(foreign, None) is None
 
     # --- all else ----------------------------------------------------------------------------------------------------

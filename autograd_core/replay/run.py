@@ -18,6 +18,8 @@ import numpy as np
 from ..notes import GraphError
 from ..program.around.compared_arrays import Memory as Compared
 from ..program.around.surroundings import Surroundings
+from ..program.around.watched_places import NEVER, equal
+from ..program.around.watched_places import PLAIN as PLAINS
 from ..program.calls import uncompiled
 from ..program.tracing import Trace, differs
 from ..state import PLAIN, STATE
@@ -245,6 +247,10 @@ class Compiled:
         name = getattr(self.f, "__qualname__", repr(self.f))
         return f"<compiled {name}: {len(self.plans)} plans, print(f.plan) shows the one used last>"
 
+    def __ag_state__(self, names: Any, whole: bool) -> Any:
+        """Return what another compiled function rests on that calls this one: the function itself."""
+        return [functools.partial(getattr, self, "f")]
+
     def __reduce__(self) -> Any:
         """Be copied and pickled without plans, which are made anew; by name, if a module has it under its name."""
         found: Any = sys.modules.get(getattr(self, "__module__", None) or "")
@@ -279,7 +285,12 @@ class Entry:
 
     def changed(self) -> Any:
         """Return how to read the first thing the plan rests on that is not as it was, None if all is."""
-        return next((read for read, expected in self.guards if not holds(read, expected)), None)
+        for i, (read, expected) in enumerate(self.guards):
+            if (found := reading(read)) is not expected:
+                if type(found) not in PLAINS or not equal(found, expected):
+                    return read
+                self.guards[i], self.fast = (read, found), None  # the short way compares identities
+        return None
 
     def replay(self, *values: Any) -> list[Any]:
         """Return the leaves of the result."""
@@ -313,13 +324,12 @@ def tracked(tensors: Iterable[Tensor]) -> list[tuple[Any, Any]]:
     return [(functools.partial(getattr, t, "_node"), t._node) for t in tensors if t.dtype.kind in "fc"]
 
 
-def holds(read: Any, expected: Any) -> bool:
-    """Say whether a place holds what it held, or an equal int; a float of its own is how `nn` says that all is new."""
+def reading(read: Any) -> Any:
+    """Return what a place holds; what nothing is, if it has been deleted."""
     try:
-        found = read()
-    except (AttributeError, ValueError):  # deleted
-        return False
-    return found is expected or (type(found) is type(expected) is int and found == expected)
+        return read()
+    except (AttributeError, ValueError):
+        return NEVER
 
 
 def described(read: Any) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..changes import all_or_nothing
 from ..nodes import Leaf, tick
-from ..program.calls import of_ours
+from ..program.calls import is_harmless
 from ..program.primitives import may_raise
 from ..program.program import Variable, variables
 from ..tensor import Tensor
@@ -204,7 +204,7 @@ class Writer:
             return
         start, stop = writing[0][1], writing[-1][2] + bool(self.touched)
         after = self.plan.equations[writing[0][0] :]
-        trusted = not any(may_raise(equation) and not of_ours(equation) for equation in after)
+        trusted = not any(may_raise(equation) and not is_harmless(equation) for equation in after)
         whole = all_or_nothing(*self.changed.values(), trusted=trusted)
         if not trusted or whole.small:  # copies are made, and whatever comes up to the end is no danger
             stop = len(self.lines)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Self, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ import autograd_core as ag
 from ..functional.given import is_number
 from ..module import Module
 from .recorded import record
-from .runs import Run, Settings, outdate, runs_of, settings_of
+from .runs import Run, Settings, runs_of, settings_of
 
 
 class Optimizer:
@@ -44,17 +45,16 @@ class Optimizer:
         self.groups: list[dict[str, Any]] = []
         self.runs: list[Run] = []
         self._whole: Any = None  # what makes an update whole, for the arrays there are
+        self.version = object()  # another one with other groups
         if parameters is not None:
             self.attach(parameters)
 
     def attach(self, parameters: Iterable[Any]) -> Self:
         """Take charge of parameters, or of groups ``[{"params": ..., "lr": ...}, ...]``; return the optimizer."""
         groups = self._grouped(parameters)
-        for old in self.groups:
-            outdate(old)
         runs = [run for group in groups for run in runs_of(group, self.slots(group))]
         with ag.uninterrupted():
-            self.groups, self.runs, self._whole = groups, runs, None
+            self.groups, self.runs, self._whole, self.version = groups, runs, None, object()
         return self
 
     @property
@@ -72,6 +72,24 @@ class Optimizer:
         check_rate(lr)
         for settings in [self.defaults, *self.groups]:
             settings["lr"] = float(lr)
+
+    def __ag_state__(self, names: Set[str], whole: bool) -> Iterator[Any]:
+        """Yield what a compiled step rests on: settings, but the rate only where the function reads that itself."""
+        yield functools.partial(getattr, self, "version")
+        yield from (functools.partial(getattr, run, "version") for run in self.runs)
+        for group in self.groups:
+            yield from (functools.partial(group.get, name) for name in group if name not in ("lr", "params"))
+        if not names.isdisjoint(("lr", "groups", "defaults")):
+            yield from (functools.partial(group.get, "lr") for group in (*self.groups, self.defaults))
+        if "scale" in names:
+            yield functools.partial(getattr, self, "scale")
+        if not names.isdisjoint(("runs", "state_dict")):
+            yield functools.partial(getattr, self, "_counts")
+
+    @property
+    def _counts(self) -> object:
+        """What is other at every call, as counts of steps are: who reads them is not to be replayed."""
+        return object()
 
     def step(self) -> None:
         """Update every parameter by its gradient; one without a gradient stays as it is.

@@ -52,7 +52,9 @@ class Run:
     steps : array
         How many updates each parameter has had; floats, so that it can be assigned to in a compiled step like the rest.
     even : bool
-        Have all had equally many? If that changes, compiled steps are recorded anew.
+        Have all had equally many?
+    version : object
+        Another one whenever compiled steps are to be recorded anew.
     """
 
     slots: tuple[str, ...] | None = None
@@ -115,8 +117,7 @@ class Run:
     @even.setter
     def even(self, even: bool) -> None:
         if even != self._even:
-            self._even = even
-            outdate(self.group)
+            self._even, self.version = even, object()
 
     # --- one step -------------------------------------------------------------------------------------------------
 
@@ -202,8 +203,7 @@ class Run:
             for own, new in zip(self.state, state, strict=True):
                 own[...] = new
             return
-        self.slots, self.state = slots, state
-        outdate(self.group)
+        self.slots, self.state, self.version = slots, state, object()
         pairs = [(0, self.small), *((i, i + 1) for i in range(self.small, len(self.parameters)))]
         self._spans = [self._blocks(first, last) for first, last in pairs]
 
@@ -267,13 +267,6 @@ def runs_of(group: Settings, slots: tuple[str, ...]) -> list[Run]:
     for p in group["params"]:
         by_dtype.setdefault(p.dtype, []).append(p)
     return [Run(parameters, group, slots) for parameters in by_dtype.values()]
-
-
-def outdate(group: Settings) -> None:
-    """Let compiled steps that rest on a group be recorded anew: its settings are known to them by identity."""
-    for name, value in group.items():
-        if type(value) is float and name != "lr":
-            group[name] = value + 0.0  # an equal one
 
 
 def settings_of(group: Settings) -> Settings:

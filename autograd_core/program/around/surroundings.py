@@ -3,8 +3,15 @@
 A function reads what its code names: variables around it, attributes of objects, classes and modules, entries of lists
 and dicts found there, other functions and what those name in turn. Each such place is noted with what it holds. A plan
 holds as long as all of them do; a function that changes one itself is refused, since a replay would not do it again.
-Of what belongs to libraries it is looked for generators, arrays, attributes that the function names, parts of networks
-and settings of optimizers; their own code is not read. What is too much to be compared is told, once.
+Of what belongs to libraries it is looked for generators, arrays and attributes that the function names; their own code
+is not read. An object whose class has a method ``__ag_state__(names, whole)`` says itself what a plan rests on:
+
+    names     what the code of the function, and of what it calls, reads as attributes, and strings in it
+    whole     nobody reads the code of the object's class, which belongs to a library: everything is to be told
+    returns   functions without arguments; what they return is looked into, and to stay as it is, numbers as equal ones
+
+Such functions are read before every call: ``functools.partial(getattr, self, "rate")`` costs next to nothing. What is
+too much to be compared is told, once.
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from ...notes import GraphError
+from ...packages import is_part
 from ...tensor import Tensor
 from ..wording import word_now
 from .compared_arrays import chosen, size_of, words
@@ -46,11 +54,8 @@ from .watched_places import (
 
 FAR = 5000  # objects looked at
 WIDE = 1000  # entries of a container that are looked into; of longer ones it is only seen which they are
-LIBRARIES = {"numpy", "autograd_core", "scipy", "nn"}
-LIVE = ("lr", "params")
+LIBRARIES = {"numpy", "scipy"}
 ASKED_OF_TENSORS = {"requires_grad", "is_leaf", "name"}  # which are no values, and may decide all the same
-SETTINGS = {"groups", "defaults", "lr"}  # who names one of these may read the rate of an optimizer
-COUNTS = {"runs", "state_dict"}  # and one of these, what it counts and keeps, which differs at every call
 DATA = {"collections", "weakref", "configparser", "multiprocessing", "queue", "string", "numpy"}
 VIEWS = (KeysView, ValuesView, ItemsView)
 ATOMS = {Tensor, str, int, float, bool, complex, bytes, type(None), type(...), np.ufunc, slice, range, np.dtype}
@@ -69,8 +74,8 @@ class Surroundings:
 
     def __init__(self, f: Any, more: list[Any]) -> None:
         self.places: list[Place] = []
-        self.settings: list[tuple[Any, Any]] = []  # of optimizers, and whether networks train
-        self.parts: list[tuple[Any, Any]] = []  # attributes of networks, who may keep things there
+        self.answers: list[tuple[Any, Any]] = []  # what objects say that they rest on, but for numbers
+        self.speaking: list[tuple[Any, bool]] = []  # those objects; and is their code not read?
         self.sources: dict[int, Any] = {}
         self.memory: list[tuple[Any, Any]] = []  # arrays and their like, with the names of their places
         self.large: list[str] = []  # what is too much to be compared
@@ -80,7 +85,6 @@ class Surroundings:
         self.tensors: dict[int, Tensor] = {}
         self.objects: list[tuple[Any, set[str]]] = []  # of the user's, with the names looked at in each
         self.strangers: list[tuple[Any, set[str]]] = []  # the same of libraries
-        self.optimizers: list[tuple[Any, dict[str, Any]]] = []
         self.later: list[Any] = []  # what no name leads to, and may hold generators all the same
         self.unsettled: list[tuple[Any, Any]] = []  # what nobody can compare: no plan holds
         self.seen: dict[int, Any] = {}  # and kept, or another object would come to live under the same number
@@ -91,8 +95,7 @@ class Surroundings:
         self.finished = False
         self.near([(f, ("function",)), *((x, ("argument",)) for x in more if type(x) is not np.ndarray)])
         self.far()
-        for optimizer, held in self.optimizers:
-            self.rates(optimizer, held)
+        self.ask()
         self.arrays, more_than_enough = chosen(self.memory)
         self.large += more_than_enough
         self.lacking = [(x, frozenset(self.names.difference(vars(x)))) for x, _ in self.objects if self.may_gain(x)]
@@ -138,7 +141,7 @@ class Surroundings:
             kind = type(x)
             if kind in ATOMS or id(x) in seen:
                 continue
-            if kind is types.FunctionType or kind is types.MethodType or _is_network(kind) or _is_compiled(kind):
+            if kind is types.FunctionType or kind is types.MethodType or _speaks(kind):
                 self.near([(x, ("function",))])
                 continue
             seen[id(x)] = x
@@ -148,7 +151,7 @@ class Surroundings:
                 continue
 
     def parts_of(self, x: Any, kind: type) -> list[Any]:
-        """Return what an object holds that no name leads to; note if it is a generator or an optimizer."""
+        """Return what an object holds that no name leads to; note if it is a generator."""
         if issubclass(kind, dict):
             return list(x.values())
         if issubclass(kind, COLLECTIONS):
@@ -158,7 +161,6 @@ class Surroundings:
         elif kind is types.BuiltinFunctionType:
             return [x.__self__]
         elif kind.__dictoffset__ and not issubclass(kind, type | types.ModuleType):
-            self.groups(x, vars(x))
             return list(vars(x).values())
         return []
 
@@ -272,28 +274,21 @@ class Surroundings:
 
     def object(self, x: Any, kind: type, name: Any) -> Iterator[tuple[Any, Any]]:
         """Yield what an object of some class leads to."""
-        if _is_compiled(kind):
-            yield x.f, name
-            return
         held = vars(x) if _has_attributes(kind) else {}
-        network = _is_network(kind)
-        if network:
-            self.settings.append((functools.partial(getattr, x, "training"), x.training))
-        if any(base.__module__.partition(".")[0] in DATA for base in kind.__mro__) and not network:
+        whole = self.of_library(kind.__module__)
+        if _speaks(kind):
+            self.speaking.append((x, whole))
+            yield from [(read(), _name_of(read)) for read in x.__ag_state__(self.names, whole)]
+        elif any(base.__module__.partition(".")[0] in DATA for base in kind.__mro__):
             for key, value in held.items():  # what the library's code reads is not named in the user's
                 yield self.place(functools.partial(getattr, x, key), value, ("attribute", key, x))
-        if not self.of_library(kind.__module__):
+        if not whole:
             if not hasattr(kind, "__array__") and size_of(x) is not None:  # an array of C's, of a length of the user's
                 self.memory.append((x, name))
             self.objects.append((x, set()))
             self.kinds(kind)
             self.later += held.values()
-        elif network:
-            for key, value in held.items():
-                if key[0] != "_" and key != "training":
-                    self.parts.append((functools.partial(getattr, x, key), value))
-                    yield value, ("attribute", key, x)
-        else:
+        elif not _speaks(kind):
             yield from self.stranger(x, kind, held, name)
 
     def stranger(self, x: Any, kind: type, held: dict[str, Any], name: Any) -> Iterator[tuple[Any, Any]]:
@@ -302,30 +297,23 @@ class Surroundings:
             self.memory.append((x, name))
         elif kind.__module__ in ("operator", "_operator") and hasattr(x, "__reduce__"):  # attrgetter("rate")
             self.names.update([n for part in x.__reduce__()[1] for n in str(part).split(".")])
-        self.groups(x, held)
         self.later += held.values()
-        if isinstance(held.get("groups"), list):
-            return
         self.strangers.append((x, set()))
         held = held | {n: getattr(x, n, None) for n in slots(kind)}
         yield from [(v, ("attribute", key, x)) for key, v in held.items() if isinstance(v, np.ndarray)]
 
-    def groups(self, x: Any, held: dict[str, Any]) -> None:
-        """Note the settings of an optimizer, if these are its attributes; its rate is read anew."""
-        if isinstance(groups := held.get("groups"), list):
-            self.optimizers.append((x, held))
-            self.settings += [(functools.partial(g.get, k), g[k]) for g in groups for k in g if k not in LIVE]
+    def ask(self) -> None:
+        """Note what objects say that they rest on, now that all names are known; the function must not change numbers.
 
-    def rates(self, x: Any, held: dict[str, Any]) -> None:
-        """Note what else of an optimizer the function may read itself, or change."""
-        if not SETTINGS.isdisjoint(self.names):
-            for group in (*held["groups"], held.get("defaults", {})):
-                self.place(functools.partial(group.get, "lr"), group.get("lr"), ("setting", "lr"))
-        if "scale" in self.names:
-            self.place(functools.partial(getattr, x, "scale"), held.get("scale"), ("attribute", "scale", x))
-        if not COUNTS.isdisjoint(self.names):
-            self.settings.append((functools.partial(getattr, x, "groups"), NEVER))
-        self.settings.append((functools.partial(getattr, x, "groups"), held["groups"]))
+        Flags it may: who evaluates a model and then trains on has it recorded once for each.
+        """
+        for x, whole in self.speaking:
+            for read in x.__ag_state__(self.names, whole):
+                value = read()
+                if type(value) in PLAIN and type(value) is not bool:
+                    self.place(read, value, _name_of(read))
+                else:
+                    self.answers.append((read, value))
 
     def kinds(self, kind: type) -> None:
         """Take in a class and those it comes from, as far as they are the user's."""
@@ -367,7 +355,7 @@ class Surroundings:
     def of_library(self, module: Any) -> bool:
         """Say whether a module belongs to a library, and not to the package of the function itself."""
         top = str(module).partition(".")[0]
-        return top in LIBRARIES or (top != self.own and _is_library(top))
+        return top in LIBRARIES or is_part(top) or (top != self.own and _is_library(top))
 
     # --- before and after -------------------------------------------------------------------------------------------
 
@@ -427,13 +415,12 @@ class Surroundings:
         """Return what must be as it was for a plan to hold."""
         if self.unsettled:
             return self.unsettled
-        kept = self.settings + [(read, value) for read, value in self.parts if read() is value]
         found = [g for place in self.places if not place.dropped for g in place.guards()]
         found += [(functools.partial(names.isdisjoint, vars(x)), True) for x, names in self.lacking]
         asked = [(t, name) for name in ASKED_OF_TENSORS.intersection(self.names) for t in self.tensors.values()]
         found += [(functools.partial(getattr, t, name), getattr(t, name)) for t, name in asked]
         compared = [a for a in self.arrays if not a.dropped]
-        return kept + found + [g for a in compared for g in a.guards()]
+        return self.answers + found + [g for a in compared for g in a.guards()]
 
 
 def codes_of(code: Any) -> list[types.CodeType]:
@@ -457,12 +444,15 @@ def _globals(code: types.CodeType) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _is_compiled(kind: type) -> bool:
-    return kind.__name__ == "Compiled" and kind.__module__.endswith("replay.run")
+def _speaks(kind: type) -> bool:
+    return hasattr(kind, "__ag_state__")
 
 
-def _is_network(kind: type) -> bool:
-    return isinstance(getattr(kind, "training", None), bool) and hasattr(kind, "forward")
+def _name_of(read: Any) -> tuple[Any, ...]:
+    """Return the name of the place that one of those functions reads."""
+    if isinstance(read, functools.partial) and read.func is getattr:
+        return "attribute", read.args[1], read.args[0]
+    return ("setting", read.args[0]) if isinstance(read, functools.partial) and read.args else ("state",)
 
 
 def _has_attributes(kind: type) -> bool:

@@ -56,6 +56,7 @@ class Op:
         "fixes",
         "fn",
         "freed",
+        "inline",
         "into",
         "joint",
         "keeps",
@@ -109,6 +110,7 @@ class Op:
         trusted: bool | None = None,
         widens: bool = False,
         fixes: bool | None = None,
+        inline: bool = False,
     ) -> None:
         self.fn = fn
         self.name: str = name or str(getattr(fn, "__name__", repr(fn)))
@@ -126,7 +128,7 @@ class Op:
         self.elementwise = (isinstance(fn, np.ufunc) and fn.signature is None) if elementwise is None else elementwise
         self.batched = self.elementwise if batched is None else batched
         self.carries = carries or self.elementwise
-        self.push, self.into, self.refill = push, into, refill
+        self.push, self.into, self.refill, self.inline = push, into, refill, inline
         self.trusted = all(p is None or is_of_part(p) for p in pulls) if trusted is None else trusted
         self.params: tuple[str, ...] | None = tuple(params.split()) or None
         unknown = joint or not (self.trusted or self.elementwise)  # a user's operation, or what a checkpoint holds
@@ -390,6 +392,8 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
     fixes : bool, optional
         Some entries of the result may not depend on an argument at all: zeros put beside it, a triangle left out.
         Known for selections, and supposed of your own operations that are not element-wise.
+    inline : bool
+        The function runs on Tensors, too, with the same bits: a compiled program has its operations in its place.
     metadata : str
         Keywords that the operation knows and no pullback names.
     widens : bool

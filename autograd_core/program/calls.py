@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..notes import GraphError, source_line
-from ..ops.reduce import logsumexp
 from ..packages import is_of_part
 from ..recording import tensor
 from ..rules import RULES
@@ -130,13 +129,6 @@ def arrays_of(tree: Any) -> Iterator[Any]:
             yield from arrays_of(part)
     elif isinstance(tree, ndarray | np.generic):
         yield tree
-
-
-def made_of_others(fn: Any) -> bool:
-    """Say whether an operation is one of ours that is written with others, and not one of those that we write out."""
-    op = RULES.get(fn)
-    own = op is not None and op.trusted and not op.joint and not op.outputs and hasattr(fn, "__wrapped__")
-    return own and (fn is logsumexp or not str(fn.__module__).startswith(("numpy", "autograd_core", "scipy")))
 
 
 def computing(fn: Any) -> Any:

@@ -25,7 +25,7 @@ from ..spaces import Space
 from ..state import STATE, Recorder, switched
 from ..tensor import Tensor
 from ..tree import flatten
-from .calls import WEAK, ByProducts, Draws, Steady, arrays_of, computing, made_of_others, owner_of, standing_for, strip
+from .calls import WEAK, ByProducts, Draws, Steady, arrays_of, computing, owner_of, standing_for, strip
 from .primitives import NONE, PRIMITIVES
 from .program import SEQUENCES, Equation, Program, Variable, replaced
 from .weak import weak
@@ -253,41 +253,39 @@ class Capture(Recorder):
     def look(self, fn: Any) -> tuple[Any, bool, bool]:
         """Return what is to be called for an operation, whether it leaves a by-product, whether its body is written."""
         op = RULES.get(fn)
-        found = self.calls[fn] = computing(fn), op is not None and op.aux, self.inline and made_of_others(fn)
+        found = self.calls[fn] = (
+            computing(fn),
+            op is not None and op.aux,
+            self.inline and op is not None and op.inline and hasattr(fn, "__wrapped__"),
+        )
         return found
 
     def refuse(self, fn: Any, args: Any, params: dict[str, Any], ans: Any) -> None:
         """Raise where what has been computed would not hold for other values."""
 
     def unfold(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ans: Tensor) -> bool:
-        """Write down the body of an operation in its place, if it runs on Tensors and gives the same bits."""
+        """Write down the body of an operation in its place, if it gives the same bits."""
         inputs = tuple([self.operand(a) for a in args])  # what comes from around is to be known as it is
         params = {k: self.operand(v) for k, v in kwargs.items()}
-        before, refused = (len(self.equations), len(self.watched), dict(self.aliases)), self.refused
-        given = [again(a) if type(a) is Tensor else a for a in args]
-        try:
-            with switched(grad=False):
-                out = fn.__wrapped__(*given, **kwargs)
-            if alike(out._data, ans._data):
-                v = self.variable(out)
-                ans._data, ans._var = out._data, v
-                equation = Equation(fn, None, inputs, params, (v,), mark=self.mark)
-                node = ans._node
-                if node is not None:
-                    if RULES[fn].aux:
-                        self.keep_byproduct(equation, node.kwargs.get("aux"), 0)
-                    if equation.byproduct is not None:  # dropped, should no pullback ask for it
-                        aux = Equation(fn, equation.call, inputs, params, equation.outputs[1:], True, mark=self.mark)
-                        self.append(aux)
-                    annotated(node, equation)
-                return True
-        except Exception:
-            pass  # it asks for values, or does what Tensors refuse: then it stays one equation
-        finally:
-            self.refused = refused
-        del self.equations[before[0] :], self.watched[before[1] :]
-        self.aliases = before[2]
-        return False
+        before = len(self.equations), len(self.watched), dict(self.aliases)
+        given = [again(a) if type(a) is Tensor else self.foreign(a, None) for a in args]
+        with switched(grad=False):
+            out = fn.__wrapped__(*given, **kwargs)
+        if not alike(out._data, ans._data):  # a product of matrices laid out otherwise
+            del self.equations[before[0] :], self.watched[before[1] :]
+            self.aliases = before[2]
+            return False
+        v = self.variable(out)
+        ans._data, ans._var = out._data, v
+        equation = Equation(fn, None, inputs, params, (v,), mark=self.mark)
+        node = ans._node
+        if node is not None:
+            if RULES[fn].aux:
+                self.keep_byproduct(equation, node.kwargs.get("aux"), 0)
+            if equation.byproduct is not None:  # dropped, should no pullback ask for it
+                self.append(Equation(fn, equation.call, inputs, params, equation.outputs[1:], True, mark=self.mark))
+            annotated(node, equation)
+        return True
 
     def result(self, t: Tensor) -> Variable:
         """Return the variable of a result."""

@@ -175,13 +175,13 @@ def step(x: Any) -> Any:
 # np.maximum(x > 0, slope) is exactly 1 on one side, the slope on the other, without the branches np.where mispredicts.
 
 # fmt: off
-ag.rule(leaky_relu, lambda g, x, slope=0.01: g * np.maximum(x > 0, x.dtype.type(slope)), elementwise=True)
-ag.rule(sigmoid,    lambda g, ans: g * ans * (1 - ans), elementwise=True)
-ag.rule(elu,        lambda g, x, alpha=1.0: g * _elu_slope(x, alpha), elementwise=True)
-ag.rule(gelu,       _gelu_pull, elementwise=True)
+ag.rule(leaky_relu, lambda g, x, slope=0.01: g * np.maximum(x > 0, x.dtype.type(slope)), elementwise=True, inline=True)
+ag.rule(sigmoid,    lambda g, ans: g * ans * (1 - ans), elementwise=True, inline=True)
+ag.rule(elu,        lambda g, x, alpha=1.0: g * _elu_slope(x, alpha), elementwise=True, inline=True)
+ag.rule(gelu,       _gelu_pull, elementwise=True, inline=True)
 ag.rule(normal_cdf, lambda g, x: g * _normal_density(x), elementwise=True)
-ag.rule(silu,       _silu_pull, elementwise=True)
-ag.rule(softplus,   lambda g, x: g * sigmoid(x),        elementwise=True)
+ag.rule(silu,       _silu_pull, elementwise=True, inline=True)
+ag.rule(softplus,   lambda g, x: g * sigmoid(x),        elementwise=True, inline=True)
 ag.rule(step,       lambda g: np.zeros_like(g),         elementwise=True)
 # fmt: on
 
@@ -220,8 +220,8 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 
 # fmt: off
-ag.rule(softmax,     lambda g, ans, axis=-1: ans * (g - (g * widened(ans)).sum(axis=axis, keepdims=True)))
-ag.rule(log_softmax, lambda g, ans, axis=-1: g - np.exp(ans) * widened(g).sum(axis=axis, keepdims=True))
+ag.rule(softmax,     lambda g, ans, axis=-1: ans * (g - (g * widened(ans)).sum(axis=axis, keepdims=True)), inline=True)
+ag.rule(log_softmax, lambda g, ans, axis=-1: g - np.exp(ans) * widened(g).sum(axis=axis, keepdims=True), inline=True)
 # fmt: on
 
 

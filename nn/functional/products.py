@@ -97,6 +97,6 @@ def _pull_weight(g: Any, x: Any) -> Any:
 
 
 # fmt: off
-ag.rule(_product, _pull_x, _pull_weight,              args="x weight",      name="linear", batched=True, linear=True)
-ag.rule(_affine,  _pull_x, _pull_weight, lambda g: g, args="x weight bias", name="linear", batched=True)
+ag.rule(_product, _pull_x, _pull_weight,  args="x weight", name="linear", batched=True, linear=True, inline=True)
+ag.rule(_affine,  _pull_x, _pull_weight, lambda g: g, args="x weight bias", name="linear", batched=True, inline=True)
 # fmt: on

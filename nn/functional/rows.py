@@ -95,5 +95,6 @@ ag.rule(
     None,
     args="weight indices",
     name="embedding",
+    inline=True,
 )
 ag.rule(add_rows, lambda g, indices: take_rows(g, indices), None, args="y indices", metadata="n")

@@ -226,6 +226,7 @@ ag.rule(
     name="cross_entropy",
     compute=_at_labels_and_softmax,
     aux=True,
+    inline=True,
 )
 ag.rule(
     _under,
@@ -235,6 +236,7 @@ ag.rule(
     name="cross_entropy",
     compute=_under_and_softmax,
     aux=True,
+    inline=True,
 )
 
 

@@ -44,7 +44,7 @@ def _squares(x: Any) -> Any:
     return x.dot(x)
 
 
-ag.rule(_squares, lambda g, x: (g + g) * x, name="l2_penalty")
+ag.rule(_squares, lambda g, x: (g + g) * x, name="l2_penalty", inline=True)
 
 
 def _each(parameters: Any) -> Iterable[Any]:

@@ -151,7 +151,7 @@ def elementwise_loss(
         assert target_slope is not None
         return share(g, prediction.size, reduction) * target_slope(prediction, target)
 
-    ag.rule(op, pull, pull_target if target_slope else None, args="prediction target", name=name)
+    ag.rule(op, pull, pull_target if target_slope else None, args="prediction target", name=name, inline=check is None)
 
     def loss(prediction: Any, target: Any, reduction: str = "mean", sample_weight: Any = None) -> Any:
         if sample_weight is None:

@@ -60,8 +60,15 @@ def _mean_pull(g: Any, a: Any, b: Any) -> Any:
     return g * (2.0 / d.size) * d
 
 
-ag.rule(_mean_square, _mean_pull, lambda g, a, b: _mean_pull(g, b, a), name="mse")
-ag.rule(_mse, lambda g, a, b: g * 2 * (a - b), lambda g, a, b: g * 2 * (b - a), name="mse", metadata="reduction")
+ag.rule(_mean_square, _mean_pull, lambda g, a, b: _mean_pull(g, b, a), name="mse", inline=True)
+ag.rule(
+    _mse,
+    lambda g, a, b: g * 2 * (a - b),
+    lambda g, a, b: g * 2 * (b - a),
+    name="mse",
+    metadata="reduction",
+    inline=True,
+)
 
 _l1 = elementwise_loss(
     "l1", lambda f, y: np.abs(f - y), lambda f, y: np.sign(f - y), lambda f, y: np.sign(y - f)
@@ -117,4 +124,5 @@ ag.rule(
     lambda g, prediction, target, reduction="mean", delta=1.0: -_huber_pull(g, prediction, target, reduction, delta),
     args="prediction target",
     name="huber",
+    inline=True,
 )

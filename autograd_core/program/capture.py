@@ -469,12 +469,12 @@ class Capture(Recorder):
             self.around[id(value)] = value, value, v
             self.inputs.append(v)
             return Draws(value)
-        if kind is float:
+        if kind is float or kind is complex:
             value = weak(value)
         elif kind is ndarray:
             value = value.view()  # which nobody may change in place
         t = tensor(value)
-        t._var = self.new("input", value, weak=kind is float)
+        t._var = self.new("input", value, weak=kind in (float, complex))
         self.inputs.append(t._var)
         if kind is ndarray:
             self.arguments.append(t)

@@ -11,6 +11,8 @@
     call       what is called for it, where that is not the forward function of its rule
     harmless   no values make it raise
     unsteady   its dtype depends on values
+    shape      by what values decide the shape of the result: "mask" of an index, "found" entries, the largest of
+               "counts", "bins"; "" where they do not
 
 A new way to run programs is a new column. What the columns cannot say, since it depends on operands, is said by the
 functions below the table's heading, of an equation each; no other file here asks for an operation by name.
@@ -30,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from ..operators import _square
-from ..ops import elementwise, index, parts, reduce
+from ..ops import elementwise, index, parts, reduce, statistics, values
 from .program import Equation, Program, Variable
 
 ndarray = np.ndarray
@@ -89,6 +91,7 @@ class Primitive:
     call: Any = None
     harmless: bool = False
     unsteady: bool = False
+    shape: str = ""
 
 
 NONE = Primitive()
@@ -105,6 +108,12 @@ def runs(*operations: Any, **columns: Any) -> None:
 def row_of(equation: Equation) -> Primitive:
     """Return the row of the operation of an equation."""
     return PRIMITIVES.get(equation.operation, NONE)
+
+
+def decides_shape(fn: Any, args: Any) -> str:
+    """Return by what values decide the shape of a result, before there is an equation; "" if they do not."""
+    kind = PRIMITIVES.get(fn, NONE).shape
+    return "" if fn is values.plain and not decides_shape(args[0], args[1:]) else kind
 
 
 def described(program: Program) -> str:
@@ -335,6 +344,11 @@ def _smaller(a: Any, b: Any, out: Any) -> None:
     np.minimum(a, b, out=out)
 
 
+def conjugate(z: complex) -> complex:
+    """Return the conjugate of a Python number, a Python number again."""
+    return z.conjugate()
+
+
 def _squared(x: float) -> float:
     return math.pow(x, 2.0)
 
@@ -363,7 +377,8 @@ runs(operator.neg, scalar=Kernel(np.negative, "(-{0})", hides=()))
 runs(np.absolute, python=abs, scalar=Kernel(np.absolute, "abs({0})", hides=(), of_numbers=True))
 runs(abs, scalar=Kernel(np.absolute, "abs({0})", hides=(), of_numbers=True))
 runs(np.positive, python=operator.pos, scalar=None)
-runs(operator.pos, np.conjugate, np.real, scalar=None)
+runs(operator.pos, np.real, conjugate, scalar=None)
+runs(np.conjugate, python=conjugate, scalar=None)
 runs(
     operator.pow, form="ufunc", holds=_power, sign="**", entries=_power,
     scalar=Kernel(by_entry(math.pow), "{f}({0}, {1})", "pow", math.pow),
@@ -416,7 +431,7 @@ runs(
 runs(np.transpose, form="transpose", holds=is_view)
 runs(np.broadcast_to, form="stretch", holds=is_view)
 runs(np.reshape, form="reshape", holds=is_view, call=np.reshape)
-runs(index.getitem, form="part", holds=is_view, otherwise="item", number="item")
+runs(index.getitem, form="part", holds=is_view, otherwise="item", number="item", shape="mask")
 runs(np.copy, form="copy", holds=is_copy, call=np.copy)
 runs(np.astype, form="copy", holds=is_copy, call=np.astype)
 runs(np.array, form="copy", holds=is_copy)
@@ -439,3 +454,12 @@ runs(np.any, form="reduction", holds=reduces, reduces=np.logical_or, harmless=Tr
 runs(np.all, form="reduction", holds=reduces, reduces=np.logical_and, harmless=True)
 
 runs(np.linalg.eig, np.linalg.eigvals, unsteady=True)  # of real matrices: real or complex, before NumPy 2.5
+
+# What has as many entries as values want it; a replay has buffers of one size.
+runs(
+    np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique, np.trim_zeros, np.intersect1d,
+    shape="found",
+)  # fmt: skip
+runs(values.plain, shape="found")  # of one of these
+runs(statistics.counts, statistics.binned, shape="counts")
+runs(statistics.tally, statistics.tally_of_ones, statistics.raw_edges, shape="bins")

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..notes import GraphError, source_line
-from ..ops.index import getitem
-from ..ops.statistics import binned, counts, raw_edges, tally, tally_of_ones
+from ..ops.statistics import binned
 from ..ops.values import plain
 from ..packages import is_inside
 from ..rules import RULES
@@ -49,8 +48,6 @@ FUNCTIONS = {  # by the function of NumPy's on whose behalf it was asked
 }
 SHAPING = {"repeats", "axis", "axes", "axis1", "axis2", "n", "N", "num", "bins", "offset", "shape", "widths", "gone"}
 SHAPING |= {"minlength", "starts", "edge_order", "ord"}
-UNKNOWN = {np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique, np.trim_zeros, np.intersect1d}
-ASKED = {getitem, plain, counts, binned, raw_edges, tally, tally_of_ones, *UNKNOWN}  # functions that may be refused
 USED_UP = ("__next__", "__await__", "__anext__")
 
 
@@ -129,43 +126,52 @@ def refuse_result(leaf: Any, known: Any) -> None:
         )
 
 
-def refuse_shape(fn: Any, args: Any, kwargs: dict[str, Any], guards: Any, ans: Any) -> None:
-    """Raise where the shape of a result depends on values."""
-    masks = [s for s in (variables(kwargs["index"]) if fn is getitem else ()) if s.dtype == bool]
-    for s in masks:
-        if s.kind == "constant":  # from around the program: another one is another plan
-            guards.append((functools.partial(alike, s.source, s.source.copy()), True))
-    name = "x[mask]" if fn is getitem else f"np.{getattr(args[0] if fn is plain else fn, '__name__', '')}"
-    if fn in UNKNOWN or (fn is plain and args[0] in UNKNOWN) or any(s.kind != "constant" for s in masks):
-        raise GraphError(
-            f"{name} {here()} has as many entries as there are "
-            f"{'different' if fn is plain else 'True'} ones, which differs from call to call; keep the shape by "
-            f"np.where(mask, x, 0), or compute it outside"
-        )
-    numbers = args[fn is binned] if fn in (counts, binned) else None
-    if type(numbers) is np.ndarray:
-        guards.append((functools.partial(alike, numbers, numbers.copy()), True))
-    elif numbers is not None and len(ans._data) > (kwargs.get("minlength") or 0):
-        raise GraphError(
-            f"np.bincount {here()} has as many entries as the largest number says: give "
-            f"it minlength=n, with n above all of them, or write np.sum(x[:, None] == np.arange(n), axis=0)"
-        )
-    bins: Any = kwargs.get("bins", args[1] if fn in (raw_edges, tally_of_ones) and len(args) > 1 else None)
-    one = type(bins) in (Tensor, Variable) and not bins.shape
-    if isinstance(bins, str) or one:
-        raise GraphError(
-            f"np.histogram {here()} with a number of bins that the values, or an argument "
-            f"that may differ, decide: pass it as a Python int, or the edges as an array"
-        )
+def refuse_shape(kind: str, fn: Any, args: Any, kwargs: dict[str, Any], guards: Any, ans: Any) -> None:
+    """Raise where the shape of a result depends on values, by what the table of primitives says."""
+    if kind == "mask":
+        for s in variables(kwargs["index"]):
+            if s.dtype == bool and not fix(s, guards):
+                _refuse_found("x[mask]", "True")
+    elif kind == "found":
+        named = args[0] if fn is plain else fn
+        _refuse_found(f"np.{named.__name__}", "different" if fn is plain else "True")
+    elif kind == "counts":
+        numbers = args[fn is binned]
+        if type(numbers) is np.ndarray:
+            guards.append((functools.partial(alike, numbers, numbers.copy()), True))
+        elif len(ans._data) > (kwargs.get("minlength") or 0):
+            raise GraphError(
+                f"np.bincount {here()} has as many entries as the largest number says: give "
+                f"it minlength=n, with n above all of them, or write np.sum(x[:, None] == np.arange(n), axis=0)"
+            )
+    elif kind == "bins":
+        bins: Any = kwargs.get("bins", args[1] if len(args) > 1 else None)
+        if isinstance(bins, str) or (type(bins) in (Tensor, Variable) and not bins.shape):
+            raise GraphError(
+                f"np.histogram {here()} with a number of bins that the values, or an argument "
+                f"that may differ, decide: pass it as a Python int, or the edges as an array"
+            )
+
+
+def fix(v: Variable, guards: Any) -> bool:
+    """Make the values of a constant part of the plan: others are another plan; say whether it is one."""
+    if v.kind == "constant":
+        guards.append((functools.partial(alike, v.source, v.source.copy()), True))
+    return v.kind == "constant"
+
+
+def _refuse_found(name: str, which: str) -> None:
+    raise GraphError(
+        f"{name} {here()} has as many entries as there are {which} ones, which differs from call to call; keep the "
+        f"shape by np.where(mask, x, 0), or compute it outside"
+    )
 
 
 def refuse_metadata(fn: Any, kwargs: dict[str, Any], guards: Any) -> None:
     """Raise where a keyword that decides the shape of a result is traced."""
     for key in SHAPING.intersection(kwargs):
         for s in variables(kwargs[key]):
-            if s.kind == "constant":
-                guards.append((functools.partial(alike, s.source, s.source.copy()), True))
-            elif key != "gone" or s.shape:
+            if not fix(s, guards) and (key != "gone" or s.shape):
                 name = title(fn)
                 raise GraphError(
                     f"np.{name} {here()} with {key}= that may differ from call to call: "

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..notes import GraphError, source_line
-from ..ops.index import getitem
 from ..state import STATE, switched
 from ..tensor import Tensor
 from ..tree import flatten, rests, structure
@@ -20,10 +19,10 @@ from .around.surroundings import Surroundings
 from .around.watched_places import PLAIN
 from .calls import draws_or_reads, number_of, strip
 from .capture import LITERAL, Capture, settings_of_errors
+from .primitives import decides_shape
 from .printing import space
 from .program import Program, Variable, variables
 from .refusals import (
-    ASKED,
     refuse_changing,
     refuse_metadata,
     refuse_raising,
@@ -54,9 +53,9 @@ class Trace(Capture):
 
     def refuse(self, fn: Any, args: Any, params: dict[str, Any], ans: Any) -> None:
         """Raise where a shape depends on values."""
-        if fn in ASKED:
-            refuse_shape(fn, args, params, self.guards, ans)
-        if params and fn is not getitem and variables(params):
+        if kind := decides_shape(fn, args):
+            refuse_shape(kind, fn, args, params, self.guards, ans)
+        if params and kind != "mask" and variables(params):
             refuse_metadata(fn, params, self.guards)
 
     def append(self, equation: Any) -> None:
@@ -154,10 +153,10 @@ class Reading(Trace):
 def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     """Return a function that runs `f` once and returns the program of what it did: equations, as data.
 
-    Arrays, NumPy scalars, floats and random generators among the arguments become inputs of the program; everything
-    else (structure, ints, strings, other objects) is part of it. Tensors from around `f`, what it leaves in their
-    gradients and assigns to them are in the program; once it is traced everything is as it was before. What
-    `ag.compile` refuses is refused here, too.
+    Arrays, NumPy scalars, floats, complex numbers and random generators among the arguments become inputs of the
+    program; everything else (structure, ints, strings, other objects) is part of it. Tensors from around `f`, what it
+    leaves in their gradients and assigns to them are in the program; once it is traced everything is as it was before.
+    What `ag.compile` refuses is refused here, too.
 
     Examples
     --------
@@ -219,7 +218,7 @@ def kept_states(generators: Iterable[Any]) -> list[tuple[Callable[[Any], Any], A
 
 def differs(value: Any) -> bool:
     """Say whether an argument may differ from call to call."""
-    return type(value) is ndarray or type(value) is float or isinstance(value, np.generic | np.random.Generator)
+    return type(value) in (ndarray, float, complex) or isinstance(value, np.generic | np.random.Generator)
 
 
 def values_for(inputs: list[Variable], traced: list[Any], like: Any, args: Any, kwargs: Any) -> list[Any]:
@@ -241,8 +240,8 @@ def values_for(inputs: list[Variable], traced: list[Any], like: Any, args: Any, 
 
 def fitting(v: Variable, value: Any) -> Any:
     """Return the value of an input, if it is of the kind that was traced."""
-    if v.weak and isinstance(value, float | int):
-        return float(value)
+    if v.weak and isinstance(value, float | int | complex if v.dtype.kind == "c" else float | int):
+        return complex(value) if v.dtype.kind == "c" else float(value)
     if v.dtype is None and isinstance(value, np.random.Generator):
         return value
     given = np.asarray(value) if isinstance(value, float | int) else value

@@ -18,6 +18,8 @@ def _exact(_: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) ->
     plain = [x.__class__.__base__(x) if type(x) in (WeakFloat, WeakInt, WeakComplex) else x for x in inputs]
     if ufunc is np.power and method == "__call__" and not kwargs:
         return operator.pow(*plain)  # as the array's own operator, which takes the root for x**0.5
+    if ufunc is np.conjugate and method == "__call__" and not kwargs:
+        return inputs[0].conjugate()
     return getattr(ufunc, method)(*plain, **kwargs)
 
 
@@ -80,5 +82,5 @@ for _kind in (WeakFloat, WeakInt, WeakComplex):
     for _name in NAMES if _kind is not WeakComplex else (n for n in NAMES if n not in ("floordiv", "mod")):
         for _spelling in (f"__{_name}__", f"__r{_name}__"):
             setattr(_kind, _spelling, _method(_kind.__base__, _spelling))  # type: ignore[arg-type]
-    for _spelling in ("__neg__", "__pos__", "__abs__"):
+    for _spelling in ("__neg__", "__pos__", "__abs__", "conjugate"):
         setattr(_kind, _spelling, _method(_kind.__base__, _spelling))  # type: ignore[arg-type]

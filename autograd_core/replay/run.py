@@ -42,9 +42,9 @@ OF_ARRAYS = 3  # the same where it is a captured array that changes: it is a buf
 def compile(f: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
     """Return a function that records `f` at its first call and replays the recording afterwards.
 
-    Arrays, NumPy scalars and Python floats among the arguments may differ from call to call; what else there is
-    (structure, shapes, dtypes, ints, strings, other objects) selects the plan, of which each combination gets its own.
-    Results are plain arrays and numbers.
+    Arrays, NumPy scalars, Python floats and complex numbers among the arguments may differ from call to call; what else
+    there is (structure, shapes, dtypes, ints, strings, other objects) selects the plan, of which each combination gets
+    its own. Results are plain arrays and numbers.
 
     Parameters
     ----------
@@ -361,10 +361,7 @@ def signature(leaves: list[Any]) -> tuple[Any, list[Any]]:
                 )
             key.append((v.shape, v.dtype, v.strides))
             values.append(v)
-        elif kind is float:
-            key.append(float)
-            values.append(v)
-        elif isinstance(v, np.generic):
+        elif kind is float or kind is complex or isinstance(v, np.generic):
             key.append(kind)
             values.append(v)
         elif kind is Tensor:
@@ -377,7 +374,7 @@ def signature(leaves: list[Any]) -> tuple[Any, list[Any]]:
         elif isinstance(v, ndarray):
             return None, values  # a matrix, a masked array: they compute otherwise
         else:
-            key.append((kind, v) if kind in (int, bool, str, complex, type(None)) else Itself(v))
+            key.append((kind, v) if kind in (int, bool, str, type(None)) else Itself(v))
     return tuple(key), values
 
 

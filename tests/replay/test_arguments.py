@@ -170,3 +170,30 @@ def test_a_call_that_fails_leaves_no_gradients_of_another():
     with pytest.raises(ValueError, match="labels of 4 classes"):
         f(X, np.array([0, 1, 9]))
     assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64, np.float64, np.complex128])
+def test_complex_numbers_are_arguments(dtype):
+    def f(x, c):
+        return np.sum(np.abs(x * c) ** 2) + c, x + c.conjugate(), c * c
+
+    compiled, x = ag.compile(f), np.arange(3).astype(dtype)
+    for c in (1 + 2j, 3j, 0.5 + 0j):
+        for found, want in zip(compiled(x, c), f(x, c), strict=True):
+            assert getattr(found, "dtype", complex) == getattr(want, "dtype", complex)  # the number stays weak
+            assert np.allclose(found, want, rtol=1e-6)
+    assert len(compiled.plans) == 1
+
+
+def test_gradients_of_complex_numbers():
+    f = ag.grad(lambda c: np.real(c * np.conj(c)))
+    compiled = ag.compile(f)
+    for c in (2j, 1 + 1j):
+        assert compiled(c) == f(c)
+
+
+def test_a_program_takes_another_complex_number():
+    program = ag.trace(lambda x, c: x * c)(np.ones(2), 1j)
+    assert np.array_equal(program(np.ones(2), 2 - 1j), [2 - 1j, 2 - 1j])
+    with pytest.raises(TypeError, match="number"):
+        program(np.ones(2), "2j")

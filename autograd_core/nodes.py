@@ -25,7 +25,8 @@ float64 = np.float64
 Wrap = Callable[..., Any]  # (value, its own node, the node that keeps it, the place in that) -> what a pullback sees
 
 
-LIGHT = {int, bool, float, str, type(None)}  # metadata that a freed node may go on showing
+LIGHT = {int, bool, float, str, type(None)}  # metadata without anything inside
+FREED: Any = type("Freed", (), {"__repr__": lambda _: "freed"})()  # what stands for other metadata in a freed node
 
 
 class Node:
@@ -116,7 +117,14 @@ class Wide(Node):
         """Let go of the values kept for the pullbacks, and of arrays and functions among the metadata."""
         self.args, self.ans = (), None
         if self.kwargs:
-            self.kwargs = {k: v for k, v in self.kwargs.items() if type(v) in LIGHT}
+            self.kwargs = {k: v if type(v) in LIGHT or _is_small(v) else FREED for k, v in self.kwargs.items()}
+
+
+def _is_small(v: Any) -> bool:
+    """Say whether metadata holds no array: axes, an index, a dtype."""
+    if type(v) is tuple or type(v) is list:
+        return all(type(part) in LIGHT or _is_small(part) for part in v)
+    return isinstance(v, slice | np.dtype) or v is ...
 
 
 class Leaf(Node):

@@ -31,6 +31,7 @@ FLOORS = {
     "recording": 4,
     "protocols": 5,
     "tensor": 6,
+    "tape_values": 7,
     "transforms": 7,
     "changes": 7,
     "program": 8,

@@ -10,7 +10,7 @@ import samples
 import autograd_core as ag
 import nn
 from autograd_core import GraphError, Tensor, explain
-from autograd_core.diagnosis.known import Tape
+from autograd_core.diagnosis.tape import Tape
 from autograd_core.diagnosis.trails import Trail
 from autograd_core.diagnosis.words import KINDS
 from autograd_core.tree import flatten

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..nodes import Leaf, Node
 from .case import Case
-from .known import bad, first
 from .nothing import disconnected, no_gradient, unconnected, weak_gradient
 from .numbers import bad_gradient, bad_result
+from .tape import bad, first
 from .trails import Trail
 from .words import Explanation, place, where_in
 from .zeros import idle_units

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..nodes import Leaf, Node
 from ..sweep import order, refuse_stale
+from ..tape_values import UNKNOWN
 from ..tensor import Tensor
 from ..tree import flatten
-from .known import UNKNOWN, Tape, bad, copies, first, original
+from .tape import Tape, bad, copies, first, original
 from .trails import Trail
 from .words import Explanation, number, quoted
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..nodes import Node
 from ..state import no_grad
+from ..tape_values import UNKNOWN
 from ..tensor import Tensor
 from ..tree import flatten
 from .case import Case, argument, listed
-from .known import UNKNOWN
 from .words import LINES_HINT, Explanation, place
 from .zeros import Block, blocks, cancels, faded
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..nodes import Node
+from ..tape_values import UNKNOWN
 from .case import Case, argument, listed
-from .known import UNKNOWN, bad, first
+from .tape import bad, first
 from .trails import Step, down, up
 from .words import LINES_HINT, Explanation, advice, number, place, where_in
 

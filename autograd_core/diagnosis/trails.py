@@ -9,7 +9,8 @@ import numpy as np
 from ..nodes import PICK, Node, Wide
 from ..rules import Present
 from ..sweep import Watcher, pull_back
-from .known import UNKNOWN, Tape, bad, copies, first, original
+from ..tape_values import UNKNOWN
+from .tape import Tape, bad, copies, first, original
 
 
 class Step(NamedTuple):

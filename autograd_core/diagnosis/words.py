@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..notes import printable
-from .known import UNKNOWN
+from ..tape_values import UNKNOWN
 
 KINDS = (
     "fine", "nan", "inf", "zero", "saturated", "dead relu", "absent", "cancelled", "never connected", "detached",

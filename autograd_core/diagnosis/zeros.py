@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..nodes import PICK, Node
-from .known import UNKNOWN, Tape
+from ..tape_values import UNKNOWN
+from .tape import Tape
 from .trails import Trail
 
 RELUS = {"relu"}

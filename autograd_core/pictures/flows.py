@@ -14,8 +14,8 @@ import numpy as np
 from ..nodes import PICK, Leaf, Node, Wide
 from ..notes import GraphError
 from ..sweep import Watcher, pull_back
+from ..tape_values import UNKNOWN, Values, is_freed, operation
 from .numbers import Stats, summarise
-from .values import UNKNOWN, Values, is_freed
 
 
 class Flows(Watcher):
@@ -71,7 +71,7 @@ def watch(
     """Walk back from results to leaves and `ends`; return the walk, and if there is none a sentence that says why."""
     flows = Flows(ends)
     try:
-        if any(is_freed(n.op) for n in path if n not in ends):
+        if any(is_freed(n) for n in path if n not in ends):
             return _watch_copies(seeds, path, values, ends)
         _walk(path, seeds, flows)
     except GraphError as error:
@@ -108,7 +108,9 @@ def _watch_copies(
 
 def _copy(node: Any, twin: dict[Node | None, Node | None], values: Values) -> Node | None:
     """Return a node as it was before it was freed, or None if what it kept is not known."""
-    op = values.rule(node)
+    op = operation(node)
+    if op is PICK and node.a is None:  # which result it was has been freed
+        return None
     if op is PICK:
         return Node(op, node.seq, node.shape, node.dtype, twin[node.p], None, node.a, None, None)
     operands = [values.operand(node, i) for i in range(len(node.parents))]

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes import PICK, Leaf, Node
+from ..nodes import Leaf, Node
 from ..notes import NOTHING, printable
 from ..rules import Op
 from ..sweep import order
+from ..tape_values import UNKNOWN, is_pick, kept_operand, known_metadata, operation
 from .data import Edge, Gap, Graph, Vertex
 from .flows import gradient_of_leaf, watch
 from .given import Given, alike
@@ -21,7 +22,7 @@ from .numbers import Stats, is_broken, norm_of, summarise, tell, tell_dtype
 from .symbols import clean, known_label, label_of, light
 from .thinning import Thinned
 from .troubles import troubles
-from .values import UNKNOWN, Values, kept_operand
+from .values import Shown
 from .writing import UNTRACKED
 
 CONSTANT = "const"
@@ -49,7 +50,7 @@ class _Reader:
         self.graph = Graph(given.title)
         self.outputs = {*given.outputs, *self.roots}
         self.path = within(order(self.roots), self.roots, given.inputs)
-        self.values = Values(self.path, given.held)
+        self.values = Shown(self.path, given.held)
         self.values.follow()
         self.sweep, why = watch(seeds, self.path, self.values, given.inputs) if seeds else (None, None)
         if why is not None:
@@ -69,7 +70,7 @@ class _Reader:
         if thinned is not None:
             self.path, self.behind = thinned.path, thinned.twins
         # The note of an operation with several results is with the results.
-        self.picked = {n.p: n for n in reversed(self.path) if n.op is PICK}
+        self.picked = {n.p: n for n in reversed(self.path) if is_pick(n)}
         self.leaves = [n for n in self.path if self._is_leaf(n)]
         self._leave_out()
         self.ops = [n for n in self.path if not self._is_leaf(n) and not self._passes(n) and n not in self.behind]
@@ -88,8 +89,8 @@ class _Reader:
 
     def _leave_out(self) -> None:
         """Find what is not drawn: the one result used of an operation with several, and axes added for broadcasting."""
-        used = Counter(n.p for n in self.path if n.op is PICK)
-        self.only = {n.p: n for n in self.path if n.op is PICK and used[n.p] == 1}
+        used = Counter(n.p for n in self.path if is_pick(n))
+        self.only = {n.p: n for n in self.path if is_pick(n) and used[n.p] == 1}
         self.behind |= {pick: main for main, pick in self.only.items()}
         narrow = [n for n in self.path if n.op is not None and n.op.name in AXES and self._adds_axes(n)]
         users: dict[Node, list[Node]] = {n: [] for n in narrow}
@@ -277,7 +278,7 @@ class _Reader:
         shown = self.only.get(node, node)  # of several results the only one used stands for all
         known = self.kinds.get(op)
         if known is None:
-            known = self.kinds[op] = (clean(op.name), op.original or op, (op.original or op).outputs)
+            known = self.kinds[op] = (clean(op.name), operation(node), operation(node).outputs)
         name, rule, several = known
         operands: list[int | str | None] = []
         narrow = node.__class__ is Node
@@ -303,10 +304,11 @@ class _Reader:
 
     def _label(self, node: Any, v: Vertex) -> None:
         """Write what the box of an operation is headed by."""
-        if node.op is PICK:
-            v.label = f"result {node.a}"
+        if is_pick(node):
+            v.label = "result" if node.a is None else f"result {node.a}"
         elif node.__class__ is not Node and node.kwargs:
-            v.label, v.metadata = label_of(v.op, v.operands, node.kwargs), light(node.kwargs)
+            known = known_metadata(node)
+            v.label, v.metadata = label_of(v.op, v.operands, known), light(known)
         else:
             v.label = known_label(v.op, tuple([o if o.__class__ is str else None for o in v.operands]))
 

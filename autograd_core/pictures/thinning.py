@@ -13,8 +13,8 @@ import numpy as np
 
 from ..nodes import Node
 from ..notes import NOTHING
+from ..tape_values import UNKNOWN, Values, kept_operand
 from .modules import best_period
-from .values import UNKNOWN, Values, kept_operand
 
 LONG = 20_000  # nodes from which a path is looked at
 KEPT = 2_000  # nodes that stay at each end of a repeat

@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .rules import Op, same
+from .pullbacks import same
+from .rules import Op
 from .spaces import Space
 
 tick: Callable[[], int] = itertools.count(1).__next__

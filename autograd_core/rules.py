@@ -29,12 +29,17 @@ from typing import Any
 import numpy as np
 
 from .packages import is_of_part
+from .pullbacks import Pull, adapt, check_names, names_of, places, same
 from .tree import flatten
-
-Pull = Callable[..., Any]
 
 NAMES = {1: ("x",), 2: ("a", "b"), 3: ("a", "b", "c")}
 SILENT = frozenset({"out", "casting", "order", "subok", "dtype", "signature", "like", "copy", "device"})
+
+# What a rule says of its operation, and what recording and the sweep derive from that.
+DECLARED = """
+args aux batched carries compute elementwise fixes fn inline into joint linear metadata name outputs params partial pole
+push refill selects singular trusted variadic weak widens""".split()
+DERIVED = "blind direct freed keeps needs original plans pulls simple special wide".split()
 
 
 class Op:
@@ -44,45 +49,7 @@ class Op:
     other one is *wide*. `pulls[i]` takes a cotangent and a node, and hands the pullback what it names.
     """
 
-    __slots__ = (
-        "args",
-        "aux",
-        "batched",
-        "blind",
-        "carries",
-        "compute",
-        "direct",
-        "elementwise",
-        "fixes",
-        "fn",
-        "freed",
-        "inline",
-        "into",
-        "joint",
-        "keeps",
-        "linear",
-        "metadata",
-        "name",
-        "needs",
-        "original",
-        "outputs",
-        "params",
-        "partial",
-        "plans",
-        "pole",
-        "pulls",
-        "push",
-        "refill",
-        "selects",
-        "simple",
-        "singular",
-        "special",
-        "trusted",
-        "variadic",
-        "weak",
-        "wide",
-        "widens",
-    )
+    __slots__ = (*DECLARED, *DERIVED)
 
     def __init__(
         self,
@@ -135,36 +102,13 @@ class Op:
         self.fixes = selects or unknown if fixes is None else fixes
         if not self.trusted:
             self.compute = _numpy_valued(self.compute)
-            self._check_names(pulls, frozenset(metadata.split()))
+            check_names(self, pulls, frozenset(metadata.split()))
         self._derive(pulls, frozenset(metadata.split()))
-
-    def _check_names(self, pulls: tuple[Pull | None, ...], more: frozenset[str]) -> None:
-        """Refuse a pullback of a user's that asks for what the operation does not have, before anything is recorded."""
-        known, own = {*_places(self), *more, *(("aux",) if self.aux else ())}, _keywords(self)
-        for pull in pulls:
-            names = () if pull is None or pull is same else _names(pull)
-            if names and names[0] != "g":  # which gets the cotangent, under whatever name
-                if "g" in names or names[0] in known:
-                    wanted = ("g", *(name for name in names if name != "g"))
-                    raise TypeError(
-                        f"a pullback of {self.name} takes the cotangent of the result first, under the name g, not "
-                        f"{names[0]}: {_spelt(pull, wanted)}"
-                    )
-                names = names[1:]
-            if own is None:
-                continue
-            for name in names:
-                if name not in known and name not in own and name not in _optional(pull):
-                    raise TypeError(
-                        f"a pullback of {self.name} names {name}, which {self.name}({', '.join(own)}) does not have; "
-                        f"its rule calls the arrays {', '.join(self.args) or 'values'} (args= names them differently), "
-                        f"and knows g, ans and x_space"
-                    )
 
     def _derive(self, pulls: tuple[Pull | None, ...], more: frozenset[str]) -> None:
         """Work out, once, what recording and the sweep will ask."""
-        self.needs = tuple(frozenset(_names(p)) if p and p is not same else frozenset() for p in pulls)
-        known = _places(self).keys()
+        self.needs = tuple(frozenset(names_of(p)) if p and p is not same else frozenset() for p in pulls)
+        known = places(self).keys()
         self.metadata = frozenset().union(*self.needs) - known | more
         several = self.variadic or self.joint or self.outputs > 0
         self.wide = bool(self.metadata) or several or not 1 <= len(self.args) <= 2
@@ -180,7 +124,7 @@ class Op:
         # Does a Python number beside an array take the array's dtype? Not where NumPy computes in float64 regardless;
         # and a power by a Python number has bits of its own (x**0.5 is a square root).
         self.weak = isinstance(self.fn, np.ufunc) and self.fn not in (np.power, np.float_power)
-        self.pulls: tuple[Any, ...] = tuple(p and _adapt(self, p) for p in pulls)
+        self.pulls: tuple[Any, ...] = tuple(p and adapt(self, p) for p in pulls)
         self.blind = 0 if self.variadic or self.joint else sum(1 << i for i, p in enumerate(pulls) if p is None)
         self.plans: dict[tuple[int, int], tuple[tuple[int, ...], tuple[int, ...], bool]] = {}
         # A primitive of ours that `record1`, `record2` or `record3` take: fixed arity, nothing but arrays.
@@ -242,42 +186,6 @@ class Op:
         return f"<rule for {self.name}>"
 
 
-def _names(pull: Pull) -> tuple[str, ...]:
-    """Return the names of a pullback's parameters, from its code: `inspect` takes a fifth of NumPy's import time."""
-    code = getattr(pull, "__code__", None)
-    if code is None or hasattr(pull, "__self__"):  # a method's code counts `self`
-        import inspect
-
-        return tuple(inspect.signature(pull).parameters)
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return names
-
-
-def _keywords(op: Op) -> tuple[str, ...] | None:
-    """Return the names of an operation's parameters; None where they are not known, or any is taken."""
-    import inspect
-
-    if op.params is not None:
-        return op.params
-    try:
-        parameters = inspect.signature(op.fn).parameters.values()
-    except (TypeError, ValueError):  # a C function without a signature
-        return None
-    return None if any(p.kind is p.VAR_KEYWORD for p in parameters) else tuple(p.name for p in parameters)
-
-
-def _optional(pull: Any) -> frozenset[str]:
-    """Return the parameters of a pullback that have a default, under which it may keep what it likes."""
-    import inspect
-
-    return frozenset(n for n, p in inspect.signature(pull).parameters.items() if p.default is not p.empty)
-
-
-def _spelt(pull: Any, names: tuple[str, ...]) -> str:
-    name = getattr(pull, "__name__", "<lambda>")
-    return f"lambda {', '.join(names)}: ..." if name == "<lambda>" else f"def {name}({', '.join(names)})"
-
-
 def _numpy_valued(fn: Any) -> Callable[..., Any]:
     """Let a user's function return Python numbers and lists, too."""
 
@@ -286,67 +194,6 @@ def _numpy_valued(fn: Any) -> Callable[..., Any]:
         return ans if isinstance(ans, np.ndarray | np.generic | tuple) else np.asarray(ans)[()]
 
     return compute
-
-
-@functools.cache
-def _compiled(source: str) -> Callable[..., Any]:
-    made: Callable[..., Any] = eval(compile(source, __file__, "eval"))  # so that no message takes it for a user's line
-    return made
-
-
-def _places(op: Op, wide: bool = True) -> dict[str, str]:
-    """Return where a node keeps what a pullback may name: everything but metadata."""
-    where = {"g": "g", "ans": "n.ans", "ans_space": "n", "i": "i"}
-    where |= {"space": "n.space(i)", "spaces": "n.spaces", "values": "n.args"}
-    for k, a in enumerate(op.args):
-        where[a] = f"n.args[{k}]" if wide else f"n.{'ab'[k]}"
-        if op.widens:
-            where[a] = f"widened({where[a]})"
-        where[a + "_space"] = f"n.space({k})" if wide else f"n.{'pq'[k]}"
-    return where
-
-
-def _adapt(op: Op, pull: Pull) -> Callable[[Any, Any], Any]:
-    """Compile ``lambda g, n: pull(g, n.ans, ...)``, which hands a pullback what it names from a node or a live view."""
-    if pull is same:
-        return same
-    where = _places(op, op.wide)
-    if not op.trusted:
-        pull = _with_defaults(op, pull, where)
-    own = [name for name in _names(pull) if name != "g"]
-    rest = tuple(name for name in own if name not in where)
-    handed = [f"{name}={where[name]}" if rest else where[name] for name in own if name in where]
-    if rest:
-        handed.append(
-            "**n.kwargs" if op.metadata.issubset(rest) else f"**{{k: v for k, v in n.kwargs.items() if k in {rest}}}"
-        )
-    head = "lambda g, n, i" if op.variadic else "lambda g, n"
-    make = _compiled(f"lambda pull: {head}: pull({', '.join(['g', *handed])})")
-    adapted: Callable[[Any, Any], Any] = make(pull)
-    return adapted
-
-
-def _with_defaults(op: Op, pull: Pull, where: dict[str, str]) -> Pull:
-    """Let a user's pullback name a keyword that a call left out: it gets the default of the operation."""
-    import inspect
-
-    try:
-        given = inspect.signature(op.fn).parameters.values()
-    except (TypeError, ValueError):
-        return pull
-    defaults = {p.name: p.default for p in given if p.default is not p.empty and p.name not in where}
-    wanted = {name: defaults[name] for name in _names(pull) if name in defaults and name not in _optional(pull)}
-    return functools.partial(pull, **wanted) if wanted else pull
-
-
-def widened(x: Any) -> Any:
-    """Return whole numbers as int64: of bytes, -x and x - 1 wrap around, and the logarithm has three digits."""
-    return x.astype(np.int64) if hasattr(x, "dtype") and x.dtype.kind in "bui" else x
-
-
-def same(g: Any, _: Any = None) -> Any:
-    """Pull through something that changes nothing: the sweep knows this one and does not even call it."""
-    return g
 
 
 RULES: dict[Any, Op] = {}
@@ -398,6 +245,12 @@ def rule(fn: Callable[..., Any], *pulls: Pull | None, **properties: Any) -> Op:
         Keywords that the operation knows and no pullback names.
     widens : bool
         The pullbacks are given arrays of whole numbers as int64, with which they may reckon.
+    into : callable, optional
+        ``into(buffer, g, node)`` adds what one operand gets to a buffer that the sweep owns, as a scatter does.
+    refill : callable, optional
+        ``refill(sweep, node, g)`` lets an assignment take its part out of a cotangent without copying the rest.
+    trusted : bool, optional
+        The pullbacks return what they must, so nobody looks: known of the library's own.
     name, compute, params : optional
         What messages and pictures call it; what computes it; NumPy's names of its parameters, if not `fn` tells them.
 

@@ -18,7 +18,8 @@ import numpy as np
 from .absent import Fixed, Masks, has_fixed_entries, mask_rows, reached
 from .nodes import PICK, Leaf, Live, Node, Wide, Wrap, float64
 from .notes import GraphError, printable, refuse_changed
-from .rules import Door, Op, Present, same
+from .pullbacks import same
+from .rules import Door, Op, Present
 from .spaces import as_dtype, project
 from .state import STATE
 

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from .nodes import Node, tick
+from .pullbacks import same
 from .recording import again, captured, plain, tensor, wrap, wrap_results
-from .rules import Op, same
+from .rules import Op
 from .state import STATE, deeper, switched
 from .sweep import order, pull_back, push_forward
 from .tensor import Tensor

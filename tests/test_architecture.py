@@ -22,6 +22,7 @@ FLOORS = {
     "tree": 0,
     "files": 0,
     "packages": 0,
+    "pullbacks": 0,
     "notes": 1,
     "rules": 1,
     "ops": 2,

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import RULES, composite, constant, present, primitive, rule, same, where
+from ..pullbacks import same
+from ..rules import RULES, composite, constant, present, primitive, rule, where
 from ..spaces import array, cast
 
 LOG2 = float(np.log(2.0))

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import Door, composite, constant, present, primitive, rule, same, where
+from ..pullbacks import same
+from ..rules import Door, composite, constant, present, primitive, rule, where
 from ..spaces import array
 from .values import refuse_to_choose, values
 

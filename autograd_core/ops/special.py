@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..rules import RULES, Op, composite, constant, primitive, rule, same
+from ..pullbacks import same
+from ..rules import RULES, Op, composite, constant, primitive, rule
 from .reduce import logsumexp
 from .values import instead, plain, values
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..notes import GraphError, source_line
-from ..rules import constant, primitive, rule, same
+from ..pullbacks import same
+from ..rules import constant, primitive, rule
 from ..state import STATE
 
 

@@ -13,7 +13,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..rules import Op, same
+from ..pullbacks import same
+from ..rules import Op
 from .numbers import tell
 from .symbols import clean, raised
 

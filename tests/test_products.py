@@ -103,3 +103,58 @@ def test_inner_at_ranks_that_differ(shapes):
     w = rng.normal(size=np.inner(a, b).shape)
     f = lambda x: np.sum(np.sin(np.inner(*x)) * w)
     close(ag.grad(f)((a, b)), gradient(f, (a, b)))
+
+
+# --- einsum by BLAS ---------------------------------------------------------------------------------------------------
+
+TWO = [
+    "ij,jk->ik", "ij,kj->ki", "ijk,mik->mij", "ij,ij->i", "bij,bjk->bik", "ijk,jk->i", "i,i->", "ij,j->i", "ijkl,klm->mji",
+    "ib,jb->bij", "ii,ij->j", "ij,k->ik", "ij,jk->k", "abc,cd->dab",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("subscripts", TWO)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_products_of_two_by_blas(subscripts, dtype, monkeypatch):
+    from autograd_core.ops import products
+
+    rng = np.random.default_rng(0)
+    sizes = dict(zip("abijklmcd", (3, 2, 4, 4, 3, 5, 2, 3, 2), strict=True))
+    terms = subscripts.split("->")[0].split(",")
+    arrays = [rng.normal(size=[sizes[c] for c in t]) for t in terms]
+    if dtype is np.complex128:
+        arrays = [a + 1j * rng.normal(size=a.shape) for a in arrays]
+    arrays = [a.astype(dtype) for a in arrays]
+
+    def f(*arrays):
+        return np.sum(np.abs(np.einsum(subscripts, *arrays)) ** 2 + np.real(np.einsum(subscripts, *arrays)))
+
+    monkeypatch.setattr(products, "WORTH_BLAS", 10**12)
+    want = ag.grad(f, (0, 1))(*arrays)
+    second = ag.hvp(lambda a: f(a, arrays[1]))(arrays[0], arrays[0])
+    monkeypatch.setattr(products, "WORTH_BLAS", 0)
+    tight = {"rtol": 1e-4 if dtype is np.float32 else 1e-12, "atol": 1e-4 if dtype is np.float32 else 1e-12}
+    for found in (ag.grad(f, (0, 1))(*arrays), ag.compile(ag.grad(f, (0, 1)))(*arrays)):
+        for g, w in zip(found, want, strict=True):
+            np.testing.assert_allclose(g, w, **tight)
+            assert g.dtype == w.dtype
+    np.testing.assert_allclose(ag.hvp(lambda a: f(a, arrays[1]))(arrays[0], arrays[0]), second, **tight)
+
+
+def test_large_products_are_right():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(6, 20, 30)), rng.normal(size=(25, 6, 30))
+    f = ag.grad(lambda a, b: np.sum(np.einsum("ijk,mik->mij", a, b) ** 2), (0, 1))
+    y = np.einsum("ijk,mik->mij", a, b)
+    for g, subscripts, other in zip(f(a, b), ("mij,mik->ijk", "mij,ijk->mik"), (b, a), strict=True):
+        np.testing.assert_allclose(g, 2 * np.einsum(subscripts, y, other), rtol=1e-10)
+
+
+def test_half_precision_and_empty_arrays_stay_with_einsum(monkeypatch):
+    from autograd_core.ops import products
+
+    monkeypatch.setattr(products, "WORTH_BLAS", 0)
+    f = ag.grad(lambda a, b: np.sum(np.einsum("ij,jk->ik", a, b)), (0, 1))
+    for g in f(np.ones((2, 3), np.float16), np.ones((3, 2), np.float16)):
+        assert g.dtype == np.float16
+    assert f(np.ones((2, 0)), np.ones((0, 3)))[0].shape == (2, 0)

@@ -167,10 +167,31 @@ class Shifts(Gradients):
     torch_words = words
 
 
+class Contraction(Gradients):
+    """A sum over one axis of two stacks, by `einsum`, whose gradients are stacks of matrix products."""
+
+    def make(self, rng):
+        """Thirty matrices each, the axes of one in another order."""
+        self.params = [rng.normal(size=(30, 40, 50)), rng.normal(size=(60, 30, 50))]
+
+    def by_hand(self, a, b):
+        """Three stacks of products."""
+        y = np.moveaxis(b, 1, 0) @ np.swapaxes(a, 1, 2)
+        g = 2 * y
+        return np.sum(y * y), np.swapaxes(g, 1, 2) @ np.moveaxis(b, 1, 0), np.moveaxis(g @ a, 0, 1)
+
+    def words(self, np):
+        """One call, squared."""
+        return lambda a, b: np.sum(np.einsum("ijk,mik->mij", a, b) ** 2)
+
+    torch_words = words
+
+
 ROWS = [
     FanIn("fan-in", "10,000 vectors of 16, each used 3 times"),
     Rnn("rnn", "tanh RNN, 100 steps, batch 32, hidden 64"),
     Embedding("embedding", "embedding, 4096 of 10,000 x 64"),
+    Contraction("einsum", "einsum of 30x40x50 and 60x30x50, squared"),
     Shifts("shifts-add", "100 sums with shifted entries, 10 numbers", product=False),
     Shifts("shifts-multiply", "100 products with shifted entries, 10 numbers", product=True),
 ]

@@ -46,7 +46,7 @@ class InPlace(Held):
 
     __slots__ = ()
 
-    def _become(self, other: Any) -> None:
+    def _become(self: Any, other: Any) -> None:
         """Take over the value and the node of a result, as an in-place operation does."""
         if type(self._node) is Leaf:
             if state_now().grad:
@@ -79,7 +79,7 @@ class InPlace(Held):
         if recorder is not None:
             recorder.become(self, other)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self: Any, index: Any, value: Any) -> None:
         """Assign into a copy that takes the place of the old value; into that itself if nobody else can see it."""
         node, old, state = self._node, self._data, state_now()
         self._refuse_assignment(state)
@@ -123,7 +123,7 @@ class InPlace(Held):
         if state is not PLAIN and state.noted:
             annotate(state, self, SETITEM, (before, value), {"index": index})
 
-    def _refuse_assignment(self, state: Any) -> None:
+    def _refuse_assignment(self: Any, state: Any) -> None:
         """Raise where an assignment would do less, or more, than NumPy's."""
         node = self._node
         if node is None or node.op is not None:
@@ -169,12 +169,12 @@ class InPlace(Held):
         """Set every entry."""
         self[...] = value
 
-    def sort(self, axis: int = -1, **kwargs: Any) -> None:
+    def sort(self: Any, axis: int = -1, **kwargs: Any) -> None:
         """Sort in place."""
         self._refuse_assignment(state_now())
         self._become(np.sort(self, axis, **kwargs))
 
-    def partition(self, kth: Any, axis: int = -1, **kwargs: Any) -> None:
+    def partition(self: Any, kth: Any, axis: int = -1, **kwargs: Any) -> None:
         """Sort in place as far as to have the entries at `kth` where they belong."""
         self._refuse_assignment(state_now())
         self._become(np.partition(self, kth, axis, **kwargs))

@@ -61,7 +61,7 @@ class Methods(Held):
         return record_wide1(ops.shape.TRANSPOSE, self, {"axes": None})
 
     @property
-    def mT(self) -> Any:
+    def mT(self: Any) -> Any:
         """The last two axes swapped."""
         return np.matrix_transpose(self)
 
@@ -89,11 +89,11 @@ class Methods(Held):
             metadata["copy"] = copy
         return record_primitive(ops.shape.RESHAPE, (self,), metadata)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self: Any, *axes: Any) -> Any:
         """Return the axes in another order."""
         return np.transpose(self, None if not axes or axes[0] is None else axes[0] if len(axes) == 1 else axes)
 
-    def flatten(self, order: Any = "C") -> Any:
+    def flatten(self: Any, order: Any = "C") -> Any:
         """Return a copy with one axis."""
         return np.ravel(self, order=order).copy()
 
@@ -107,13 +107,13 @@ class Methods(Held):
             raise TypeError(f"cannot cast {self.dtype} to {np.dtype(dtype)} under the rule {casting!r}")
         return record(RULES[np.astype], (self,), {"dtype": np.dtype(dtype)})
 
-    def conj(self) -> Any:
+    def conj(self: Any) -> Any:
         """Return the complex conjugate."""
         return np.conjugate(self)
 
     conjugate = conj
 
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
+    def compress(self: Any, condition: Any, axis: int | None = None) -> Any:
         """See `numpy.compress`."""
         return np.compress(condition, self, axis=axis)
 

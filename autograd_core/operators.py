@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -85,18 +85,13 @@ SQUARE = RULES[np.square].told_as(_square)  # of a scalar it is C's pow, and one
 
 
 class Held:
-    """What a Tensor is made of."""
+    """What a Tensor is made of; where a part of its class asks for what another has, ``self`` is of any type."""
 
     __slots__ = ("__weakref__", "_data", "_node", "_var")
 
     _data: Any  # an array, or a scalar of NumPy's
     _node: Any  # on the tape; None if untracked
     _var: Any  # the variable that it is to a recorder; set and read while one listens, by nobody else
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Return what its other parts have."""
 
 
 class Operators(Held):
@@ -112,7 +107,7 @@ class Operators(Held):
     __matmul__, __rmatmul__ = _binary(np.matmul, ops.products.matmul)
     _power, _rpower = _binary(np.power, operator.pow)
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self: Any, other: Any) -> Any:
         if type(other) in (int, float) and other == 2 and self.dtype.kind in "fc":
             return record1(SQUARE, _square, self)
         return self._power(other)
@@ -121,10 +116,10 @@ class Operators(Held):
         python = type(other) is complex and type(self._data) is float64  # of both Python would compute the result
         return self._rpower(np.complex128(other) if python else other)
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self: Any, other: Any) -> Any:
         return np.floor_divide(self, other)
 
-    def __rfloordiv__(self, other: Any) -> Any:
+    def __rfloordiv__(self: Any, other: Any) -> Any:
         return np.floor_divide(other, self)
 
     def __divmod__(self, other: Any) -> Any:

@@ -24,7 +24,7 @@ import functools
 import weakref
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from .packages import is_of_part
 from .pullbacks import Pull, adapt, check_names, names_of, places, same
 from .tree import flatten
 
+F = TypeVar("F", bound=Callable[..., Any])
 NAMES = {1: ("x",), 2: ("a", "b"), 3: ("a", "b", "c")}
 SILENT = frozenset({"out", "casting", "order", "subok", "dtype", "signature", "like", "copy", "device"})
 
@@ -312,7 +313,7 @@ def refuse(fn: Any, why: str) -> None:
     REFUSED[fn] = why
 
 
-def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
+def primitive(fn: F) -> F:
     """Make a function of our own, or a user's, one operation on the tape, exactly as NumPy's are (NEP 18).
 
     Called with Tensors it is recorded whole, and needs a `rule`; its body sees plain arrays only.
@@ -341,7 +342,7 @@ def primitive(fn: Callable[..., Any]) -> Callable[..., Any]:
         return fn(*args, **kwargs)
 
     PRIMITIVES.add(public)
-    return public
+    return public  # type: ignore[return-value]
 
 
 def _refuse_containers(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -14,7 +14,11 @@ import functools
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, NoReturn
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Recorder:
@@ -77,7 +81,7 @@ class Recorder:
         return False
 
 
-def fresh(fn: Any, *args: Any, **kwargs: Any) -> Any:
+def fresh(fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Return ``fn(*args, **kwargs)``, called anew whenever a compiled function is replayed.
 
     For what is not a function of its arguments alone: random draws, a rate read from an object, a change to the world.
@@ -292,8 +296,12 @@ class switched(Block):
                 setattr(state, name, getattr(standing(outer), name))
         super().out_of_turn(state, outer, error)
 
-    def __call__(self, f: Callable[..., Any]) -> Any:
+    def __call__(self, f: F) -> F:
         """Return the function with its body as such a block; also a generator, a coroutine, or both in one."""
+        around: F = self._around(f)
+        return around
+
+    def _around(self, f: Any) -> Any:
         import inspect
 
         if inspect.isgeneratorfunction(f):

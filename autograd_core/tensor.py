@@ -33,6 +33,7 @@ from .recording import (
     wrap,
 )
 from .rules import COMPOSITES, RULES, Door
+from .signatures import Known, Signatures
 from .spaces import array, has_tensors
 from .state import PLAIN
 from .sweep import pull_back
@@ -53,7 +54,7 @@ REMEDY = (
 )
 
 
-class Tensor(Operators, InPlace, Methods):
+class Tensor(Signatures[Known], Operators, InPlace, Methods):
     """A NumPy array or scalar that remembers how it was made.
 
     Parameters
@@ -220,7 +221,7 @@ class Tensor(Operators, InPlace, Methods):
         return self._node is None or self._node.op is None
 
     @property
-    def grad(self) -> Any:
+    def grad(self) -> np.ndarray[Any, np.dtype[Any]] | None:
         """The gradient accumulated by `backward`, None before; only leaves have one."""
         if type(self._node) is not Leaf:
             return None
@@ -343,7 +344,7 @@ class Tensor(Operators, InPlace, Methods):
             raise TypeError("len() of a Tensor without axes")
         return len(self._data)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Tensor]:
         if type(self._data) is not ndarray:
             raise TypeError("iteration over a Tensor without axes")
         return (self[i] for i in range(len(self._data)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from .tree import PLAIN_LEAVES, flatten, flatten_like
 
 PLAIN_LEAVES.add(Tensor)
 ENTER = Op(np.positive, (same,), name="input", linear=True)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _Entered:
@@ -220,8 +223,8 @@ def vjp(f: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Callable
 
 
 def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
-) -> Callable[..., Any]:
+    f: Callable[P, Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
+) -> Callable[P, tuple[Any, Any]]:
     """Return a function for the value and the gradient of a scalar function.
 
     With ``has_aux=True`` the function returns ``(scalar, anything)``, and so does the value.
@@ -253,7 +256,7 @@ def value_and_grad(
     return both
 
 
-def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def grad(f: Callable[P, Any], argnums: int | tuple[int, ...] = 0) -> Callable[P, Any]:
     """Return the gradient of a scalar function, in the structure of the argument.
 
     Parameters
@@ -289,7 +292,7 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     return gradient
 
 
-def elementwise_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def elementwise_grad(f: Callable[P, Any], argnums: int | tuple[int, ...] = 0) -> Callable[P, Any]:
     """Return the derivative of a function whose results depend on the entry in the same place only.
 
     Examples
@@ -374,9 +377,7 @@ def _push(run: _Entered, moving: dict[Node, Any], live: bool, lead: int = 0) -> 
 ROWS = 1 << 22  # entries a batched sweep may hold for the largest argument or result: 32 MB of float64
 
 
-def jacobian(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, mode: str | None = None
-) -> Callable[..., Any]:
+def jacobian(f: Callable[P, Any], argnums: int | tuple[int, ...] = 0, *, mode: str | None = None) -> Callable[P, Any]:
     """Return the Jacobian: for each result and each argument an array of shape ``result.shape + argument.shape``.
 
     All rows go back in one batched sweep (`mode` "reverse"), or all columns forward in one ("forward"); by default
@@ -463,7 +464,7 @@ def _columns(run: _Entered) -> list[list[Any]]:
     return blocks
 
 
-def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def hessian(f: Callable[P, Any], argnums: int | tuple[int, ...] = 0) -> Callable[P, Any]:
     """Return the matrix of second derivatives: one recorded gradient, then one batched sweep over it.
 
     Examples
@@ -500,7 +501,7 @@ def hvp(f: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: R) -> R:
     """Return the same values, through which no gradient flows.
 
     Examples
@@ -532,7 +533,7 @@ def _run_again(*_: Any) -> Any:
 CHECKPOINT = Op(_run_again, (_checkpoint_pull,), joint=True, outputs=1, name="checkpoint")
 
 
-def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """Return a function that keeps nothing of what it computes on the way: the backward pass computes it again.
 
     Tensors that `f` takes from around it get their gradients too. `f` must compute the same twice: give it its random

@@ -43,7 +43,7 @@ def show_gradient() -> None:
     print(f"\nf(x) = sum(tanh(x)**2) at x = {x.data} is {y:.12f}")
     print("                df/dx    by finite differences")
     h = 1e-5
-    for i, exact in enumerate(x.grad):
+    for i, exact in enumerate(np.asarray(x.grad)):
         step = h * np.eye(3)[i]
         print(f"  x[{i}]  {exact:15.12f}  {(f(x.data + step) - f(x.data - step)) / (2 * h):15.12f}")
 

@@ -61,6 +61,9 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: Any = "L-BFGS-B", **optio
         y, g = slope(grow(v))
         return float(y), _ravel(g)
 
+    def of_vector(v: Any) -> Any:
+        return f(grow(v))
+
     def along(v: Any, u: Any) -> Any:
         return _ravel(product(grow(v), grow(np.reshape(u, -1))))
 
@@ -70,7 +73,7 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: Any = "L-BFGS-B", **optio
         if kind in WITH_PRODUCTS:
             options = {"hessp": along, **options}
         elif kind in WITH_HESSIAN:
-            options = {"hess": ag.hessian(lambda v: f(grow(v))), **options}
+            options = {"hess": ag.hessian(of_vector), **options}
         found = optimize.minimize(value_and_slope, start, method=method, jac=True, **options)
     found.x = dress(found.x)
     if isinstance(x0, Module):

@@ -47,7 +47,7 @@ class Module:
         super().__init_subclass__(**kwargs)
         ag.register_tree(cls, _take_apart, _put_together)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> ag.Tensor:
         """Call `forward` inside a scope of the name under which this Module is held."""
         with ag.scope(self._name or self._named()):
             return self.forward(*args, **kwargs)

@@ -84,7 +84,7 @@ def imports(module, files=FILES):
     return found
 
 
-PARTS = {"operators": "tensor", "methods": "tensor", "inplace": "tensor"}  # files of one class
+PARTS = {"operators": "tensor", "methods": "tensor", "inplace": "tensor", "signatures": "tensor"}  # files of one class
 
 
 def room(module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ..pullbacks import same
 from ..rules import RULES, composite, constant, present, primitive, rule, where
 from ..spaces import array, cast
 
+A = TypeVar("A")
 LOG2 = float(np.log(2.0))
 LOG10 = float(np.log(10.0))
 
@@ -170,9 +171,9 @@ WHERE.pole = False
 
 
 @primitive
-def relu(x: Any) -> Any:
+def relu(x: A) -> A:
     """Return max(x, 0) with the lectures' derivative: 0 at 0."""
-    return np.maximum(x, 0)
+    return np.maximum(x, 0)  # type: ignore[call-overload]
 
 
 def _pull_relu(g: Any, ans: Any) -> Any:

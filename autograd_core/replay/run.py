@@ -11,7 +11,7 @@ import types
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Generic, ParamSpec, overload
 
 import numpy as np
 
@@ -33,13 +33,18 @@ from .scalars import NotFinite
 from .writer import Writer, compiled
 
 ndarray = np.ndarray
+P = ParamSpec("P")
 MOST = 16  # kinds of arguments of one function for which plans are kept
 STATES = 4  # plans kept for one of them, as for training and evaluation, or gradients there or not
 AGAIN = 10  # recordings in a row before it is said that compiling does not pay
 OF_ARRAYS = 3  # the same where it is a captured array that changes: it is a buffer, as a rule, and goes on so
 
 
-def compile(f: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
+@overload
+def compile(f: Callable[P, Any], *, check: bool = False) -> Compiled[P]: ...
+@overload
+def compile(f: None = None, *, check: bool = False) -> Callable[[Callable[P, Any]], Compiled[P]]: ...
+def compile(f: Any = None, *, check: bool = False) -> Any:
     """Return a function that records `f` at its first call and replays the recording afterwards.
 
     Arrays, NumPy scalars, Python floats and complex numbers among the arguments may differ from call to call; what else
@@ -69,7 +74,7 @@ def compile(f: Callable[..., Any] | None = None, *, check: bool = False) -> Any:
     return Compiled(f, check)
 
 
-class Compiled:
+class Compiled(Generic[P]):
     """A compiled function.
 
     Attributes
@@ -79,7 +84,7 @@ class Compiled:
     plans : list of Plan
     """
 
-    def __init__(self, f: Callable[..., Any], check: bool = False) -> None:
+    def __init__(self, f: Callable[P, Any], check: bool = False) -> None:
         functools.update_wrapper(self, f)
         self.f = f
         self.check = check
@@ -103,7 +108,7 @@ class Compiled:
             raise GraphError("nothing has been compiled yet: call the function once")
         return self.plans[-1]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Replay the plan for these arguments, or record it."""
         state, fast = STATE.get(), self.fast
         if fast is not None and state is PLAIN and not kwargs and (found := fast(args)) is not NOTHING:

@@ -12,6 +12,7 @@ import numpy as np
 
 import autograd_core as ag
 
+from ..kinds import A, of_array
 from .given import widened
 
 Function = Callable[[Any], Any]
@@ -23,11 +24,12 @@ relu = ag.relu
 tanh = np.tanh
 
 
-def identity(x: Any) -> Any:
+def identity(x: A) -> A:
     """Return x: the activation of a layer that is to stay linear."""
     return x
 
 
+@of_array
 @ag.primitive
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     """Return x where it is positive and ``slope * x`` elsewhere; the derivative at 0 is `slope`, as PyTorch has it.
@@ -42,6 +44,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     return np.maximum(x, slope * x)
 
 
+@of_array
 @ag.primitive
 def sigmoid(x: Any) -> Any:
     """Return 1 / (1 + exp(-x)), with all its digits on both sides.
@@ -55,6 +58,7 @@ def sigmoid(x: Any) -> Any:
         return 1 / (1 + np.exp(-x))
 
 
+@of_array
 @ag.primitive
 def softplus(x: Any) -> Any:
     """Return log(1 + exp(x)), a smooth relu, without overflow.
@@ -67,6 +71,7 @@ def softplus(x: Any) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+@of_array
 @ag.primitive
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """Return x where it is positive and ``alpha * (exp(x) - 1)`` elsewhere; the derivative at 0 is `alpha`.
@@ -81,6 +86,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))
 
 
+@of_array
 @ag.primitive
 def silu(x: Any) -> Any:
     """Return x * sigmoid(x), also called swish.
@@ -93,6 +99,7 @@ def silu(x: Any) -> Any:
     return x * sigmoid(x)
 
 
+@of_array
 @ag.primitive
 def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Any:
     """Return x * P(Z <= x) for a standard normal Z; or the formula with tanh that stands for it, off by up to 5e-4.
@@ -111,6 +118,7 @@ def gelu(x: Any, approximate: Literal["none", "tanh"] = "none") -> Any:
     return x * sigmoid(_inner(x))
 
 
+@of_array
 @ag.primitive
 def normal_cdf(x: Any) -> Any:
     """Return P(Z <= x) for a standard normal Z.
@@ -159,6 +167,7 @@ def _silu_pull(g: Any, x: Any) -> Any:
     return g * (s + x * s * (1 - s))
 
 
+@of_array
 @ag.primitive
 def step(x: Any) -> Any:
     """Return 1 where x >= 0, else 0: the threshold unit. It is flat: every gradient through it is 0.
@@ -189,6 +198,7 @@ ag.rule(step,       lambda g: np.zeros_like(g),         elementwise=True)
 # --- along an axis ----------------------------------------------------------------------------------------------------
 
 
+@of_array
 @ag.primitive
 def softmax(x: Any, axis: Any = -1) -> Any:
     """Return exp(x) / sum(exp(x)), the sum along `axis`.
@@ -204,6 +214,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return found if wide is x else found.astype(x.dtype)
 
 
+@of_array
 @ag.primitive
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """Return log(softmax(x)), with all its digits where softmax(x) is 0 or 1.

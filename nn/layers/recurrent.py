@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -140,6 +140,11 @@ class RNN(_Recurrent):
     ((10, 4, 5), (1, 4, 5))
     """
 
+    if TYPE_CHECKING:
+
+        def __call__(self, x: Any, h: Any = None) -> tuple[ag.Tensor, ag.Tensor]:  # type: ignore[override]
+            """Return all states, and the last one of every run."""
+
     def forward(self, x: Any, h: Any = None) -> tuple[Any, Any]:
         """Return all states, and the last one of every run."""
         x, single = self._enter(x)
@@ -178,6 +183,13 @@ class LSTM(_Recurrent):
     """
 
     gates = 4
+
+    if TYPE_CHECKING:
+
+        def __call__(  # type: ignore[override]
+            self, x: Any, state: Any = None
+        ) -> tuple[ag.Tensor, tuple[ag.Tensor, ag.Tensor]]:
+            """Return all states, and the last state and cell of every run."""
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, tuple[Any, Any]]:
         """Return all states, and the last state and cell of every run."""
@@ -218,6 +230,11 @@ class GRU(_Recurrent):
     """
 
     gates = 3
+
+    if TYPE_CHECKING:
+
+        def __call__(self, x: Any, h: Any = None) -> tuple[ag.Tensor, ag.Tensor]:  # type: ignore[override]
+            """Return all states, and the last one of every run."""
 
     def forward(self, x: Any, h: Any = None) -> tuple[Any, Any]:
         """Return all states, and the last one of every run."""

@@ -13,7 +13,7 @@ from ..functional.given import numbers
 from ..module import Module
 
 
-def l1_penalty(parameters: Any) -> Any:
+def l1_penalty(parameters: Any) -> ag.Tensor:
     """Return the sum of ``|p|`` over all entries of an array, of several, or of a model; the derivative at 0 is 0.
 
     Examples
@@ -24,7 +24,7 @@ def l1_penalty(parameters: Any) -> Any:
     return _total(np.sum(np.abs(p)) for p in _each(parameters))
 
 
-def l2_penalty(parameters: Any) -> Any:
+def l2_penalty(parameters: Any) -> ag.Tensor:
     """Return the sum of p**2 over all entries of an array, of several, or of a model: the ridge penalty, not halved.
 
     Examples

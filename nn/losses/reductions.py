@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Concatenate, Literal, cast
 
 import numpy as np
 
 import autograd_core as ag
 
 from ..functional.given import HALF, numbers, widened
+from ..kinds import OfArray, P
 
 Reduction = Literal["mean", "sum", "none"]
-Loss = TypeVar("Loss", bound=Callable[..., Any])
 
 
-def in_single(loss: Loss) -> Loss:
+def in_single(loss: Callable[Concatenate[Any, P], Any]) -> OfArray[P]:
     """Let a loss of half precision be reckoned in float32, and given in half: squares overflow at 256 there."""
     first, second = loss.__code__.co_varnames[:2]
 
@@ -35,7 +35,7 @@ def in_single(loss: Loss) -> Loss:
         with np.errstate(over="ignore"):  # a loss beyond 65504 is infinite, its gradient is not
             return found.astype(HALF)
 
-    return given  # type: ignore[return-value]
+    return cast("OfArray[P]", given)
 
 
 def _is_wide(target: Any) -> bool:

@@ -47,19 +47,21 @@ def clip_by_norm(parameters: Iterable[ag.Tensor], limit: float) -> float:
 
 def _scaled_norm(found: list[ag.Tensor]) -> float:
     """Return the common norm where squares leave the range of floats."""
-    largest = [float(np.max(np.abs(p.grad), initial=0)) for p in found]
+    gradients: list[Any] = [p.grad for p in found]
+    largest = [float(np.max(np.abs(g), initial=0)) for g in gradients]
     top = max(largest, default=0.0)
     if any(map(math.isnan, largest)) or not 0 < top < math.inf:
         return math.nan if any(map(math.isnan, largest)) else top
-    parts = (np.divide(p.grad, top, dtype=np.float64) for p in found)
+    parts = (np.divide(g, top, dtype=np.float64) for g in gradients)
     return top * math.sqrt(sum(float(np.vdot(part, part)) for part in parts))
 
 
 def _clip_recorded(found: list[ag.Tensor], squares: list[Any], limit: float) -> Any:
     """Do the same under `ag.compile`, where nothing can be decided: multiply by 1 where nothing is to be done."""
     norm = np.sqrt(sum(np.astype(s, np.float64) for s in squares))
+    gradients: list[Any] = [p.grad for p in found]
     if any(p.dtype.itemsize < 8 for p in found):
-        wide = [np.astype(p.grad, np.float64) for p in found]
+        wide = [np.astype(g, np.float64) for g in gradients]
         norm = np.where(norm < np.inf, norm, np.sqrt(sum(np.vdot(g, g) for g in wide)))
     factor = np.where((norm > limit) & (norm < np.inf), limit / norm, 1.0)
     for p in found:
@@ -80,7 +82,7 @@ def clip_by_value(parameters: Iterable[ag.Tensor], limit: float) -> None:
     """
     _check_limit(limit)
     for p in _with_gradient(parameters):
-        g = p.grad
+        g: Any = p.grad
         p.grad = np.clip(g, -limit, limit, out=g if isinstance(g, np.ndarray) else None)
 
 

@@ -21,6 +21,9 @@ settings.register_profile("deep", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 
+collect_ignore = ["users_programs.py"]  # test_typing.py runs them
+
+
 def pytest_collection_finish():
     """Set aside what stands in memory once all tests are collected: a picture looks at every object for names."""
     gc.collect()

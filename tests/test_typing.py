@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,12 @@ def mypy(*files, cache, more=()):
     )
     lines = (run.stdout + run.stderr).splitlines()
     return [line for line in lines if str(files[0].name) in line]
+
+
+def test_programs_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(PROGRAMS))
+    assert (tmp_path / "graph.txt").exists()
 
 
 @needs_mypy

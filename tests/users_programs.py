@@ -1,4 +1,4 @@
-"""Programs as users write them, for type checkers: what each gives is asserted. Never run; test_typing.py checks it."""
+"""Programs as users write them, for type checkers: what each gives is asserted. test_typing.py checks it, and runs it."""
 
 from collections.abc import Callable
 from typing import Any, assert_type
@@ -67,7 +67,7 @@ def rosenbrock(v: Floats, a: float = 1.0) -> Any:
     return np.sum(100 * (v[1:] - v[:-1] ** 2) ** 2 + (a - v[:-1]) ** 2)
 
 
-v: Floats = np.ones(4)
+v: Floats = np.ones(3)
 assert_type(ag.grad(rosenbrock)(v, 2.0), Any)
 slope: Floats = ag.grad(rosenbrock)(v, a=3.0)
 value, slope = ag.value_and_grad(rosenbrock)(v)
@@ -118,7 +118,7 @@ assert_type(predict(v), ag.Tensor)
 assert_type(ag.fresh(np.random.default_rng(0).random), float)
 bool(ag.gradcheck(rosenbrock, v))
 print(ag.explain(loss))
-ag.draw(loss, inputs={"x": x}).save("graph.html")
+ag.draw(loss, inputs={"x": x}).save("graph.txt")
 print(ag.trace(rosenbrock)(v))
 
 # --- networks ---------------------------------------------------------------------------------------------------------
@@ -131,9 +131,9 @@ assert_type(nn.mse(model(inputs), np.zeros((5, 2)), "sum"), ag.Tensor)
 assert_type(nn.sigmoid(model(inputs)), ag.Tensor)
 assert_type(nn.softmax(model(inputs), axis=1), ag.Tensor)
 assert_type(nn.sigmoid(v), Floats)
-nn.cross_entropy(model(inputs), labels).backward()
 optimizer = nn.Adam(model.parameters(), lr=1e-3)
 optimizer.zero_grad()
+nn.cross_entropy(model(inputs), labels).backward()
 optimizer.step()
 history = nn.fit(
     model, (inputs, labels), loss=nn.cross_entropy, optimizer=nn.SGD(lr=0.1), epochs=2, progress=False, rng=0

@@ -26,6 +26,7 @@ from .transforms import (
     vjp,
 )
 from .tree import map_tree, register_tree
+from .vectors import flatten
 
 if _typing.TYPE_CHECKING:
     from .checking import GradientError, gradcheck
@@ -48,6 +49,7 @@ __all__ = [
     "draw",
     "elementwise_grad",
     "explain",
+    "flatten",
     "fresh",
     "grad",
     "gradcheck",

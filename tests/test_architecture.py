@@ -33,6 +33,7 @@ FLOORS = {
     "protocols": 5,
     "tensor": 6,
     "tape_values": 7,
+    "vectors": 7,
     "transforms": 7,
     "changes": 7,
     "program": 8,

@@ -58,10 +58,15 @@ def layers():
     return ag.draw(model, np.random.default_rng(0).normal(size=(4, 8)))
 
 
-def vanishing():
+def vanishing(**more):
     """Draw sigmoids, one after another."""
     model = nn.MLP([4] * 7, activation="sigmoid", rng=0)
-    return ag.draw(lambda x: np.sum(model(x) ** 2), np.random.default_rng(0).normal(size=(4, 4)), params=model)
+    return ag.draw(lambda x: np.sum(model(x) ** 2), np.random.default_rng(0).normal(size=(4, 4)), params=model, **more)
+
+
+def coloured():
+    """Draw the same, coloured by the size of gradients."""
+    return vanishing(color_by="gradient")
 
 
 if __name__ == "__main__":
@@ -74,6 +79,7 @@ if __name__ == "__main__":
         (micrograd, "forward", "lecture"),
         (layers, "forward", "lecture"),
         (vanishing, "backward", "lecture"),
+        (coloured, "backward", "lecture"),
     ]:
         name = f"{make.__name__}_{direction}{'_dark' if theme == 'dark' else ''}.svg".removeprefix("readme_")
         (IMAGES / name).write_text(make().to_svg(direction, theme=theme), encoding="utf-8", newline="\n")

@@ -145,6 +145,7 @@ class Graph:
     backward: list[int] = field(default_factory=list)  # operations, in the order of the sweep
     notes: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    heat: Any = None  # a measure by which boxes are coloured, if not by their roles
     measured: Columns | None = field(default=None, repr=False, compare=False)
 
     @property

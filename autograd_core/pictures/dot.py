@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .heat import paint
 from .labels import NOTE, Label, Labels, box_size, split_name
 from .numbers import norm_of
 from .ranks import RANKSEP, hanging, length, spine, weight
@@ -114,6 +115,7 @@ class _Writer:
         self.straight = spine(view)
         self.hangs, self.above = hanging(view, self.straight)
         self.scale = flow_scale(view)
+        self.paint = paint(view)
         self.first = {link.source: k for k, link in reversed(list(enumerate(view.links)))}
         self.inside: dict[int | None, list[Key]] = {}
         for key in view.boxes:
@@ -180,6 +182,8 @@ class _Writer:
         if not self.bare:
             dashed = fades(self.view, key, self.backward)
             c = look(role, dashed, self.theme)
+            if key in self.paint.boxes:
+                c |= dict(zip(("fill", "text"), self.paint.boxes[key], strict=False))
             style = [
                 "filled",
                 *(["rounded"] if role in ("operation", "module", "failed") else []),

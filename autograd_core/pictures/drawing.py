@@ -20,6 +20,7 @@ from .data import Graph
 from .failing import Raised
 from .failing import graph_of as graph_up_to
 from .given import Given, called, named, node_of, tell, variables
+from .heat import MEASURES, Heat, measured
 from .modules import find_modules
 from .picture import Picture
 from .programs import graph_of
@@ -45,6 +46,7 @@ def draw(
     depth: int | None = None,
     focus: Any = None,
     radius: int = 2,
+    color_by: str | None = None,
     interactive: bool = True,
     timeout: float = 10.0,
 ) -> Picture:
@@ -85,6 +87,9 @@ def draw(
     focus : Tensor or str, optional
         Draw only what is within `radius` edges of it.
     radius : int
+    color_by : {"value", "gradient", "bytes", "time"}, optional
+        Colour boxes by a measure, and no longer by their roles: the size of their values or gradients, the bytes that
+        they keep for the backward pass, or the time to compute them, measured once more.
     interactive : bool
         In a notebook, step through the passes; else show an image.
     timeout : float
@@ -107,10 +112,14 @@ def draw(
     output = n3          −5  grad 1
     """
     _check(max_nodes, depth, radius, timeout)
-    thin = fold is not False and focus is None
+    if color_by is not None and color_by not in MEASURES:
+        raise ValueError(f"color_by is one of {', '.join(MEASURES)}, not {color_by!r}")
+    thin = fold is not False and focus is None and color_by is None
     names_given = (inputs, outputs, params, names)
     with collector_off():  # it would look through a large graph again and again
         graph, at = _read(what, args, names_given, gradient, sys._getframe(1), thin)
+        if color_by is not None:
+            graph.heat = measured(color_by, graph, at)
         if focus is not None:
             graph = around(graph, focused(graph, at, focus), radius)
         find_modules(graph, fold or (fold is None and (len(graph.vertices) > 40 or bool(graph.gaps))))
@@ -258,6 +267,8 @@ def around(graph: Graph, centre: int, radius: int) -> Graph:
     part.edges = [e for e in graph.edges if e.source in place and e.target in place]
     for e in part.edges:
         e.source, e.target = place[e.source], place[e.target]
+    if graph.heat is not None:
+        part.heat = Heat(graph.heat.what, {place[k]: x for k, x in graph.heat.of.items() if k in place})
     part.backward = [place[k] for k in graph.backward if k in place]
     if len(kept) < len(graph.vertices):
         name = graph.vertices[centre].name or graph.vertices[centre].label

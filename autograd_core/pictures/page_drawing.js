@@ -25,6 +25,8 @@ function parse(text) {
   for (const bad of svg.querySelectorAll("script, foreignObject, a, use, image, iframe, style")) bad.remove();
   for (const part of [svg, ...svg.querySelectorAll("*")])
     for (const { name } of [...part.attributes]) if (/^on|href|^id$|^style$/i.test(name)) part.removeAttribute(name);
+  for (const hot of svg.querySelectorAll(".hot")) // coloured by a measure, whatever its role
+    if (/^#[0-9A-F]{6}$/.test(hot.getAttribute("fill"))) hot.style.fill = hot.getAttribute("fill");
   return document.importNode(svg, true);
 }
 

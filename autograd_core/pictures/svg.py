@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape as xml_escape
 
 from .dot import edge_width, fades, flow_scale, is_round, look, not_finite
+from .heat import LEGENDS, STOPS, paint
 from .labels import LINE, NOTE, TITLE, Label, Labels, split_name, text_width
 from .layout import Layout, Point
 from .numbers import norm_of, tell, tell_shape
@@ -53,6 +54,7 @@ class _Writer:
         self.view, self.layout, self.backward, self.theme = view, layout, backward, theme
         self.labels = Labels(view)
         self.scale = flow_scale(view)
+        self.paint = paint(view)
         self.legends = [self._legend(which) for which in (False, True)]
         self.width = max(layout.width, *[w for _, w, _ in self.legends])  # one: a page turns either into the other
         self.left = PAD + (self.width - layout.width) / 2
@@ -135,13 +137,16 @@ class _Writer:
         c = look(role, dashed, self.theme)
         folded = key[0] == "n" and key[1] in self.view.members
         broken = not_finite(self.view, key, self.backward)
-        paint = f'fill="{c["fill"]}" stroke="{c["line"]}" stroke-width="{c["width"]}"'
+        hot = self.paint.boxes.get(key)  # marked so that a page does not give it the colours of its role
+        fill, text = (c["fill"], c["text"]) if hot is None else hot[:2]
+        paint = f'fill="{fill}" stroke="{c["line"]}" stroke-width="{c["width"]}"'
         parts = [f"<title>{escape(self._hover(key))}</title>"]
-        parts.append(shape(role, x, y, w, h, paint + (' stroke-dasharray="5 4"' if dashed else "")))
+        outline = paint + (' stroke-dasharray="5 4"' if dashed else "")
+        parts.append(shape(role, x, y, w, h, outline, "box" if hot is None else "box hot"))
         if broken:
             ring = f'fill="none" stroke="{self.theme["ring"]}" stroke-width="4"'
             parts.append(shape(role, x, y, w, h, ring, "ring"))
-        parts += self._texts(self.labels.of(key, self.backward), x, y, c["text"])
+        parts += self._texts(self.labels.of(key, self.backward), x, y, text, "" if hot is None else " hot")
         kind = f"node {role}{' folded' if folded else ''}{' nonfinite' if broken else ''}{' copy' * (key[0] == 'c')}"
         what = f'data-module="m{key[1]}"' if key[0] == "m" else f'data-node="n{self.view.vertex(key)}"'
         what += f' data-copy="e{key[1]}"' if key[0] == "c" else ""
@@ -157,12 +162,12 @@ class _Writer:
         sheets = [f"<rect {rect(x + d, y - d, w, h)} {paint}/>" for d in (2 * SHADOW, SHADOW)]
         return f'<g class="shadow" data-module="m{key[1]}">{"".join(sheets)}</g>'
 
-    def _texts(self, label: Label, x: float, y: float, colour: str) -> list[str]:
+    def _texts(self, label: Label, x: float, y: float, colour: str, mark: str) -> list[str]:
         notes = [n for n in label.notes if n]
         top = y - (TITLE + LINE * len(notes)) / 2
-        found = [self._line(x, top + TITLE - 2, label.title, TITLE, colour, kind="name", bold=True)]
+        found = [self._line(x, top + TITLE - 2, label.title, TITLE, colour, kind="name" + mark, bold=True)]
         for k, note in enumerate(notes):
-            found.append(self._line(x, top + TITLE + LINE * (k + 1) - 4, note, NOTE, colour, kind="note"))
+            found.append(self._line(x, top + TITLE + LINE * (k + 1) - 4, note, NOTE, colour, kind="note" + mark))
         return found
 
     def _line(
@@ -199,6 +204,8 @@ class _Writer:
             if s is not None:
                 between = "" if s.min is None else f", {tell(s.min)} to {tell(s.max)}"
                 rows.append(f"{what} {s.text}" if s.text else f"{what}: norm {tell(norm_of(s))}{between}")
+        if (hot := self.paint.boxes.get(key)) is not None and self.view.graph.heat.what in ("bytes", "time"):
+            rows.append(f"{self.view.graph.heat.what} {hot[2]}")
         if v.source:
             rows.append(v.source)
         return "\n".join(rows)
@@ -238,6 +245,11 @@ class _Writer:
         def line(start: float, paint: str) -> Callable[[float, float], str]:
             return lambda x, y: f'<path class="key" d="M{f(x + start)},{f(y)}L{f(x + 20)},{f(y)}" {paint}/>'
 
+        def scale(colours: Sequence[str]) -> Callable[[float, float], str]:
+            return lambda x, y: "".join(
+                f'<rect class="key hot" {rect(x + 9 * k, y - 5.5, 9, 11)} fill="{c}"/>' for k, c in enumerate(colours)
+            )
+
         def arrow(x: float, y: float) -> str:
             shaft = line(4, f'stroke="{t["flow"]}" stroke-width="2.4"')(x, y)
             return shaft + arrow_head((x, y), (x + 8, y), t["flow"], 0.5, "key")
@@ -257,6 +269,11 @@ class _Writer:
         if dashed or (backward and any(link.flow is None for link in self.view.links)):
             paint = f'stroke="{t["constant_line"]}" stroke-width="1.3" stroke-dasharray="5 4"'
             found.append((line(0, paint), 25, "no gradient" if backward else "constant", False))
+        if self.paint.boxes:
+            heat, (low, high) = self.view.graph.heat, self.paint.scale
+            marks = [heat.colour(low * (high / low) ** (k / 6), (low, high))[0] for k in range(7)] if low else STOPS[:1]
+            text = f"{LEGENDS[heat.what]}, {heat.tell(low)} to {heat.tell(high)}" if low < high else LEGENDS[heat.what]
+            found.append((scale(marks), 9.0 * len(marks) + 6, text, False))
         if any(not_finite(self.view, key, backward) for key in self.view.boxes):
             paint = f'fill="none" stroke="{t["ring"]}" stroke-width="2.4"'
             found.append((box("operation", paint), 21, "NaN or infinite", False))

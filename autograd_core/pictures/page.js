@@ -1,6 +1,7 @@
 // The figure: controls, steps, keyboard and themes around the stage; and how it takes the place of the image.
 
-const HINT = "← → step · space plays · f b whole passes · home end · ↑ ↓ walk over the nodes";
+const SEARCH = "Search: a name, a shape as (64, 20), > 1e3, gradient < 1e-6, nan";
+const HINT = "← → step · space plays · f b whole passes · home end · ↑ ↓ walk over the nodes · / searches";
 
 const ICONS = {
   reset: "M2.5 2v10 M11 2.5L5.5 7l5.5 4.5",
@@ -66,6 +67,10 @@ class Figure extends Stage {
     this.status = element("span", { className: "status" });
     this.speed = element("select", { className: "speed", "aria-label": "Speed", title: "Speed" });
     for (const speed of [0.5, 1, 2, 4]) this.speed.append(element("option", { value: speed, selected: speed === 1 }, `${speed}×`));
+    this.query = element("input", { type: "search", className: "query", placeholder: "search", "aria-label": SEARCH, title: SEARCH });
+    this.query.oninput = () => this.search();
+    this.query.addEventListener("keydown", (event) => event.key === "Enter" && this.nextHit(event.shiftKey ? -1 : 1));
+    this.found = element("span", { className: "found", role: "status" });
     const looks = group("view");
     if (data.views.length > 1) {
       looks.append(button("close", "", "Collapse all modules", () => this.showExtreme(1)));
@@ -75,7 +80,7 @@ class Figure extends Stage {
     looks.append(button("fit", "fit", "Fit the width", () => this.magnify(0)));
     looks.append(button("larger", "", "Larger", () => this.magnify(1.25)));
     looks.append(button("theme", "", "Theme", () => this.nextTheme()));
-    const bar = element("div", { className: "bar", role: "toolbar", "aria-label": "Passes and steps" }, passes, stepping, this.slider, this.status, this.speed, looks);
+    const bar = element("div", { className: "bar", role: "toolbar", "aria-label": "Passes and steps" }, passes, stepping, this.slider, this.status, this.speed, this.query, this.found, looks);
     this.stage = element("div", { className: "stage", tabIndex: -1 });
     this.panel = element("div", { className: "panel" });
     this.tip = element("div", { className: "tip", role: "tooltip", hidden: true });
@@ -169,6 +174,7 @@ class Figure extends Stage {
     this.slider.setAttribute("aria-valuetext", this.status.textContent);
     this.host.dataset.step = whole ? "whole" : k;
     this.tellStep(id, back);
+    this.markHits();
     if (speak && !(this.timer && Number(this.speed.value) > 1)) this.voice.textContent = whole ? this.status.textContent : spoken(data, times, k);
   }
 
@@ -182,10 +188,39 @@ class Figure extends Stage {
     return this.panel.replaceChildren(line, ...summary.filter(Boolean), element("div", { className: "faint hint" }, HINT));
   }
 
+  // ---------------------------------------------------------------------------------------------------- search
+
+  search() {
+    const nodes = Object.entries(this.data.nodes), test = matcher(this.data, this.query.value);
+    this.hits = test && nodes.filter(([, node]) => test(node)).map(([id]) => id);
+    this.hit = -1;
+    this.found.textContent = test ? `${this.hits.length} found` : "";
+    this.markHits();
+  }
+
+  // Of nodes in closed modules the module is marked.
+  markHits() {
+    const { drawing, hits } = this;
+    const boxes = new Set((hits || []).map((id) => drawing.boxOf(id)));
+    drawing.svg.classList.toggle("searching", Boolean(hits));
+    for (const { part, id } of drawing.groups) part.classList.toggle("hit", boxes.has(drawing.parts.get(id)));
+  }
+
+  nextHit(by) {
+    const boxes = [...new Set((this.hits || []).map((id) => this.drawing.boxOf(id)))].filter(Boolean);
+    if (!boxes.length) return;
+    this.hit = (Math.max(this.hit, by > 0 ? -1 : 0) + by + boxes.length) % boxes.length;
+    this.reveal(boxes[this.hit]);
+    this.rove(boxes[this.hit], false);
+    this.found.textContent = `${this.hit + 1} of ${boxes.length}`;
+    this.voice.textContent = boxes[this.hit].getAttribute("aria-label");
+  }
+
   // ---------------------------------------------------------------------------------------------------- the keyboard
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target === this.query && event.key !== "Escape") return event.stopPropagation(); // letters are words here
     const inControl = event.target.closest("select, input");
     const onButton = event.target.closest("button, [role=button]");
     const chosen = () => this.choose(event.target.getAttribute("data-node") || event.target.getAttribute("data-module"));
@@ -198,7 +233,8 @@ class Figure extends Stage {
       ArrowUp: () => this.walk(-1),
       f: () => this.pass(false),
       b: () => this.pass(true),
-      Escape: () => (this.stop(), this.hide()),
+      "/": () => this.query.focus(),
+      Escape: () => (this.stop(), this.hide(), this.query.value && ((this.query.value = ""), this.search())),
       " ": () => this.toggle(),
     };
     if (onButton && onButton.tagName !== "BUTTON") acts.Enter = chosen;

@@ -25,7 +25,7 @@ from typing import Any
 
 from .themes import DARK, LECTURE
 
-SCRIPTS = ("page_drawing.js", "page_panel.js", "page_stage.js", "page.js")
+SCRIPTS = ("page_drawing.js", "page_panel.js", "page_search.js", "page_stage.js", "page.js")
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # in no HTML, and in no UTF-8
 TITLE = re.compile("<title>[^<]*</title>")
 PAGE_STYLE = (

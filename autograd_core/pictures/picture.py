@@ -16,6 +16,7 @@ from .data import Graph, Vertex
 from .dot import best_direction, to_dot
 from .labels import content, entries
 from .layout import ADVICE, TIMEOUT, Layout, NoEngine, engine, lay_out, run
+from .search import find
 from .svg import to_svg
 from .texts import to_text
 from .themes import THEMES
@@ -161,6 +162,20 @@ class Picture:
         """Return the graph as lines of text."""
         note = self.note
         return to_text(self.view) + (f"\n\n{note}" if note else "")
+
+    def find(self, words: str) -> list[Vertex]:
+        """Return what words name: a part of a name, a shape "(64, 20)", "nan", "> 1e3", "gradient < 1e-6".
+
+        Comparisons ask for the largest entry of the value or of the gradient. The search of a page takes the same.
+
+        Examples
+        --------
+        >>> import autograd_core as ag
+        >>> a = ag.Tensor(2.0, name="a")
+        >>> [v.op or v.name for v in ag.draw(a * 600).find("> 1e3")]
+        ['multiply', 'output']
+        """
+        return find(self.graph, words)
 
     # --- as pictures --------------------------------------------------------------------------------------------------
 

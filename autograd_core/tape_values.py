@@ -45,15 +45,18 @@ class Values:
         op, of = node.op, self.of
         if op is None or op is PICK or op.original is PICK:
             return
-        noted = note_of(node)
-        if (ans := node.ans) is None and noted is not None:
+        noted, ans = getattr(node, "note", None), node.ans
+        if noted.__class__ is not Note:
+            noted = None
+        if ans is None and noted is not None:
             ans = noted.result
-        if ans is not None and (op.outputs or isinstance(ans, NUMBERS)):
+        if ans is not None:
             of.setdefault(node, ans)
         if node.__class__ is Node and noted is None:  # most of any tape
-            for p, v in ((node.p, node.a), (node.q, node.b)):
-                if p is not None and p not in of and v is not None and v.__class__ is not Space:
-                    of[p] = v
+            if (p := node.p) is not None and (v := node.a) is not None and p not in of and v.__class__ is not Space:
+                of[p] = v
+            if (p := node.q) is not None and (v := node.b) is not None and p not in of and v.__class__ is not Space:
+                of[p] = v
             return
         for i, p in enumerate(node.parents):
             if p is not None and p not in of and (v := kept_operand(node, i)) is not UNKNOWN:

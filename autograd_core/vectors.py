@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,10 @@ def flatten(container: Any) -> tuple[Any, Callable[[Any], Any]]:
            [2., 2.]]), 'b': np.float64(6.0)}
     """
     leaves, rebuild = tree.flatten(container)
-    for leaf in leaves:
-        if (
-            plain(leaf).dtype.kind not in "biufc"
-            if hasattr(leaf, "dtype")
-            else not isinstance(leaf, int | float | complex)
-        ):
+    shapes, dtypes = [np.shape(leaf) for leaf in leaves], [np.asarray(plain(leaf)).dtype for leaf in leaves]
+    for leaf, dtype in zip(leaves, dtypes, strict=True):
+        if dtype.kind not in "biufc":
             raise TypeError(f"flatten takes arrays and numbers in containers, and there is a {type(leaf).__name__}")
-    shapes = [np.shape(leaf) for leaf in leaves]
-    dtypes = [np.result_type(plain(leaf)) for leaf in leaves]
     ends = np.cumsum([0, *(int(np.prod(s)) for s in shapes)]).tolist()
     vector = np.concatenate([np.reshape(leaf, -1) for leaf in leaves]) if leaves else np.zeros(0)
 
@@ -46,7 +42,7 @@ def flatten(container: Any) -> tuple[Any, Callable[[Any], Any]]:
             raise ValueError(
                 f"a vector of {ends[-1]} numbers fills {tree.structure(container)}, not one of shape {v.shape}"
             )
-        parts = [np.reshape(v[a:b], s) for a, b, s in zip(ends, ends[1:], shapes, strict=False)]
+        parts = [np.reshape(v[a:b], s) for (a, b), s in zip(pairwise(ends), shapes, strict=True)]
         return rebuild([_as(part, dtype) for part, dtype in zip(parts, dtypes, strict=True)])
 
     return vector, unflatten

@@ -83,8 +83,9 @@ def minimize(f: Callable[[Any], Any], x0: Any, method: Any = "L-BFGS-B", **optio
 
 def _flat(tree: Any) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
     """Return a tree's numbers on one axis, what puts such an axis into its shapes, and what also into its dtypes."""
+    plain = ag.map_tree(lambda x: np.asarray(x.data if isinstance(x, ag.Tensor) else x), tree)
     leaves: list[Any] = []
-    ag.map_tree(lambda x: leaves.append(np.asarray(x.data if isinstance(x, ag.Tensor) else x)), tree)
+    ag.map_tree(leaves.append, plain)
     for x in leaves:
         if x.dtype.kind not in "biuf":
             raise TypeError(
@@ -94,20 +95,10 @@ def _flat(tree: Any) -> tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]:
             raise ValueError(f"x0 has numbers that are not finite, in the array of shape {x.shape}")
     if not sum(x.size for x in leaves):
         raise ValueError("x0 has no numbers at all")
-    ends = np.cumsum([0, *(x.size for x in leaves)]).tolist()
-
-    def grow(v: Any) -> Any:
-        parts = (v[a:b].reshape(x.shape) for a, b, x in zip(ends[:-1], ends[1:], leaves, strict=True))
-        return ag.map_tree(lambda _: next(parts), tree)
-
-    def dress(v: Any) -> Any:
-        dtypes = (x.dtype if x.dtype.kind == "f" else float for x in leaves)
-        return ag.map_tree(lambda part: part.astype(next(dtypes))[()], grow(v))
-
-    return np.concatenate([np.ravel(x) for x in leaves]).astype(float), grow, dress
+    start, dress = ag.flatten(plain)
+    _, grow = ag.flatten(ag.map_tree(lambda x: x.astype(float), plain))
+    return start.astype(float), grow, dress
 
 
 def _ravel(tree: Any) -> Any:
-    parts: list[Any] = []
-    ag.map_tree(lambda g: parts.append(np.ravel(g)), tree)
-    return np.concatenate(parts).astype(float, copy=False)
+    return ag.flatten(tree)[0].astype(float, copy=False)

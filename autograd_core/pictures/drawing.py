@@ -20,7 +20,7 @@ from .data import Graph
 from .failing import Raised
 from .failing import graph_of as graph_up_to
 from .given import Given, called, named, node_of, tell, variables
-from .heat import MEASURES, Heat, measured
+from .heat import MEASURES, Heat, sizes
 from .modules import find_modules
 from .picture import Picture
 from .programs import graph_of
@@ -117,9 +117,9 @@ def draw(
     thin = fold is not False and focus is None and color_by is None
     names_given = (inputs, outputs, params, names)
     with collector_off():  # it would look through a large graph again and again
-        graph, at = _read(what, args, names_given, gradient, sys._getframe(1), thin)
-        if color_by is not None:
-            graph.heat = measured(color_by, graph, at)
+        graph, at = _read(what, args, names_given, gradient, sys._getframe(1), thin, color_by)
+        if color_by is not None and graph.heat is None:
+            graph.heat = sizes(color_by, graph)
         if focus is not None:
             graph = around(graph, focused(graph, at, focus), radius)
         find_modules(graph, fold or (fold is None and (len(graph.vertices) > 40 or bool(graph.gaps))))
@@ -137,10 +137,17 @@ def draw(
 
 
 def _read(
-    what: Any, args: tuple[Any, ...], names: tuple[Any, ...], gradient: Any, frame: types.FrameType, thin: bool
+    what: Any,
+    args: tuple[Any, ...],
+    names: tuple[Any, ...],
+    gradient: Any,
+    frame: types.FrameType,
+    thin: bool,
+    cost: str | None,
 ) -> tuple[Graph, dict[Any, int]]:
     """Return the data of the graph, and where in it the nodes of a tape are."""
     given = Given()
+    given.cost = cost if cost in ("bytes", "time") else None
     if isinstance(what, Program | BaseException | Tensor | list | tuple | dict) and args:
         raise TypeError(f"draw({_word(what)}) takes no further arguments; to draw a function write draw(f, *args)")
     if isinstance(what, Program):

@@ -32,6 +32,7 @@ class Given:
         self.torch: dict[str, Any] = {}  # the caller's variables that hold Tensors of PyTorch's
         self.torch_inputs: list[Any] = []
         self.title = ""
+        self.cost: str | None = None  # what to measure of operations: "bytes", "time"
         self.raised: Exception | None = None  # what the function to be drawn has raised
 
     def forget_followed(self) -> None:

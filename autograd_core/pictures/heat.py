@@ -17,10 +17,10 @@ import numpy as np
 
 from ..nodes import Node
 from ..notes import kept_arrays
+from ..program.calls import owner_of
 from ..tape_values import UNKNOWN, Values, is_pick
 from .data import Graph
 from .numbers import norm_of, tell
-from .values import looked_up
 from .view import Key, View
 
 MEASURES = ("value", "gradient", "bytes", "time")
@@ -37,7 +37,7 @@ LEGENDS = {
 
 @dataclass(slots=True)
 class Heat:
-    """A measure of the vertices of a graph: a numerator, and what it is divided by under a root; 0 if it is a sum."""
+    """A measure of the vertices of a graph: norms with the numbers of entries, or what adds up, with 0 for them."""
 
     what: str
     of: dict[int, tuple[float, float]]
@@ -47,8 +47,9 @@ class Heat:
         found = [self.of[k] for k in vertices if k in self.of]
         if not found:
             return None
-        above, below = (math.fsum(part) for part in zip(*found, strict=True))
-        return math.sqrt(above / below) if below else above
+        sizes, entries = zip(*found, strict=True)
+        n = math.fsum(entries)  # by the norm, not its square: that of a gradient of 1e-170 would vanish
+        return math.hypot(*sizes) / math.sqrt(n) if n else math.fsum(sizes)
 
     def colour(self, x: float, scale: tuple[float, float]) -> tuple[str, str]:
         """Return the colour of a measure, and that of a text upon it.
@@ -60,21 +61,26 @@ class Heat:
         (('#440154', '#FFFFFF'), ('#FDE725', '#000000'))
         """
         low, high = scale
-        if not x > low or not 0 < low < high:
-            share = 0.0 if low < high else 0.5
-        else:
-            share = min(1.0, math.log(x / low) / math.log(high / low)) if x < math.inf else 1.0
-        place = share * (len(STOPS) - 1)
-        k = min(int(place), len(STOPS) - 2)
-        a, b = (np.array([int(s[i : i + 2], 16) for i in (1, 3, 5)]) for s in STOPS[k : k + 2])
-        rgb = np.rint(a + (b - a) * (place - k)).astype(int)
-        return "#" + "".join(f"{v:02X}" for v in rgb), "#FFFFFF" if luminance(rgb) < 0.18 else "#000000"
+        if not low < high:
+            return shade(0.5)
+        if not low < x < high:
+            return shade(0.0 if x <= low else 1.0)
+        return shade((math.log(x) - math.log(low)) / (math.log(high) - math.log(low)))
 
     def tell(self, x: float) -> str:
         """Return a measure in words."""
         if self.what == "time":
             return tell_time(x)
         return tell_bytes(x) if self.what == "bytes" else tell(x)
+
+
+def shade(share: float) -> tuple[str, str]:
+    """Return the colour at a share of the scale, and that of a text upon it."""
+    place = share * (len(STOPS) - 1)
+    k = min(int(place), len(STOPS) - 2)
+    a, b = (np.array([int(s[i : i + 2], 16) for i in (1, 3, 5)]) for s in STOPS[k : k + 2])
+    rgb = np.rint(a + (b - a) * (place - k)).astype(int)
+    return "#" + "".join(f"{v:02X}" for v in rgb), "#FFFFFF" if luminance(rgb) < 0.18 else "#000000"
 
 
 @dataclass(slots=True)
@@ -138,15 +144,18 @@ def tell_bytes(n: float) -> str:
     return f"{n:.0f} bytes"
 
 
-def measured(what: str, graph: Graph, at: dict[Node, int]) -> Heat:
-    """Measure the vertices of a graph, whose nodes stand `at` them."""
-    if what in ("value", "gradient"):
-        return Heat(what, dict(_sizes(what, graph)))
-    if not at:
-        raise ValueError(f'color_by="{what}" is for graphs of Tensors, in which operations can be looked into')
+def sizes(what: str, graph: Graph) -> Heat:
+    """Measure values or gradients, of which a graph has the norms."""
+    if what not in ("value", "gradient"):
+        raise ValueError(f'color_by="{what}" is for graphs of our Tensors, in which operations can be looked into')
+    return Heat(what, dict(_sizes(what, graph)))
+
+
+def costs(what: str, graph: Graph, at: dict[Node, int], values: Values) -> Heat:
+    """Measure bytes or times of operations, while their nodes, which stand `at` vertices, and values are there."""
     vertices = graph.vertices  # of a result the operation counts, which stands before it
     own = {n: k if vertices[k].role != "output" else int(vertices[k].operands[0]) for n, k in at.items()}  # type: ignore[arg-type]
-    return Heat(what, _kept(own) if what == "bytes" else _times(own))
+    return Heat(what, _kept(own) if what == "bytes" else _times(own, values))
 
 
 def _sizes(what: str, graph: Graph) -> Iterable[tuple[int, tuple[float, float]]]:
@@ -155,7 +164,7 @@ def _sizes(what: str, graph: Graph) -> Iterable[tuple[int, tuple[float, float]]]
         if stats is not None and v.role != "constant":
             norm, n = norm_of(stats), 1 if v.shape is None else math.prod(v.shape)
             if n and math.isfinite(norm):
-                yield k, (norm * norm, float(n))
+                yield k, (norm, float(n))
 
 
 def _kept(at: dict[Node, int]) -> dict[int, tuple[float, float]]:
@@ -167,7 +176,8 @@ def _kept(at: dict[Node, int]) -> dict[int, tuple[float, float]]:
             continue
         n = 0
         for a in kept_arrays(node):
-            owner = a if a.base is None else a.base
+            owner = owner_of(a)
+            owner = a if owner is None else owner  # of somebody else's memory
             if id(owner) not in seen:
                 seen.add(id(owner))
                 n += a.nbytes
@@ -175,13 +185,12 @@ def _kept(at: dict[Node, int]) -> dict[int, tuple[float, float]]:
     return found
 
 
-def _times(at: dict[Node, int]) -> dict[int, tuple[float, float]]:
+def _times(at: dict[Node, int], values: Values) -> dict[int, tuple[float, float]]:
     """Return how long operations take, computed once more from what is known; without those that are not."""
-    path = sorted(at, key=lambda n: n.seq)
-    values, end = Values(path, looked_up(path, ())), time.perf_counter() + BUDGET
+    end = time.perf_counter() + BUDGET
     found: dict[int, tuple[float, float]] = {}
     with np.errstate(all="ignore"):
-        for node in path:
+        for node in sorted(at, key=lambda n: n.seq):
             if node.op is None or is_pick(node) or not node.op.trusted or values.value(node) is UNKNOWN:
                 continue
             best = math.inf

@@ -18,6 +18,7 @@ from ..tape_values import UNKNOWN, is_pick, kept_operand, known_metadata, operat
 from .data import Edge, Gap, Graph, Vertex
 from .flows import gradient_of_leaf, watch
 from .given import Given, alike
+from .heat import costs
 from .numbers import Stats, is_broken, norm_of, summarise, tell, tell_dtype
 from .symbols import clean, known_label, label_of, light
 from .thinning import Thinned
@@ -39,6 +40,8 @@ def read(
     With `thin` the middle of long repeats is left out, which would be folded.
     """
     reader = _Reader(roots, given, seeds, thin)
+    if given.cost:
+        reader.graph.heat = costs(given.cost, reader.graph, reader.at, reader.values)
     return reader.graph, reader.at
 
 

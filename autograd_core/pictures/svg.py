@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape as xml_escape
 
 from .dot import edge_width, fades, flow_scale, is_round, look, not_finite
-from .heat import LEGENDS, STOPS, paint
+from .heat import LEGENDS, paint, shade
 from .labels import LINE, NOTE, TITLE, Label, Labels, split_name, text_width
 from .layout import Layout, Point
 from .numbers import norm_of, tell, tell_shape
@@ -271,7 +271,7 @@ class _Writer:
             found.append((line(0, paint), 25, "no gradient" if backward else "constant", False))
         if self.paint.boxes:
             heat, (low, high) = self.view.graph.heat, self.paint.scale
-            marks = [heat.colour(low * (high / low) ** (k / 6), (low, high))[0] for k in range(7)] if low else STOPS[:1]
+            marks = [shade(k / 6)[0] for k in range(7)] if low < high else [shade(0.5)[0]]
             text = f"{LEGENDS[heat.what]}, {heat.tell(low)} to {heat.tell(high)}" if low < high else LEGENDS[heat.what]
             found.append((scale(marks), 9.0 * len(marks) + 6, text, False))
         if any(not_finite(self.view, key, backward) for key in self.view.boxes):

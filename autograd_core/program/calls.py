@@ -96,9 +96,13 @@ def by_products(fn: Any, result: Any) -> list[Any]:
 
 
 def draws_or_reads(fn: Any) -> bool:
-    """Say whether a function called anew draws, or is a method of ours, as an optimizer's rate: it changes nothing."""
+    """Say whether a function called anew draws, or reads what an object says it rests on, as an optimizer's rate.
+
+    Not any method of ours: ``t.assign`` changes a Tensor, and raises where the shape does not fit.
+    """
     owner = getattr(fn, "__self__", None)
-    return fn is draw or isinstance(owner, np.random.Generator) or (owner is not None and is_of_part(fn))
+    reads = hasattr(type(owner), "__ag_state__") and is_of_part(fn)
+    return fn is draw or isinstance(owner, np.random.Generator) or reads
 
 
 def is_harmless(equation: Any) -> bool:

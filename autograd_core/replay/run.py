@@ -18,8 +18,7 @@ import numpy as np
 from ..notes import GraphError
 from ..program.around.compared_arrays import Memory as Compared
 from ..program.around.surroundings import Surroundings
-from ..program.around.watched_places import NEVER, equal
-from ..program.around.watched_places import PLAIN as PLAINS
+from ..program.around.watched_places import NEVER, is_same_number
 from ..program.calls import uncompiled
 from ..program.tracing import Trace, differs
 from ..state import PLAIN, STATE
@@ -292,7 +291,7 @@ class Entry:
         """Return how to read the first thing the plan rests on that is not as it was, None if all is."""
         for i, (read, expected) in enumerate(self.guards):
             if (found := reading(read)) is not expected:
-                if type(found) not in PLAINS or not equal(found, expected):
+                if not is_same_number(found, expected):
                     return read
                 self.guards[i], self.fast = (read, found), None  # the short way compares identities
         return None

@@ -12,7 +12,7 @@ import numpy as np
 
 import autograd_core as ag
 
-from ..kinds import A, of_array
+from ..signatures import A, of_array
 from .given import widened
 
 Function = Callable[[Any], Any]

@@ -11,7 +11,7 @@ import numpy as np
 import autograd_core as ag
 
 from ..functional.given import HALF, numbers, widened
-from ..kinds import OfArray, P
+from ..signatures import OfArray, P
 
 Reduction = Literal["mean", "sum", "none"]
 

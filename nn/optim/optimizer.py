@@ -76,7 +76,8 @@ class Optimizer:
     def __ag_state__(self, names: Set[str], whole: bool) -> Iterator[Any]:
         """Yield what a compiled step rests on: settings, but the rate only where the function reads that itself."""
         yield functools.partial(getattr, self, "version")
-        yield from (functools.partial(getattr, run, "version") for run in self.runs)
+        for run in self.runs:
+            yield from run.__ag_state__(names, whole)
         for group in self.groups:
             yield from (functools.partial(group.get, name) for name in group if name not in ("lr", "params"))
         if not names.isdisjoint(("lr", "groups", "defaults")):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,6 +79,10 @@ class Run:
             for i, p in enumerate(self.parameters)
         ]
         self.settle()
+
+    def __ag_state__(self, names: Any, whole: bool) -> Iterator[Any]:
+        """Yield what a compiled step rests on."""
+        yield functools.partial(getattr, self, "version")
 
     def settle(self) -> None:
         """Let all parameters live in their places, also those that another optimizer has taken over."""

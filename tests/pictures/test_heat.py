@@ -62,6 +62,17 @@ def test_times_are_there_for_every_operation():
     assert all(0 < t < 5 for t in times.values())
 
 
+def test_times_of_a_function_whose_arguments_nobody_else_holds():
+    picture = ag.draw(lambda x: np.sum(np.exp(x)), np.ones((20, 20)), color_by="time")
+    assert set(measure_of(picture)) == {"exp", "sum"}
+
+
+def test_gradients_whose_squares_vanish():
+    x = ag.Tensor([1.0, 1.0], name="x")
+    gradients = measure_of(ag.draw(np.sum(x * 1e-200), color_by="gradient"))
+    assert gradients["x"] == pytest.approx(1e-200)
+
+
 def test_an_operation_of_the_users_own_is_not_run_again():
     calls = []
 
@@ -142,5 +153,5 @@ def test_what_cannot_be_measured_is_refused():
     with pytest.raises(ValueError, match="color_by is one of value, gradient, bytes, time, not 'size'"):
         ag.draw(loss(), color_by="size")
     program = ag.trace(lambda x: np.sum(x**2))(np.ones(3))
-    with pytest.raises(ValueError, match="is for graphs of Tensors"):
+    with pytest.raises(ValueError, match="is for graphs of our Tensors"):
         ag.draw(program, color_by="time")

@@ -11,6 +11,7 @@ import pytest
 import autograd_core as ag
 import nn
 from autograd_core.packages import is_part
+from autograd_core.program.calls import draws_or_reads
 
 X = np.linspace(-1, 1, 6).reshape(3, 2)
 LIBRARY = """
@@ -176,6 +177,14 @@ def test_counts_of_an_optimizer_are_never_replayed():
             assert np.array_equal(f(X), X * (1 + i))
             p.grad = np.ones(2)
             optimizer.step()
+
+
+def test_what_draws_or_reads_is_told_from_what_changes():
+    t, optimizer = ag.Tensor([1.0]), nn.SGD([ag.Tensor([1.0])], lr=0.1)
+    assert draws_or_reads(optimizer.runs[0].rate)
+    assert draws_or_reads(np.random.default_rng(0).normal)
+    for changes in (t.assign, t.backward, print, lambda: None):
+        assert not draws_or_reads(changes)
 
 
 def test_a_package_says_that_it_is_a_part():
